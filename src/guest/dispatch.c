@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest/dispatch.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/utsname.h>
+
+#include "base/fs.h"
+#include "base/text.h"
+#include "guest/container/container.h"
+#include "guest/guest.h"
+#include "guest/system.h"
+
+/* Requests need no more; glibc's default of 8 MiB would be reserved for each. */
+#define HANDLER_STACK (512u << 10)
+
+static const struct guest_op *const tables[] = {guest_image_ops, guest_container_ops,
+                                                guest_system_ops};
+
+struct server {
+    struct wire_mux *mux;
+    struct guest guest;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    size_t active;         /* handlers that run */
+    bool ready;            /* the host's HELLO came and the stores are open … */
+    struct dr_error unfit; /* … or this is why not */
+    bool ended;
+};
+
+struct job {
+    struct server *server;
+    struct wire_chan *chan;
+    json_t *request;
+};
+
+static guest_handler find_handler(const char *op)
+{
+    for (size_t t = 0; op && t < DR_COUNT(tables); t++)
+        for (const struct guest_op *entry = tables[t]; entry->name; entry++)
+            if (strcmp(entry->name, op) == 0)
+                return entry->handler;
+    return NULL;
+}
+
+static int wait_ready(struct server *server, struct dr_error *err)
+{
+    pthread_mutex_lock(&server->lock);
+    while (!server->ready && !server->ended && server->unfit.kind == DR_ERR_NONE)
+        pthread_cond_wait(&server->changed, &server->lock);
+    int rc = 0;
+    if (server->unfit.kind != DR_ERR_NONE)
+        rc = dr_fail_at(err, server->unfit.origin, server->unfit.kind, server->unfit.code,
+                        "%s", server->unfit.text);
+    else if (!server->ready)
+        rc = dr_fail(err, DR_ERR_CANCELLED, "the host closed the session");
+    pthread_mutex_unlock(&server->lock);
+    return rc;
+}
+
+static void *job_main(void *arg)
+{
+    struct job job = *(struct job *)arg;
+    free(arg);
+    struct server *server = job.server;
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    json_t *reply = NULL;
+    const char *op = dr_json_str(job.request, "op");
+    guest_handler handler = find_handler(op);
+    int rc = wait_ready(server, &err);
+    if (rc == 0 && !handler)
+        rc = dr_fail(&err, DR_ERR_UNSUPPORTED, "this helper knows no request '%s'",
+                     op ? op : "");
+    if (rc == 0)
+        rc = handler(&server->guest, job.chan, job.request, &reply, &err);
+    if (rc == 0)
+        wire_reply(job.chan, reply);
+    else
+        wire_reply_error(job.chan, &err);
+    json_decref(reply);
+    json_decref(job.request);
+    pthread_mutex_lock(&server->lock);
+    server->active--;
+    pthread_cond_broadcast(&server->changed);
+    pthread_mutex_unlock(&server->lock);
+    return NULL;
+}
+
+static void on_request(void *arg, struct wire_chan *chan, json_t *request)
+{
+    struct server *server = arg;
+    struct job *job = dr_alloc(sizeof *job);
+    *job = (struct job){server, chan, json_incref(request)};
+    pthread_mutex_lock(&server->lock);
+    server->active++;
+    pthread_mutex_unlock(&server->lock);
+    pthread_attr_t attr;
+    pthread_t thread;
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, HANDLER_STACK);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    if (pthread_create(&thread, &attr, job_main, job) != 0)
+        abort(); /* no memory for a stack: the same as malloc failing */
+    pthread_attr_destroy(&attr);
+}
+
+static void on_end(void *arg, const struct dr_error *err)
+{
+    struct server *server = arg;
+    if (err->kind != DR_ERR_NONE)
+        fprintf(stderr, "dray-guest: %s\n", err->text);
+    pthread_mutex_lock(&server->lock);
+    server->ended = true;
+    pthread_cond_broadcast(&server->changed);
+    pthread_mutex_unlock(&server->lock);
+}
+
+static char *absolute(const json_t *hello, const char *key, const char *otherwise,
+                      struct dr_error *err)
+{
+    const char *value = dr_json_str(hello, key);
+    if (value && *value != '/') {
+        dr_fail(err, DR_ERR_CONFIG, "%s '%s' is not an absolute path", key, value);
+        return NULL;
+    }
+    return dr_strdup(value ? value : otherwise);
+}
+
+/* What the host's HELLO says of this target's places; then the stores are opened. */
+static int set_up(struct guest *guest, const json_t *hello, struct dr_error *err)
+{
+    const char *build = dr_json_str(hello, "build");
+    if (!build || strcmp(build, guest_build()) != 0)
+        return dr_fail(err, DR_ERR_UNSUPPORTED,
+                       "dray is build %s, this helper is build %s", build ? build : "?",
+                       guest_build());
+    if (geteuid() != 0)
+        return dr_fail(err, DR_ERR_CONFIG,
+                       "running containers needs root on the target, this is uid %u",
+                       geteuid());
+    if (!(guest->root = absolute(hello, "root", "/var/lib/dray", err)) ||
+        !(guest->run_root = absolute(hello, "run_root", "/run/dray", err)))
+        return -1;
+    dr_auto_free char *bundles = dr_path_join(guest->root, "bundles");
+    dr_auto_free char *logs = dr_path_join(guest->root, "logs");
+    if (!(guest->bundle_root = absolute(hello, "bundle_root", bundles, err)) ||
+        !(guest->log_root = absolute(hello, "log_root", logs, err)))
+        return -1;
+    guest->runtime = dr_strdup(dr_json_str(hello, "runtime"));
+    guest_boot_id(guest->boot_id);
+    if (dr_mkdir_all(guest->root, 0711, err) < 0 ||
+        dr_mkdir_all(guest->run_root, 0700, err) < 0 ||
+        layer_store_open(guest->root, &guest->layers, err) < 0 ||
+        layer_store_reconcile(guest->layers, err) < 0 ||
+        container_reconcile(guest, err) < 0)
+        return dr_wrap(err, "prepare %s", guest->root);
+    return 0;
+}
+
+static void release(struct guest *guest)
+{
+    layer_store_close(guest->layers);
+    free(guest->root);
+    free(guest->run_root);
+    free(guest->bundle_root);
+    free(guest->log_root);
+    free(guest->runtime);
+}
+
+int guest_serve(int read_fd, int write_fd)
+{
+    struct server server = {.lock = PTHREAD_MUTEX_INITIALIZER,
+                            .changed = PTHREAD_COND_INITIALIZER};
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    struct wire_mux_options options = {.side = WIRE_GUEST,
+                                       .read_fd = read_fd,
+                                       .write_fd = write_fd,
+                                       .on_request = on_request,
+                                       .on_end = on_end,
+                                       .arg = &server};
+    /* processes that a runtime leaves behind (exec --detach) become our children */
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    dr_auto_json json_t *hello = guest_hello(), *peer = NULL;
+    if (wire_mux_start(&options, hello, &server.mux, &err) < 0) {
+        fprintf(stderr, "dray-guest: %s\n", err.text);
+        return 1;
+    }
+    struct dr_error unfit = DR_ERROR_INIT;
+    json_t *theirs;
+    int rc = wire_mux_hello(server.mux, 0, &theirs, &unfit);
+    if (rc == 0)
+        rc = set_up(&server.guest, theirs, &unfit);
+    pthread_mutex_lock(&server.lock);
+    if (rc < 0)
+        dr_error_move(&server.unfit, &unfit);
+    else
+        server.ready = true;
+    pthread_cond_broadcast(&server.changed);
+    while (!server.ended || server.active > 0)
+        pthread_cond_wait(&server.changed, &server.lock);
+    pthread_mutex_unlock(&server.lock);
+    /* the process ends: what the stores hold is on disk, memory goes with it */
+    wire_mux_free(server.mux);
+    release(&server.guest);
+    dr_error_release(&server.unfit);
+    return rc < 0 && unfit.kind != DR_ERR_CANCELLED ? 1 : 0;
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The image and layer requests (docs/internals/PROTOCOL.md, "Images"). */
+#include "guest/images/images.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "oci/manifest.h"
+
+static int want_digest(const json_t *value, const char *what, struct oci_digest *ret,
+                       struct dr_error *err)
+{
+    const char *text = json_string_value(value);
+    if (!text)
+        return dr_fail(err, DR_ERR_INVALID, "%s is missing", what);
+    if (oci_digest_parse(text, strlen(text), ret, err) < 0)
+        return dr_wrap(err, "%s", what);
+    return 0;
+}
+
+static int op_layers_missing(struct guest *guest, struct wire_chan *chan,
+                             const json_t *request, json_t **ret_reply,
+                             struct dr_error *err)
+{
+    dr_auto_json json_t *missing = json_array();
+    size_t i;
+    json_t *item;
+    json_array_foreach(dr_json_array(request, "diff_ids"), i, item)
+    {
+        struct oci_digest diff_id;
+        if (want_digest(item, "diff id", &diff_id, err) < 0)
+            return -1;
+        if (!layer_store_has(guest->layers, &diff_id))
+            json_array_append(missing, item);
+    }
+    *ret_reply = json_pack("{sO}", "missing", missing);
+    return 0;
+}
+
+static ssize_t read_blob(void *arg, void *buf, size_t len, struct dr_error *err)
+{
+    return wire_read(arg, WIRE_STDIN, buf, len, err);
+}
+
+static int op_layer_put(struct guest *guest, struct wire_chan *chan,
+                        const json_t *request, json_t **ret_reply, struct dr_error *err)
+{
+    struct oci_digest diff_id;
+    const char *media_type = dr_json_str(request, "media_type");
+    struct layer_stats stats = {0};
+    if (want_digest(json_object_get(request, "diff_id"), "diff_id", &diff_id, err) < 0)
+        return -1;
+    if (layer_put(guest->layers, &diff_id, media_type ? media_type : "", read_blob, chan,
+                  &stats, err) < 0)
+        return -1;
+    *ret_reply =
+        json_pack("{sssIsI}", "diff_id", diff_id.text, "tar_bytes",
+                  (json_int_t)stats.tar_bytes, "entries", (json_int_t)stats.entries);
+    return 0;
+}
+
+static int read_document(struct wire_chan *chan, int stream, struct dr_buf *buf,
+                         struct dr_error *err)
+{
+    char chunk[16384];
+    for (;;) {
+        ssize_t n = wire_read(chan, stream, chunk, sizeof chunk, err);
+        if (n <= 0)
+            return (int)n;
+        if (dr_buf_add(buf, chunk, (size_t)n, err) < 0)
+            return -1;
+    }
+}
+
+static int op_image_put(struct guest *guest, struct wire_chan *chan,
+                        const json_t *request, json_t **ret_reply, struct dr_error *err)
+{
+    dr_auto_buf struct dr_buf manifest = DR_BUF_INIT(OCI_MANIFEST_MAX);
+    dr_auto_buf struct dr_buf config = DR_BUF_INIT(OCI_MANIFEST_MAX);
+    const char *ref = dr_json_str(request, "ref"),
+               *name = dr_json_str(request, "familiar");
+    struct oci_digest want, got;
+    if (want_digest(json_object_get(request, "digest"), "digest", &want, err) < 0)
+        return -1;
+    if (read_document(chan, WIRE_STDIN, &manifest, err) < 0)
+        return dr_wrap(err, "manifest");
+    if (read_document(chan, WIRE_STDOUT, &config, err) < 0)
+        return dr_wrap(err, "config");
+    oci_digest_of(manifest.data, manifest.len, &got);
+    if (!oci_digest_equal(&want, &got))
+        return dr_fail(err, DR_ERR_INVALID, "the manifest that came is %s, not %s",
+                       got.text, want.text);
+    dr_auto_free char *id = NULL;
+    if (image_put(guest, ref, name, manifest.data, manifest.len, config.data, config.len,
+                  &id, err) < 0)
+        return -1;
+    *ret_reply = json_pack("{ssssss?}", "id", id, "digest", got.text, "ref", ref);
+    return 0;
+}
+
+static json_t *describe(const struct image *image)
+{
+    json_t *json = json_object();
+    dr_json_set_str(json, "id", image->id);
+    dr_json_set_str(json, "digest", image->digest);
+    dr_json_set(json, "refs", dr_json_from_strv(image->refs));
+    dr_json_set(json, "names", dr_json_from_strv(image->names));
+    dr_json_set_str(json, "created", dr_json_str(image->config, "created"));
+    dr_json_set_int(json, "size", image->size_bytes);
+    return json;
+}
+
+static int op_image_get(struct guest *guest, struct wire_chan *chan,
+                        const json_t *request, json_t **ret_reply, struct dr_error *err)
+{
+    struct image image;
+    const char *ref = dr_json_str(request, "ref");
+    if (!ref)
+        return dr_fail(err, DR_ERR_INVALID, "ref is missing");
+    if (image_lookup(guest, ref, &image, err) < 0)
+        return -1;
+    *ret_reply = describe(&image);
+    dr_json_set(*ret_reply, "config", json_incref(image.config));
+    dr_json_set(*ret_reply, "manifest", json_incref(image.manifest));
+    image_release(&image);
+    return 0;
+}
+
+struct listing {
+    struct wire_chan *chan;
+    struct dr_error *err;
+    int rc;
+};
+
+static int list_one(void *arg, const struct image *image)
+{
+    struct listing *list = arg;
+    dr_auto_json json_t *event =
+        json_pack("{ssso}", "event", "item", "item", describe(image));
+    list->rc = wire_event(list->chan, event, list->err);
+    return list->rc;
+}
+
+static int op_image_list(struct guest *guest, struct wire_chan *chan,
+                         const json_t *request, json_t **ret_reply, struct dr_error *err)
+{
+    struct listing list = {chan, err, 0};
+    if (image_each(guest, list_one, &list, err) < 0)
+        return -1;
+    return list.rc;
+}
+
+static int op_image_remove(struct guest *guest, struct wire_chan *chan,
+                           const json_t *request, json_t **ret_reply,
+                           struct dr_error *err)
+{
+    const char *ref = dr_json_str(request, "ref");
+    json_t *untagged, *deleted;
+    if (!ref)
+        return dr_fail(err, DR_ERR_INVALID, "ref is missing");
+    if (image_remove(guest, ref, dr_json_bool(request, "force"), &untagged, &deleted,
+                     err) < 0)
+        return -1;
+    *ret_reply = json_pack("{soso}", "untagged", untagged, "deleted", deleted);
+    return 0;
+}
+
+const struct guest_op guest_image_ops[] = {
+    {"layers.missing", op_layers_missing},
+    {"layer.put", op_layer_put},
+    {"image.put", op_image_put},
+    {"image.get", op_image_get},
+    {"image.list", op_image_list},
+    {"image.remove", op_image_remove},
+    {NULL, NULL},
+};

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * dray-guest: one static program with several roles. `serve` is what a transport starts;
+ * the others are started by it.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "guest/dispatch.h"
+#include "guest/init/init.h"
+#include "guest/monitor/monitor.h"
+
+static int serve_main(int argc, char **argv)
+{
+    signal(SIGPIPE, SIG_IGN);
+    return guest_serve(0, 1);
+}
+
+static const struct {
+    const char *name;
+    int (*main)(int argc, char **argv);
+    const char *help;
+} roles[] = {
+    {"serve", serve_main, "the session with dray, over stdin and stdout"},
+    {"monitor", monitor_main, "watches one container (internal)"},
+    {"init", init_main, "process 1 of a container that was run with --init (internal)"},
+};
+
+int main(int argc, char **argv)
+{
+    /* as a container's init it is started by the name under which it was mounted */
+    const char *self = strrchr(argv[0], '/');
+    if (strcmp(self ? self + 1 : argv[0], "docker-init") == 0)
+        return init_main(argc, argv);
+    for (size_t i = 0; argc > 1 && i < sizeof roles / sizeof *roles; i++)
+        if (strcmp(argv[1], roles[i].name) == 0)
+            return roles[i].main(argc - 1, argv + 1);
+    fprintf(stderr, "dray-guest %s: the helper of dray, started by dray itself.\n",
+            DRAY_VERSION);
+    for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
+        fprintf(stderr, "  %-8s %s\n", roles[i].name, roles[i].help);
+    return 2;
+}

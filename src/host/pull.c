@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A pull: resolve on the host, ask the guest which layers it lacks, and let those flow:
+ * one thread downloads into the host's blob cache, a few others follow the growing blobs
+ * and send them across, each on a channel of its own. Nothing waits for a whole layer,
+ * and the guest sees the end of a blob only after its digest was verified here.
+ */
+#include <pthread.h>
+#include <string.h>
+
+#include "host/builtin.h"
+#include "host/session.h"
+#include "oci/ref.h"
+#include "registry/registry.h"
+
+/* Layers that cross at a time: enough for the guest's cores, bounded for its memory. */
+#define SENDERS_MIN 2
+#define SENDERS_MAX 8
+
+struct transfer {
+    size_t layer; /* index in the manifest */
+    struct store_fetch *fetch;
+    bool loaded; /* the whole blob is verified on the host */
+};
+
+struct pull {
+    struct host *host;
+    const struct host_pull_options *options;
+    struct oci_image *image;
+    struct registry *registry;
+    struct transfer *transfers;
+    size_t transfer_count;
+    atomic_size_t next;   /* transfer that the next free sender takes */
+    atomic_bool cancel;   /* of all of it: somebody failed, or the caller gave up */
+    pthread_mutex_t lock; /* progress, and the first error */
+    struct dr_error error;
+};
+
+/* --- shared by the threads --- */
+
+static void tell(struct pull *pull, const struct host_progress *step)
+{
+    if (!pull->options->progress)
+        return;
+    pthread_mutex_lock(&pull->lock);
+    pull->options->progress(pull->options->progress_arg, step);
+    pthread_mutex_unlock(&pull->lock);
+}
+
+static void tell_layer(struct pull *pull, size_t layer, int what, int stage, int64_t done)
+{
+    const struct oci_descriptor *d = &pull->image->manifest.layers[layer];
+    struct host_progress step = {
+        .layer = d->digest.text, .done_bytes = done, .total_bytes = d->size_bytes};
+    step.what = what;
+    step.stage = stage;
+    tell(pull, &step);
+}
+
+/* The first error is the one that counts; what it causes elsewhere is "cancelled". */
+static void fail_pull(struct pull *pull, struct dr_error *err)
+{
+    pthread_mutex_lock(&pull->lock);
+    if (pull->error.kind == DR_ERR_NONE ||
+        (pull->error.kind == DR_ERR_CANCELLED && err->kind != DR_ERR_CANCELLED))
+        dr_error_move(&pull->error, err);
+    pthread_mutex_unlock(&pull->lock);
+    dr_error_release(err);
+    atomic_store(&pull->cancel, true);
+}
+
+static bool cancelled(const struct pull *pull)
+{
+    return atomic_load(&pull->cancel) ||
+           (pull->options->cancelled && atomic_load(pull->options->cancelled));
+}
+
+/* --- sending one layer --- */
+
+static int send_blob(struct pull *pull, struct transfer *t, struct wire_chan *chan,
+                     struct dr_error *err)
+{
+    dr_auto_free char *buf = dr_alloc(WIRE_DATA_MAX);
+    int64_t offset = 0;
+    for (;;) {
+        ssize_t n = store_fetch_read(t->fetch, offset, buf, WIRE_DATA_MAX, err);
+        if (n < 0)
+            return -1;
+        if (n == 0)
+            return wire_eof(chan, WIRE_STDIN, err);
+        if (cancelled(pull))
+            return dr_fail(err, DR_ERR_CANCELLED, "the pull was cancelled");
+        if (wire_write(chan, WIRE_STDIN, buf, (size_t)n, err) < 0)
+            return -1;
+        offset += n;
+        if (t->loaded)
+            tell_layer(pull, t->layer, HOST_PROGRESS_LAYER, HOST_LAYER_UNPACKING, offset);
+    }
+}
+
+static int send_layer(struct pull *pull, struct transfer *t, struct dr_error *err)
+{
+    const struct oci_descriptor *d = &pull->image->manifest.layers[t->layer];
+    struct wire_chan *chan;
+    dr_auto_json json_t *request = host_request("layer.put");
+    dr_json_set_str(request, "diff_id", pull->image->config.diff_ids[t->layer].text);
+    dr_json_set_str(request, "media_type", d->media_type);
+    if (wire_open(pull->host->mux, request, &chan, err) < 0)
+        return -1;
+    int rc = send_blob(pull, t, chan, err);
+    if (rc < 0 && err->kind == DR_ERR_CANCELLED && !cancelled(pull)) {
+        /* the guest ended the request before all was sent: it says why */
+        dr_auto_error struct dr_error why = DR_ERROR_INIT;
+        if (wire_result(chan, NULL, &why) < 0)
+            dr_error_move(err, &why);
+    } else if (rc == 0) {
+        rc = wire_result(chan, NULL, err);
+    }
+    wire_close(chan);
+    if (rc < 0)
+        return dr_wrap(err, "layer %.19s", d->digest.text);
+    tell_layer(pull, t->layer, HOST_PROGRESS_LAYER_DONE, HOST_LAYER_UNPACKING,
+               d->size_bytes);
+    return 0;
+}
+
+static void *sender_main(void *arg)
+{
+    struct pull *pull = arg;
+    while (!cancelled(pull)) {
+        size_t i = atomic_fetch_add(&pull->next, 1);
+        if (i >= pull->transfer_count)
+            break;
+        struct dr_error err = DR_ERROR_INIT;
+        if (send_layer(pull, &pull->transfers[i], &err) < 0)
+            fail_pull(pull, &err);
+    }
+    return NULL;
+}
+
+/* --- downloading --- */
+
+static void on_blob(void *arg, const struct registry_progress *p)
+{
+    struct pull *pull = arg;
+    struct transfer *t = &pull->transfers[p->index];
+    if (pull->options->cancelled && atomic_load(pull->options->cancelled))
+        atomic_store(&pull->cancel, true);
+    if (p->state == REGISTRY_BLOB_DONE || p->state == REGISTRY_BLOB_CACHED)
+        t->loaded = true;
+    int stage = t->loaded                           ? HOST_LAYER_UNPACKING
+                : p->state == REGISTRY_BLOB_LOADING ? HOST_LAYER_DOWNLOADING
+                                                    : HOST_LAYER_WAITING;
+    tell_layer(pull, t->layer, HOST_PROGRESS_LAYER, stage, t->loaded ? 0 : p->done_bytes);
+}
+
+static void *downloader_main(void *arg)
+{
+    struct pull *pull = arg;
+    size_t n = pull->transfer_count;
+    dr_auto_free struct store_fetch **fetches =
+        dr_alloc(n * sizeof(struct store_fetch *));
+    dr_auto_free struct oci_descriptor *descs = dr_alloc(n * sizeof *descs);
+    for (size_t i = 0; i < n; i++) {
+        fetches[i] = pull->transfers[i].fetch;
+        descs[i] = pull->image->manifest.layers[pull->transfers[i].layer]; /* borrowed */
+    }
+    struct dr_error err = DR_ERROR_INIT;
+    if (registry_fetch_blobs(pull->registry, fetches, descs, n, &err) < 0)
+        fail_pull(pull, &err);
+    return NULL;
+}
+
+static int move_layers(struct pull *pull, size_t senders, struct dr_error *err)
+{
+    pthread_t downloader, threads[SENDERS_MAX];
+    size_t started = 0;
+    if (pthread_create(&downloader, NULL, downloader_main, pull) != 0)
+        return dr_fail(err, DR_ERR_INTERNAL, "cannot start a thread");
+    while (started < senders && started < pull->transfer_count &&
+           pthread_create(&threads[started], NULL, sender_main, pull) == 0)
+        started++;
+    if (started == 0)
+        sender_main(pull);
+    for (size_t i = 0; i < started; i++)
+        pthread_join(threads[i], NULL);
+    pthread_join(downloader, NULL);
+    if (pull->error.kind != DR_ERR_NONE)
+        return dr_error_move(err, &pull->error);
+    if (cancelled(pull))
+        return dr_fail(err, DR_ERR_CANCELLED, "the pull was cancelled");
+    return 0;
+}
+
+/* --- what is missing --- */
+
+static bool contains(const json_t *array, const char *text)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach(array, i,
+                       item) if (strcmp(json_string_value(item), text) == 0) return true;
+    return false;
+}
+
+/* Layers whose diff id the guest lacks, each once. */
+static int find_missing(struct pull *pull, struct dr_error *err)
+{
+    struct oci_image *image = pull->image;
+    dr_auto_json json_t *request = host_request("layers.missing"), *reply = NULL;
+    json_t *ids = json_array();
+    for (size_t i = 0; i < image->config.n_diff_ids; i++)
+        json_array_append_new(ids, json_string(image->config.diff_ids[i].text));
+    dr_json_set(request, "diff_ids", ids);
+    if (host_call(pull->host, DR_TAKE(request), &reply, err) < 0)
+        return -1;
+    const json_t *missing = dr_json_array(reply, "missing");
+    pull->transfers = dr_alloc((image->config.n_diff_ids + 1) * sizeof *pull->transfers);
+    for (size_t i = 0; i < image->config.n_diff_ids; i++) {
+        const char *diff_id = image->config.diff_ids[i].text;
+        bool again = false;
+        for (size_t j = 0; j < pull->transfer_count; j++)
+            again = again || strcmp(image->config.diff_ids[pull->transfers[j].layer].text,
+                                    diff_id) == 0;
+        if (again || !contains(missing, diff_id))
+            tell_layer(pull, i, HOST_PROGRESS_LAYER_EXISTS, HOST_LAYER_WAITING, 0);
+        else
+            pull->transfers[pull->transfer_count++].layer = i;
+    }
+    return 0;
+}
+
+static int open_fetches(struct pull *pull, struct store *store, struct dr_error *err)
+{
+    for (size_t i = 0; i < pull->transfer_count; i++) {
+        const struct oci_descriptor *d =
+            &pull->image->manifest.layers[pull->transfers[i].layer];
+        if (store_blob_open(store, &d->digest, d->size_bytes, &pull->transfers[i].fetch,
+                            err) < 0)
+            return dr_wrap(err, "layer %.19s", d->digest.text);
+    }
+    return 0;
+}
+
+/* --- the image itself --- */
+
+static int send_documents(struct host *host, const char *ref, const char *familiar,
+                          const char *manifest, size_t manifest_len, const char *config,
+                          size_t config_len, json_t **ret_reply, struct dr_error *err)
+{
+    struct oci_digest digest;
+    struct wire_chan *chan;
+    oci_digest_of(manifest, manifest_len, &digest);
+    dr_auto_json json_t *request = host_request("image.put");
+    dr_json_set_str(request, "ref", ref);
+    dr_json_set_str(request, "familiar", familiar);
+    dr_json_set_str(request, "digest", digest.text);
+    if (wire_open(host->mux, request, &chan, err) < 0)
+        return -1;
+    dr_auto_error struct dr_error sending = DR_ERROR_INIT;
+    if (wire_write(chan, WIRE_STDIN, manifest, manifest_len, &sending) == 0 &&
+        wire_eof(chan, WIRE_STDIN, &sending) == 0 &&
+        wire_write(chan, WIRE_STDOUT, config, config_len, &sending) == 0)
+        wire_eof(chan, WIRE_STDOUT, &sending);
+    int rc = wire_result(chan, ret_reply, err);
+    wire_close(chan);
+    return rc;
+}
+
+/* *ret_image: NULL when it is not there. */
+static int find_image(struct host *host, const char *ref, json_t **ret_image,
+                      struct dr_error *err)
+{
+    dr_auto_error struct dr_error missing = DR_ERROR_INIT;
+    json_t *request = host_request("image.get");
+    dr_json_set_str(request, "ref", ref);
+    *ret_image = NULL;
+    if (host_call(host, request, ret_image, &missing) == 0 ||
+        missing.kind == DR_ERR_NOT_FOUND)
+        return 0;
+    return dr_error_move(err, &missing);
+}
+
+static json_t *result(const char *id, const char *digest, const char *ref,
+                      const char *familiar, bool pulled)
+{
+    json_t *json = json_object();
+    dr_json_set_str(json, "id", id);
+    dr_json_set_str(json, "digest", digest);
+    dr_json_set_str(json, "ref", ref);
+    dr_json_set_str(json, "familiar", familiar);
+    dr_json_set_bool(json, "pulled", pulled);
+    return json;
+}
+
+static json_t *result_of(const json_t *image, const char *ref, const char *familiar)
+{
+    return result(dr_json_str(image, "id"), dr_json_str(image, "digest"), ref, familiar,
+                  false);
+}
+
+/* --- the built-in image --- */
+
+static int pull_builtin(struct host *host, const struct host_pull_options *options,
+                        const char *ref, const char *familiar, json_t **ret_image,
+                        struct dr_error *err)
+{
+    json_t *hello;
+    struct builtin_image image;
+    if (host_hello(host, &hello, err) < 0 ||
+        builtin_make(dr_json_str(hello, "arch"), &image, err) < 0)
+        return -1;
+    struct wire_chan *chan;
+    dr_auto_json json_t *request = host_request("layer.put"), *reply = NULL;
+    dr_json_set_str(request, "diff_id", image.diff_id.text);
+    dr_json_set_str(request, "media_type", "application/vnd.oci.image.layer.v1.tar");
+    int rc = wire_open(host->mux, request, &chan, err);
+    if (rc == 0) {
+        dr_auto_error struct dr_error sending = DR_ERROR_INIT;
+        if (wire_write(chan, WIRE_STDIN, image.layer.data, image.layer.len, &sending) ==
+            0)
+            wire_eof(chan, WIRE_STDIN, &sending);
+        rc = wire_result(chan, NULL, err);
+        wire_close(chan);
+    }
+    if (rc == 0)
+        rc = send_documents(host, ref, familiar, image.manifest, strlen(image.manifest),
+                            image.config, strlen(image.config), &reply, err);
+    builtin_release(&image);
+    if (rc == 0)
+        *ret_image = result(dr_json_str(reply, "id"), dr_json_str(reply, "digest"), ref,
+                            familiar, true);
+    return rc;
+}
+
+/* --- the pull --- */
+
+static size_t sender_count(const json_t *hello)
+{
+    int64_t cpus = dr_json_int(hello, "cpus", 1);
+    return cpus < SENDERS_MIN   ? SENDERS_MIN
+           : cpus > SENDERS_MAX ? SENDERS_MAX
+                                : (size_t)cpus;
+}
+
+static int guest_platform(struct host *host, const char *asked, struct oci_platform *ret,
+                          json_t **ret_hello, struct dr_error *err)
+{
+    if (host_hello(host, ret_hello, err) < 0)
+        return -1;
+    if (asked)
+        return oci_platform_parse(asked, ret, err);
+    oci_platform_set(ret, "linux", dr_json_str(*ret_hello, "arch"),
+                     dr_json_str(*ret_hello, "variant"));
+    return 0;
+}
+
+static int fetch_and_send(struct pull *pull, struct store *store, size_t senders,
+                          const char *ref, const char *familiar, json_t **ret_image,
+                          struct dr_error *err)
+{
+    struct oci_image *image = pull->image;
+    dr_auto_json json_t *reply = NULL;
+    tell(pull, &(struct host_progress){.what = HOST_PROGRESS_RESOLVED,
+                                       .total_bytes = (int64_t)image->manifest.n_layers});
+    if (find_missing(pull, err) < 0 || open_fetches(pull, store, err) < 0 ||
+        (pull->transfer_count && move_layers(pull, senders, err) < 0) ||
+        send_documents(pull->host, ref, familiar, image->manifest_raw,
+                       image->manifest_len, image->config_raw, image->config_len, &reply,
+                       err) < 0)
+        return -1;
+    *ret_image = result(dr_json_str(reply, "id"), dr_json_str(reply, "digest"), ref,
+                        familiar, true);
+    return 0;
+}
+
+/* have: the image of that name that is there already, or NULL. */
+static int pull_from_registry(struct host *host, const struct host_pull_options *options,
+                              const struct oci_ref *ref, const char *name,
+                              const char *familiar, const json_t *have,
+                              json_t **ret_image, struct dr_error *err)
+{
+    struct oci_platform platform;
+    json_t *hello;
+    dr_auto_image struct oci_image image = OCI_IMAGE_INIT;
+    struct store *store = NULL;
+    struct pull pull = {.host = host,
+                        .options = options,
+                        .image = &image,
+                        .lock = PTHREAD_MUTEX_INITIALIZER};
+    struct registry_options ro = {.plain_http = options->plain_http,
+                                  .user = options->user,
+                                  .password = options->password,
+                                  .cancel = &pull.cancel,
+                                  .progress = on_blob,
+                                  .context = &pull};
+    int rc = guest_platform(host, options->platform, &platform, &hello, err);
+    if (rc == 0)
+        rc = store_open(host->cache_dir, &store, err);
+    ro.store = store;
+    if (rc == 0)
+        rc = registry_open(ref, &ro, &pull.registry, err);
+    if (rc == 0)
+        rc = registry_resolve(pull.registry, &platform, &image, err);
+    if (rc == 0) {
+        const char *digest = dr_json_str(have, "digest");
+        if (digest && strcmp(digest, image.manifest_digest.text) == 0)
+            *ret_image = result_of(have, name, familiar);
+        else
+            rc = fetch_and_send(&pull, store, sender_count(hello), name, familiar,
+                                ret_image, err);
+    }
+    for (size_t i = 0; i < pull.transfer_count; i++)
+        store_fetch_close(pull.transfers[i].fetch);
+    free(pull.transfers);
+    dr_error_release(&pull.error);
+    registry_close(pull.registry);
+    store_close(store);
+    return rc;
+}
+
+/* --platform asks for another one than what is here under that name */
+static bool other_platform(const json_t *have, const char *asked, struct dr_error *err)
+{
+    struct oci_platform want, is;
+    const json_t *config = json_object_get(have, "config");
+    if (!asked || oci_platform_parse(asked, &want, err) < 0)
+        return false;
+    oci_platform_set(&is, dr_json_str(config, "os"), dr_json_str(config, "architecture"),
+                     dr_json_str(config, "variant"));
+    return oci_platform_match(&want, &is) == 0;
+}
+
+int host_pull(struct host *host, const struct host_pull_options *options,
+              json_t **ret_image, struct dr_error *err)
+{
+    dr_auto_ref struct oci_ref ref = OCI_REF_INIT;
+    if (oci_ref_parse(options->reference, &ref, err) < 0)
+        return -1;
+    dr_auto_free char *name = oci_ref_text(&ref), *familiar = oci_ref_familiar(&ref);
+    dr_auto_json json_t *have = NULL;
+    if (find_image(host, name, &have, err) < 0)
+        return -1;
+    bool other = other_platform(have, options->platform, err);
+    if (err->kind != DR_ERR_NONE)
+        return -1;
+    if (have && !other &&
+        (options->policy == HOST_PULL_MISSING || options->policy == HOST_PULL_NEVER)) {
+        *ret_image = result_of(have, name, familiar);
+        return 0;
+    }
+    if (options->policy == HOST_PULL_NEVER)
+        return dr_fail(err, DR_ERR_NOT_FOUND,
+                       "image %s is not on this target%s, and the pull policy is never",
+                       familiar, other ? " for that platform" : "");
+    if (builtin_is(&ref))
+        return pull_builtin(host, options, name, familiar, ret_image, err);
+    dr_auto_error struct dr_error failed = DR_ERROR_INIT;
+    if (pull_from_registry(host, options, &ref, name, familiar, have, ret_image,
+                           &failed) == 0)
+        return 0;
+    /* `newer` goes on with what is here when the registry cannot be asked (podman's rule)
+     */
+    if (have && options->policy == HOST_PULL_NEWER && failed.origin == DR_AT_REGISTRY) {
+        *ret_image = result_of(have, name, familiar);
+        return 0;
+    }
+    return dr_error_move(err, &failed);
+}
