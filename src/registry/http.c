@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "registry/http.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "base/text.h"
+
+#define CANCEL_POLL_MS 100
+
+struct http {
+    const struct curl_api *curl;
+    CURLM *multi;
+    struct http_options options;
+};
+
+int http_new(const struct http_options *options, struct http **ret_http,
+             struct dr_error *err)
+{
+    const struct curl_api *curl = curl_load(err);
+    if (!curl)
+        return -1;
+    CURLM *multi = curl->multi_init();
+    if (!multi)
+        return dr_fail(err, DR_ERR_INTERNAL, "libcurl gave no handle");
+    struct http *http = dr_alloc(sizeof *http);
+    http->curl = curl;
+    http->multi = multi;
+    http->options = *options;
+    *ret_http = http;
+    return 0;
+}
+
+void http_free(struct http *http)
+{
+    if (!http)
+        return;
+    http->curl->multi_cleanup(http->multi);
+    free(http);
+}
+
+/* --- callbacks of libcurl -------------------------------------------------------------
+ */
+
+static void keep_header(char **to, const char *value, size_t len)
+{
+    if (len > HTTP_HEADER_MAX)
+        return;
+    free(*to);
+    *to = dr_strndup(value, len);
+}
+
+static void forget_answer(struct http_call *call)
+{
+    char **texts[] = {&call->content_type, &call->www_authenticate, &call->docker_digest,
+                      &call->content_range, &call->redirect};
+    for (size_t i = 0; i < DR_COUNT(texts); i++) {
+        free(*texts[i]);
+        *texts[i] = NULL;
+    }
+    dr_buf_release(&call->body);
+    call->status = 0;
+    call->os_error = 0;
+    call->too_long = false;
+    call->content_length = -1;
+    call->retry_after_s = 0;
+    call->detail[0] = '\0';
+}
+
+static size_t on_header(char *line, size_t size, size_t count, void *context)
+{
+    struct http_call *call = context;
+    size_t len = size * count;
+    /* another answer begins (100 Continue, a proxy's CONNECT): what came before is void
+     */
+    if (len >= 5 && memcmp(line, "HTTP/", 5) == 0) {
+        forget_answer(call);
+        return len;
+    }
+    const char *colon = memchr(line, ':', len);
+    if (!colon)
+        return len;
+    size_t name = (size_t)(colon - line), value = len - name - 1;
+    const char *p = colon + 1;
+    while (value > 0 && (*p == ' ' || *p == '\t')) {
+        p++;
+        value--;
+    }
+    while (value > 0 && strchr("\r\n \t", p[value - 1]))
+        value--;
+    struct {
+        const char *name;
+        char **to;
+    } kept[] = {{"content-type", &call->content_type},
+                {"docker-content-digest", &call->docker_digest},
+                {"content-range", &call->content_range}};
+    for (size_t i = 0; i < DR_COUNT(kept); i++)
+        if (strlen(kept[i].name) == name && strncasecmp(kept[i].name, line, name) == 0)
+            keep_header(kept[i].to, p, value);
+    if (name == 16 && strncasecmp("www-authenticate", line, name) == 0 &&
+        value <= HTTP_HEADER_MAX) {
+        char *before = call->www_authenticate;
+        size_t so_far = before ? strlen(before) : 0;
+        if (so_far <= HTTP_HEADER_MAX)
+            call->www_authenticate = dr_printf("%s%s%.*s", before ? before : "",
+                                               before ? ", " : "", (int)value, p);
+        if (call->www_authenticate != before)
+            free(before);
+    }
+    return len;
+}
+
+static int status_of(struct http_call *call)
+{
+    long status = 0;
+    call->http->curl->easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+    return (int)status;
+}
+
+static size_t on_body(char *data, size_t size, size_t count, void *context)
+{
+    struct http_call *call = context;
+    size_t len = size * count;
+    if (call->status == 0) {
+        curl_off_t length = -1;
+        call->status = status_of(call);
+        call->http->curl->easy_getinfo(call->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T,
+                                       &length);
+        call->content_length = (int64_t)length;
+        bool fine = call->status >= 200 && call->status < 300;
+        call->body = DR_BUF_INIT(fine ? call->request.body_max : HTTP_ERROR_BODY_MAX);
+    }
+    if (call->status >= 200 && call->status < 300 && call->request.sink)
+        return call->request.sink(call->request.context, data, len) ? len : 0;
+    dr_auto_error struct dr_error full = DR_ERROR_INIT;
+    size_t room = call->body.max - call->body.len;
+    if (dr_buf_add(&call->body, data, len < room ? len : room, &full) < 0 || len > room) {
+        call->too_long = true;
+        return 0;
+    }
+    return len;
+}
+
+/* --- calls
+ * ------------------------------------------------------------------------------ */
+
+static void set_headers(struct http_call *call, const struct http_request *request)
+{
+    const struct curl_api *curl = call->http->curl;
+    struct {
+        const char *name, *value;
+    } headers[] = {{"Accept", request->accept},
+                   {"Authorization", request->authorization}};
+    for (size_t i = 0; i < DR_COUNT(headers); i++) {
+        if (!headers[i].value)
+            continue;
+        dr_auto_free char *line = dr_printf("%s: %s", headers[i].name, headers[i].value);
+        call->headers = curl->slist_append(call->headers, line);
+        explicit_bzero(line, strlen(line));
+    }
+    if (request->range_from > 0) {
+        dr_auto_free char *line =
+            dr_printf("Range: bytes=%lld-", (long long)request->range_from);
+        call->headers = curl->slist_append(call->headers, line);
+    }
+    curl->easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers);
+}
+
+static void set_options(struct http_call *call, const struct http_request *request)
+{
+    const struct curl_api *curl = call->http->curl;
+    const struct http_options *o = &call->http->options;
+    CURL *easy = call->easy;
+    curl->easy_setopt(easy, CURLOPT_URL, request->url);
+    curl->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L); /* threads */
+    curl->easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    curl->easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+    curl->easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)o->connect_timeout_ms);
+    curl->easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1024L);
+    curl->easy_setopt(easy, CURLOPT_LOW_SPEED_TIME,
+                      (long)(o->stall_timeout_ms + 999) / 1000);
+    curl->easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl->easy_setopt(easy, CURLOPT_BUFFERSIZE, 256L * 1024);
+    curl->easy_setopt(easy, CURLOPT_USERAGENT, "dray/" DRAY_VERSION);
+    curl->easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+    curl->easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    if (o->ca_file)
+        curl->easy_setopt(easy, CURLOPT_CAINFO, o->ca_file);
+    if (o->no_proxy)
+        curl->easy_setopt(easy, CURLOPT_NOPROXY, "*");
+    if (request->head)
+        curl->easy_setopt(easy, CURLOPT_NOBODY, 1L);
+    if (request->post)
+        curl->easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, request->post);
+    curl->easy_setopt(easy, CURLOPT_ERRORBUFFER, call->detail);
+    curl->easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    curl->easy_setopt(easy, CURLOPT_HEADERDATA, call);
+    curl->easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    curl->easy_setopt(easy, CURLOPT_WRITEDATA, call);
+    curl->easy_setopt(easy, CURLOPT_PRIVATE, call);
+}
+
+static void stop(struct http_call *call)
+{
+    if (call->running)
+        call->http->curl->multi_remove_handle(call->http->multi, call->easy);
+    call->running = false;
+    if (call->headers)
+        call->http->curl->slist_free_all(call->headers);
+    call->headers = NULL;
+}
+
+void http_start(struct http *http, struct http_call *call,
+                const struct http_request *request)
+{
+    if (call->easy) {
+        stop(call);
+        http->curl->easy_reset(call->easy);
+    } else {
+        call->http = http;
+        call->easy = http->curl->easy_init();
+        if (!call->easy)
+            abort(); /* memory: as everywhere else */
+    }
+    forget_answer(call);
+    call->request = *request;
+    call->done = false;
+    call->result = CURLE_OK;
+    set_options(call, request);
+    set_headers(call, request);
+    http->curl->multi_add_handle(http->multi, call->easy);
+    call->running = true;
+}
+
+void http_call_release(struct http_call *call)
+{
+    if (call->easy) {
+        stop(call);
+        call->http->curl->easy_cleanup(call->easy);
+    }
+    forget_answer(call);
+    *call = (struct http_call){0};
+}
+
+static void finished(struct http_call *call, CURLcode result)
+{
+    const struct curl_api *curl = call->http->curl;
+    char *url = NULL;
+    long os_error = 0;
+    curl_off_t retry_after = 0, length = -1;
+    call->result = result;
+    call->status = status_of(call);
+    curl->easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &os_error);
+    curl->easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &retry_after);
+    curl->easy_getinfo(call->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+    curl->easy_getinfo(call->easy, CURLINFO_REDIRECT_URL, &url);
+    call->os_error = (int)os_error;
+    call->retry_after_s = (int64_t)retry_after;
+    call->content_length = (int64_t)length;
+    call->redirect = dr_strdup(url);
+    if (result != CURLE_OK && !call->detail[0])
+        snprintf(call->detail, sizeof call->detail, "%s", curl->easy_strerror(result));
+    stop(call);
+    call->done = true;
+}
+
+static bool cancelled(const struct http *http)
+{
+    return http->options.cancel && atomic_load(http->options.cancel);
+}
+
+int http_pump(struct http *http, int wait_ms, struct dr_error *err)
+{
+    const struct curl_api *curl = http->curl;
+    int running, left;
+    bool any = false;
+    if (cancelled(http))
+        return dr_fail(err, DR_ERR_CANCELLED, "cancelled");
+    curl->multi_perform(http->multi, &running);
+    CURLMsg *message;
+    while ((message = curl->multi_info_read(http->multi, &left))) {
+        char *private = NULL;
+        CURLcode result = message->data.result; /* gone once the handle is removed */
+        curl->easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
+        finished((struct http_call *)(void *)private, result);
+        any = true;
+    }
+    if (!any && wait_ms > 0)
+        curl->multi_poll(http->multi, NULL, 0,
+                         wait_ms < CANCEL_POLL_MS ? wait_ms : CANCEL_POLL_MS, NULL);
+    return 0;
+}
+
+int http_finish(struct http_call *call, struct dr_error *err)
+{
+    while (!call->done)
+        if (http_pump(call->http, CANCEL_POLL_MS, err) < 0)
+            return -1;
+    return 0;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One HTTP request on libcurl's multi interface: no redirects, no authentication, no
+ * retries, those are exchange.c's. All calls of one struct http share connections and run
+ * in the thread that pumps.
+ */
+#ifndef DRAY_REGISTRY_HTTP_H
+#define DRAY_REGISTRY_HTTP_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "registry/curl-load.h"
+
+#define HTTP_ERROR_BODY_MAX (16 * 1024) /* bytes of a refusal that are read at all */
+#define HTTP_HEADER_MAX 8192            /* bytes of one header that are kept */
+
+struct http_options {
+    int connect_timeout_ms, stall_timeout_ms;
+    const char *ca_file; /* borrowed */
+    bool no_proxy;       /* loopback */
+    atomic_bool *cancel; /* borrowed; or NULL */
+};
+
+struct http_request {
+    const char *url; /* borrowed until http_start returns, as are the others */
+    bool head;
+    const char *post;          /* form body of a POST; NULL: GET or HEAD */
+    const char *accept;        /* or NULL */
+    const char *authorization; /* the header's value, or NULL */
+    int64_t range_from;        /* > 0: "Range: bytes=N-" */
+    size_t body_max;           /* of a 2xx without a sink */
+    /* Gets the body of a 2xx; false ends the request. Status and headers stand in the
+     * call. */
+    bool (*sink)(void *context, const void *data, size_t len);
+    void *context;
+};
+
+struct http_call {
+    struct http *http;
+    CURL *easy;
+    struct curl_slist *headers;
+    struct http_request request; /* sink, context, body_max and head are used on */
+    bool running, done;
+
+    CURLcode result;
+    int os_error; /* errno of a connect that failed */
+    int status;   /* 0: no answer came */
+    struct dr_buf body;
+    bool too_long;          /* the body passed body_max */
+    int64_t content_length; /* -1: not told */
+    int64_t retry_after_s;  /* 0: not told */
+    char *content_type;     /* owned, as are the others; NULL when not there */
+    char *www_authenticate; /* all of them, joined */
+    char *docker_digest;
+    char *content_range;
+    char *redirect; /* absolute URL of a 3xx */
+    char detail[CURL_ERROR_SIZE];
+};
+
+struct http;
+
+int http_new(const struct http_options *options, struct http **ret_http,
+             struct dr_error *err);
+void http_free(struct http *http);
+
+/* Starts a call; call is zero or was used before (its answer is forgotten then). */
+void http_start(struct http *http, struct http_call *call,
+                const struct http_request *request);
+/* Ends it in any state, keeps nothing. */
+void http_call_release(struct http_call *call);
+/* Moves bytes for all calls; blocks at most wait_ms, less when something happened. Calls
+ * that ended have done set. -1 with DR_ERR_CANCELLED when the flag is up. */
+int http_pump(struct http *http, int wait_ms, struct dr_error *err);
+/* Pumps until this one is done. */
+int http_finish(struct http_call *call, struct dr_error *err);
+
+#endif

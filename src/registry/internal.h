@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shared by the files of src/registry only. */
+#ifndef DRAY_REGISTRY_INTERNAL_H
+#define DRAY_REGISTRY_INTERNAL_H
+
+#include <pthread.h>
+
+#include "registry/auth.h"
+#include "registry/exchange.h"
+#include "registry/http.h"
+#include "registry/origin.h"
+#include "registry/registry.h"
+
+struct registry {
+    pthread_mutex_t lock; /* one public call at a time */
+    struct oci_ref ref;
+    char *familiar;                  /* of ref, owned; for messages */
+    struct registry_options options; /* strings owned */
+    char *api_host;                  /* owned: "registry-1.docker.io" for docker.io */
+    struct origin origin;            /* of the registry, with the scheme in use */
+    bool guessing;  /* loopback: whether it speaks TLS is not known yet */
+    bool contacted; /* it answered something: what fails now may pass */
+    struct http *http;
+    struct auth auth;
+};
+
+/* The URL of a path of the API, owned. */
+char *registry_url(const struct registry *reg, const char *path);
+/* Sets origin anew: the default port goes with the scheme. */
+int registry_set_scheme(struct registry *reg, bool https, struct dr_error *err);
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "registry/registry.h"
+
+#include <string.h>
+
+#include "registry/internal.h"
+
+#define DOCKER_HUB_API "registry-1.docker.io"
+
+char *registry_url(const struct registry *reg, const char *path)
+{
+    return dr_printf("%s://%s%s", reg->origin.https ? "https" : "http", reg->api_host,
+                     path);
+}
+
+int registry_set_scheme(struct registry *reg, bool https, struct dr_error *err)
+{
+    reg->origin.https = https;
+    dr_auto_free char *url = registry_url(reg, "/");
+    return origin_parse(url, &reg->origin, err);
+}
+
+static int positive(int value, int otherwise)
+{
+    return value > 0 ? value : otherwise;
+}
+
+static void copy_options(const struct registry_options *from, struct registry_options *to)
+{
+    static const struct registry_options defaults;
+    *to = from ? *from : defaults;
+    to->user = dr_strdup(to->user);
+    to->password = dr_strdup(to->password);
+    to->auth_file = dr_strdup(to->auth_file);
+    to->ca_file = dr_strdup(to->ca_file);
+    size_t n = 0;
+    while (to->allow_realms && to->allow_realms[n])
+        n++;
+    char **realms = dr_alloc((n + 1) * sizeof *realms);
+    for (size_t i = 0; i < n; i++)
+        realms[i] = dr_strdup(to->allow_realms[i]);
+    to->allow_realms = (const char *const *)realms;
+    to->max_parallel = positive(to->max_parallel, 4);
+    to->connect_timeout_ms = positive(to->connect_timeout_ms, 10000);
+    to->stall_timeout_ms = positive(to->stall_timeout_ms, 30000);
+    to->tries = positive(to->tries, 3);
+    to->retry_deadline_ms = positive(to->retry_deadline_ms, 120000);
+}
+
+static void release_options(struct registry_options *options)
+{
+    if (options->password)
+        explicit_bzero((char *)options->password, strlen(options->password));
+    free((char *)options->user);
+    free((char *)options->password);
+    free((char *)options->auth_file);
+    free((char *)options->ca_file);
+    for (const char *const *p = options->allow_realms; p && *p; p++)
+        free((char *)*p);
+    free((void *)options->allow_realms);
+}
+
+int registry_open(const struct oci_ref *ref, const struct registry_options *options,
+                  struct registry **ret_registry, struct dr_error *err)
+{
+    struct registry *reg = dr_alloc(sizeof *reg);
+    pthread_mutex_init(&reg->lock, NULL);
+    copy_options(options, &reg->options);
+    oci_ref_copy(ref, &reg->ref);
+    reg->familiar = oci_ref_familiar(ref);
+    bool hub = strcmp(ref->host, OCI_DEFAULT_HOST) == 0;
+    reg->api_host = dr_strdup(hub ? DOCKER_HUB_API : ref->host);
+
+    int rc = registry_set_scheme(reg, true, err);
+    if (rc == 0) {
+        bool loopback = origin_place(reg->origin.host) == ORIGIN_LOOPBACK;
+        bool ca = reg->options.ca_file != NULL;
+        reg->guessing = loopback && !reg->options.plain_http && !ca;
+        rc = registry_set_scheme(reg, !reg->options.plain_http && !reg->guessing, err);
+        struct http_options http = {.connect_timeout_ms = reg->options.connect_timeout_ms,
+                                    .stall_timeout_ms = reg->options.stall_timeout_ms,
+                                    .ca_file = reg->options.ca_file,
+                                    .no_proxy = loopback,
+                                    .cancel = reg->options.cancel};
+        if (rc == 0)
+            rc = http_new(&http, &reg->http, err);
+    }
+    if (rc < 0) {
+        dr_wrap(err, "%s", reg->familiar);
+        registry_close(reg);
+        return -1;
+    }
+    *ret_registry = reg;
+    return 0;
+}
+
+void registry_close(struct registry *reg)
+{
+    if (!reg)
+        return;
+    auth_release(&reg->auth);
+    http_free(reg->http);
+    release_options(&reg->options);
+    oci_ref_release(&reg->ref);
+    free(reg->familiar);
+    free(reg->api_host);
+    pthread_mutex_destroy(&reg->lock);
+    free(reg);
+}

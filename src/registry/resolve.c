@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a reference to the image for one platform: index, manifest, config. */
+#include <string.h>
+
+#include "base/text.h"
+#include "registry/internal.h"
+
+static const char accept_all[] =
+    "application/vnd.oci.image.manifest.v1+json, "
+    "application/vnd.oci.image.index.v1+json, "
+    "application/vnd.docker.distribution.manifest.v2+json, "
+    "application/vnd.docker.distribution.manifest.list.v2+json, "
+    /* only to be told that it is one, instead of a 404 */
+    "application/vnd.docker.distribution.manifest.v1+prettyjws;q=0.1";
+
+/* A document with its digest, which was verified or computed. */
+struct document {
+    struct dr_buf bytes;
+    char *type; /* owned: what was declared, or NULL */
+    struct oci_digest digest;
+};
+
+static void document_release(struct document *doc)
+{
+    dr_buf_release(&doc->bytes);
+    free(doc->type);
+}
+
+static int wrong_digest(const char *what, const struct oci_digest *is,
+                        const struct oci_digest *should, struct dr_error *err)
+{
+    return dr_fail_at(err, DR_AT_REGISTRY, DR_ERR_FORMAT, 0,
+                      "the registry sent wrong bytes: %s should be %s, but is %s", what,
+                      should->text, is->text);
+}
+
+/* By digest: from the cache, else from the registry into the cache. size_bytes: of the
+ * descriptor, or -1. kind: "manifests" or "blobs". */
+static int get_pinned(struct registry *reg, const char *kind, const char *what,
+                      const struct oci_digest *digest, int64_t size_bytes,
+                      struct document *doc, struct dr_error *err)
+{
+    struct store *store = reg->options.store;
+    size_t limit = size_bytes >= 0 && size_bytes < OCI_MANIFEST_MAX ? (size_t)size_bytes
+                                                                    : OCI_MANIFEST_MAX;
+    if (size_bytes > OCI_MANIFEST_MAX)
+        return dr_fail_at(err, DR_AT_REGISTRY, DR_ERR_FORMAT, 0,
+                          "%s has %lld bytes, at most %u are accepted", what,
+                          (long long)size_bytes, OCI_MANIFEST_MAX);
+    doc->bytes = DR_BUF_INIT(limit);
+    doc->digest = *digest;
+    int cached = store ? store_blob_get(store, digest, &doc->bytes, err) : 0;
+    if (cached < 0 && err->kind != DR_ERR_FORMAT)
+        return -1;
+    if (cached < 0) /* longer than the descriptor says: let the registry show */
+        dr_error_release(err);
+    if (cached <= 0) {
+        dr_auto_free char *path =
+            dr_printf("/v2/%s/%s/%s", reg->ref.path, kind, digest->text);
+        DR_CLEANUP(exchange_release)
+        struct exchange x = {.reg = reg,
+                             .path = path,
+                             .accept = strcmp(kind, "manifests") == 0 ? accept_all : NULL,
+                             .body_max = limit,
+                             .pinned = true,
+                             .part = size_bytes >= 0};
+        if (exchange_run(&x, err) < 0)
+            return -1;
+        dr_buf_release(&doc->bytes);
+        doc->bytes = x.call.body;
+        x.call.body = (struct dr_buf){0};
+        if (strcmp(kind, "manifests") == 0)
+            doc->type = DR_TAKE(x.call.content_type);
+        struct oci_digest is;
+        oci_digest_of(doc->bytes.data ? doc->bytes.data : "", doc->bytes.len, &is);
+        if (!oci_digest_equal(&is, digest))
+            return wrong_digest(what, &is, digest, err);
+    }
+    if (size_bytes >= 0 && (int64_t)doc->bytes.len != size_bytes)
+        return dr_fail_at(err, DR_AT_REGISTRY, DR_ERR_FORMAT, 0,
+                          "%s has %zu bytes, but its descriptor says %lld", what,
+                          doc->bytes.len, (long long)size_bytes);
+    if (cached <= 0 && store)
+        return store_blob_put(store, digest, doc->bytes.data ? doc->bytes.data : "",
+                              doc->bytes.len, err);
+    return 0;
+}
+
+/* What stands behind the tag now. */
+static int get_tagged(struct registry *reg, struct document *doc, struct dr_error *err)
+{
+    dr_auto_free char *path =
+        dr_printf("/v2/%s/manifests/%s", reg->ref.path, reg->ref.tag);
+    DR_CLEANUP(exchange_release)
+    struct exchange x = {
+        .reg = reg, .path = path, .accept = accept_all, .body_max = OCI_MANIFEST_MAX};
+    if (exchange_run(&x, err) < 0)
+        return -1;
+    doc->bytes = x.call.body;
+    x.call.body = (struct dr_buf){0};
+    doc->type = DR_TAKE(x.call.content_type);
+    oci_digest_of(doc->bytes.data ? doc->bytes.data : "", doc->bytes.len, &doc->digest);
+    const char *said = x.call.docker_digest;
+    struct oci_digest header;
+    dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+    if (said && oci_digest_parse(said, strlen(said), &header, &ignored) == 0 &&
+        !oci_digest_equal(&header, &doc->digest))
+        return wrong_digest("the manifest", &doc->digest, &header, err);
+    return 0;
+}
+
+/* One document of the way down. 1: it was the manifest and is in image; 0: *next is where
+ * to go on. */
+static int descend(const struct document *doc, const struct oci_platform *platform,
+                   struct oci_image *image, struct oci_descriptor *next,
+                   struct dr_error *err)
+{
+    const char *bytes = doc->bytes.data ? doc->bytes.data : "";
+    enum oci_media media;
+    if (oci_document_parse(bytes, doc->bytes.len, doc->type, &media, err) < 0)
+        return -1;
+    if (media == OCI_MEDIA_MANIFEST)
+        return oci_image_set_manifest(image, bytes, doc->bytes.len, doc->type, err) < 0
+                   ? -1
+                   : 1;
+    dr_auto_index struct oci_index index = {0};
+    if (oci_index_parse(bytes, doc->bytes.len, doc->type, &index, err) < 0)
+        return -1;
+    const struct oci_descriptor *chosen = oci_index_choose(&index, platform, err);
+    if (!chosen)
+        return -1;
+    oci_descriptor_copy(chosen, next);
+    return 0;
+}
+
+/* From the outermost document to the manifest. */
+static int walk(struct registry *reg, struct document *doc,
+                const struct oci_platform *platform, struct oci_image *image,
+                struct dr_error *err)
+{
+    struct oci_digest seen[OCI_INDEX_DEPTH_MAX + 1];
+    for (size_t depth = 0;; depth++) {
+        DR_CLEANUP(oci_descriptor_release) struct oci_descriptor next = {0};
+        int rc = descend(doc, platform, image, &next, err);
+        if (rc != 0)
+            return rc < 0 ? -1 : 0;
+        if (depth == 0)
+            image->index_digest = doc->digest;
+        if (depth == OCI_INDEX_DEPTH_MAX)
+            return dr_fail(err, DR_ERR_FORMAT,
+                           "indexes inside of indexes, more than %d deep",
+                           OCI_INDEX_DEPTH_MAX);
+        seen[depth] = doc->digest;
+        for (size_t i = 0; i <= depth; i++)
+            if (oci_digest_equal(&seen[i], &next.digest))
+                return dr_fail(err, DR_ERR_FORMAT, "an index that contains itself");
+        document_release(doc);
+        *doc = (struct document){0};
+        if (get_pinned(reg, "manifests", "the manifest", &next.digest, next.size_bytes,
+                       doc, err) < 0)
+            return -1;
+        /* what the index says about it counts as much as what the registry says */
+        if (next.media_type[0]) {
+            enum oci_media media;
+            if (oci_document_parse(doc->bytes.data ? doc->bytes.data : "", doc->bytes.len,
+                                   next.media_type, &media, err) < 0)
+                return -1;
+            if (!doc->type)
+                doc->type = dr_strdup(next.media_type);
+        }
+    }
+}
+
+/* An image without an index says its platform in its config only. */
+static int check_platform(const struct oci_image *image, const struct oci_platform *want,
+                          struct dr_error *err)
+{
+    const struct oci_platform *have = &image->config.platform;
+    if (!have->os[0] && !have->arch[0])
+        return 0; /* built by a tool that said nothing */
+    if (image->index_digest.text[0] || oci_platform_match(want, have) > 0)
+        return 0;
+    char a[OCI_PLATFORM_TEXT], b[OCI_PLATFORM_TEXT];
+    oci_platform_text(want, a);
+    oci_platform_text(have, b);
+    return dr_fail(err, DR_ERR_NOT_FOUND, "no image for %s, there is only: %s", a, b);
+}
+
+static int resolve(struct registry *reg, const struct oci_platform *platform,
+                   struct oci_image *image, struct dr_error *err)
+{
+    DR_CLEANUP(document_release) struct document doc = {0};
+    DR_CLEANUP(document_release) struct document config = {0};
+    int rc = reg->ref.digest.text[0] ? get_pinned(reg, "manifests", "the manifest",
+                                                  &reg->ref.digest, -1, &doc, err)
+                                     : get_tagged(reg, &doc, err);
+    if (rc < 0 || walk(reg, &doc, platform, image, err) < 0)
+        return -1;
+    const struct oci_descriptor *d = &image->manifest.config;
+    if (get_pinned(reg, "blobs", "the image config", &d->digest, d->size_bytes, &config,
+                   err) < 0)
+        return -1;
+    if (oci_image_set_config(image, config.bytes.data ? config.bytes.data : "",
+                             config.bytes.len, err) < 0)
+        return -1;
+    return check_platform(image, platform, err);
+}
+
+int registry_resolve(struct registry *reg, const struct oci_platform *platform,
+                     struct oci_image *ret_image, struct dr_error *err)
+{
+    dr_auto_image struct oci_image image = OCI_IMAGE_INIT;
+    pthread_mutex_lock(&reg->lock);
+    int rc = resolve(reg, platform, &image, err);
+    pthread_mutex_unlock(&reg->lock);
+    if (rc < 0) {
+        if (err->origin == DR_AT_UNSET && err->kind != DR_ERR_INTERNAL)
+            err->origin = DR_AT_REGISTRY;
+        return dr_wrap(err, "%s", reg->familiar);
+    }
+    *ret_image = image;
+    image = OCI_IMAGE_INIT;
+    return 0;
+}
+
+/* Statuses by which servers and proxies say that they do not do HEAD. */
+static bool head_refused(int status)
+{
+    return status == 400 || status == 403 || status == 405 || status == 501;
+}
+
+static int head_digest(struct registry *reg, struct oci_digest *ret_digest,
+                       struct dr_error *err)
+{
+    dr_auto_free char *path =
+        dr_printf("/v2/%s/manifests/%s", reg->ref.path, oci_ref_target(&reg->ref));
+    dr_auto_error struct dr_error problem = DR_ERROR_INIT;
+    DR_CLEANUP(exchange_release)
+    struct exchange x = {.reg = reg, .path = path, .head = true, .accept = accept_all};
+    if (exchange_run(&x, &problem) < 0) {
+        if (!head_refused(problem.code))
+            return dr_error_move(err, &problem);
+    } else if (x.call.docker_digest &&
+               oci_digest_parse(x.call.docker_digest, strlen(x.call.docker_digest),
+                                ret_digest, &problem) == 0) {
+        if (reg->ref.digest.text[0] && !oci_digest_equal(ret_digest, &reg->ref.digest))
+            return wrong_digest("the manifest", ret_digest, &reg->ref.digest, err);
+        return 0;
+    }
+    DR_CLEANUP(document_release) struct document doc = {0};
+    int rc = reg->ref.digest.text[0] ? get_pinned(reg, "manifests", "the manifest",
+                                                  &reg->ref.digest, -1, &doc, err)
+                                     : get_tagged(reg, &doc, err);
+    if (rc == 0)
+        *ret_digest = doc.digest;
+    return rc;
+}
+
+int registry_head_digest(struct registry *reg, struct oci_digest *ret_digest,
+                         struct dr_error *err)
+{
+    struct oci_digest digest;
+    pthread_mutex_lock(&reg->lock);
+    int rc = head_digest(reg, &digest, err);
+    pthread_mutex_unlock(&reg->lock);
+    if (rc < 0)
+        return dr_wrap(err, "%s", reg->familiar);
+    *ret_digest = digest;
+    return 0;
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "registry/status.h"
+
+#include <string.h>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "registry/internal.h"
+
+char *status_words(const struct http_call *call)
+{
+    dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+    if (call->body.len == 0)
+        return dr_strdup("");
+    dr_auto_json json_t *doc =
+        dr_json_parse(call->body.data, call->body.len, HTTP_ERROR_BODY_MAX, &ignored);
+    if (!doc) {
+        /* a proxy's page of HTML says nothing that fits into a line */
+        const char *p = call->body.data + strspn(call->body.data, " \t\r\n");
+        return *p == '<' || !*p ? dr_strdup("") : dr_escape(p, 120);
+    }
+    json_t *first = json_array_get(dr_json_array(doc, "errors"), 0);
+    const char *code = dr_json_str(first, "code"),
+               *message = dr_json_str(first, "message");
+    if (!first) { /* token servers: {"details": …}, or OAuth2's {"error": …} */
+        code = dr_json_str(doc, "error");
+        message = dr_json_str(doc, "error_description");
+        if (!message)
+            message = dr_json_str(doc, "details");
+        if (!message)
+            message = dr_json_str(doc, "message");
+    }
+    dr_auto_free char *a = dr_escape(code, 60), *b = dr_escape(message, 200);
+    return dr_printf("%s%s%s", a, *a && *b ? ": " : "", b);
+}
+
+static const char *os_reason(const struct http_call *call)
+{
+    return call->os_error ? strerror(call->os_error) : NULL;
+}
+
+int status_fail_transfer(const struct registry *reg, const struct http_call *call,
+                         const char *host, struct dr_error *err)
+{
+    enum dr_kind kind = DR_ERR_PULL;
+    dr_auto_free char *detail = dr_escape(call->detail, 200);
+    dr_auto_free char *text = NULL;
+    const char *os = os_reason(call);
+    switch (call->result) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+        text =
+            dr_printf("the host %s is not known: check its name and the network", host);
+        break;
+    case CURLE_COULDNT_RESOLVE_PROXY:
+        text = dr_printf("the proxy's host is not known: check HTTPS_PROXY");
+        break;
+    case CURLE_COULDNT_CONNECT:
+        text = dr_printf("cannot connect to %s: %s: is the registry running there?", host,
+                         os ? os : detail);
+        break;
+    case CURLE_OPERATION_TIMEDOUT:
+        kind = DR_ERR_TIMEOUT;
+        text = dr_printf("%s does not answer (%s): check the network and try again", host,
+                         detail);
+        break;
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_ISSUER_ERROR:
+        text =
+            dr_printf("the TLS certificate of %s is not trusted (%s): give the CA that "
+                      "signed it",
+                      host, detail);
+        break;
+    case CURLE_SSL_CACERT_BADFILE:
+        kind = DR_ERR_CONFIG;
+        text = dr_printf("the CA file cannot be used (%s)", detail);
+        break;
+    case CURLE_SSL_CONNECT_ERROR:
+        text = dr_printf("no TLS connection to %s (%s): if it speaks plain HTTP, say so",
+                         host, detail);
+        break;
+    case CURLE_PARTIAL_FILE:
+    case CURLE_GOT_NOTHING:
+    case CURLE_RECV_ERROR:
+    case CURLE_SEND_ERROR:
+        text = dr_printf("%s broke the connection (%s): try again", host, detail);
+        break;
+    default:
+        text = dr_printf("%s: %s", host, detail);
+    }
+    return dr_fail_at(err, DR_AT_REGISTRY, kind, call->status, "%s", text);
+}
+
+/* 401 and 403 are what registries say for images that are not there, too. */
+static char *denied(const struct registry *reg, const char *host, int status)
+{
+    if (auth_has_user(&reg->auth))
+        return dr_printf(
+            "%s denies access (%d): the user name or password is wrong, the image "
+            "does not exist, or this user may not read it",
+            host, status);
+    return dr_printf(
+        "%s denies access (%d): the image does not exist, or a login is needed", host,
+        status);
+}
+
+static char *too_many(const struct http_call *call, const char *host)
+{
+    if (call->retry_after_s <= 0)
+        return dr_printf(
+            "%s has had too many requests (429): try again later, or log in for a "
+            "higher limit",
+            host);
+    char when[DR_TIME_TEXT];
+    dr_time_format(dr_now_ns() + call->retry_after_s * 1000000000, when);
+    return dr_printf(
+        "%s has had too many requests (429): try again in %lld s (at %.19sZ), or "
+        "log in for a higher limit",
+        host, (long long)call->retry_after_s, when);
+}
+
+int status_fail_http(const struct registry *reg, const struct http_call *call,
+                     const char *host, struct dr_error *err)
+{
+    enum dr_kind kind = DR_ERR_PULL;
+    dr_auto_free char *text = NULL, *words = status_words(call);
+    int status = call->status;
+    if (status == 401 || status == 403) {
+        text = denied(reg, host, status);
+    } else if (status == 404) {
+        kind = DR_ERR_NOT_FOUND;
+        text = dr_printf("%s has no such image or tag (404): check the name", host);
+    } else if (status == 429) {
+        text = too_many(call, host);
+    } else if (status >= 500) {
+        text = dr_printf("%s is in trouble (%d): try again later", host, status);
+    } else {
+        text = dr_printf("%s answers with the status %d", host, status);
+    }
+    return dr_fail_at(err, DR_AT_REGISTRY, kind, status, "%s%s%s%s", text,
+                      *words ? " [" : "", words, *words ? "]" : "");
+}
+
+bool status_is_passing(const struct registry *reg, const struct http_call *call)
+{
+    if (call->result != CURLE_OK) {
+        switch (call->result) {
+        case CURLE_COULDNT_RESOLVE_HOST:
+        case CURLE_COULDNT_CONNECT:
+            /* a mistyped host should fail at once; one that answered before is only tired
+             */
+            return reg->contacted;
+        case CURLE_OPERATION_TIMEDOUT:
+        case CURLE_PARTIAL_FILE:
+        case CURLE_GOT_NOTHING:
+        case CURLE_RECV_ERROR:
+        case CURLE_SEND_ERROR:
+        case CURLE_HTTP2:
+        case CURLE_HTTP2_STREAM:
+            return true;
+        default:
+            return false;
+        }
+    }
+    switch (call->status) {
+    case 408:
+    case 429:
+    case 500:
+    case 502:
+    case 503:
+    case 504:
+        return true;
+    default:
+        return false;
+    }
+}

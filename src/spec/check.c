@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a container spec must be, whoever made it, as far as the host can tell. */
+#include <string.h>
+
+#include "spec/container.h"
+
+/* runc and Docker: less does not even start the runtime's init. */
+#define MEMORY_MIN (6LL << 20)
+#define CPUS_MIN_NANO 10000000LL
+#define HOSTNAME_MAX 64 /* __NEW_UTS_LEN */
+
+static int check_env(const struct spec_container *spec, struct dr_error *err)
+{
+    for (size_t i = 0; spec->env && spec->env[i]; i++)
+        if (!spec->env[i][0] || spec->env[i][0] == '=')
+            return dr_fail(err, DR_ERR_INVALID,
+                           "env[%zu]: '%s' has no name: expected NAME=VALUE", i,
+                           spec->env[i]);
+    for (size_t i = 0; spec->labels && spec->labels[i]; i++)
+        if (!spec->labels[i][0] || spec->labels[i][0] == '=')
+            return dr_fail(err, DR_ERR_INVALID,
+                           "labels[%zu]: '%s' has no key: expected KEY=VALUE", i,
+                           spec->labels[i]);
+    for (size_t i = 0; spec->sysctls && spec->sysctls[i]; i++) {
+        const char *equals = strchr(spec->sysctls[i], '=');
+        if (!equals || equals == spec->sysctls[i])
+            return dr_fail(err, DR_ERR_INVALID, "sysctls[%zu]: '%s': expected name=value",
+                           i, spec->sysctls[i]);
+    }
+    return 0;
+}
+
+static int check_hostname(const char *hostname, struct dr_error *err)
+{
+    size_t len = strlen(hostname);
+    for (size_t i = 0; i < len; i++) {
+        char c = hostname[i];
+        bool good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                    (c >= '0' && c <= '9') || c == '.' || c == '_' || (c == '-' && i);
+        if (!good)
+            return dr_fail(err, DR_ERR_INVALID,
+                           "hostname: '%s': only [a-zA-Z0-9._-] is allowed, and no '-' "
+                           "first",
+                           hostname);
+    }
+    if (!len || len > HOSTNAME_MAX)
+        return dr_fail(err, DR_ERR_INVALID, "hostname: '%s': from 1 to %d bytes",
+                       hostname, HOSTNAME_MAX);
+    return 0;
+}
+
+static int check_mount(const struct spec_mount *mount, struct dr_error *err)
+{
+    if (!mount->target || mount->target[0] != '/')
+        return dr_fail(err, DR_ERR_INVALID, "target '%s' is not an absolute path",
+                       mount->target ? mount->target : "");
+    dr_auto_free char *clean = spec_path_clean(mount->target);
+    if (strcmp(clean, "/") == 0)
+        return dr_fail(err, DR_ERR_INVALID, "target must not be '/'");
+    const char *source = mount->source;
+    if (mount->type == SPEC_MOUNT_BIND && (!source || source[0] != '/'))
+        return dr_fail(err, DR_ERR_INVALID, "source '%s' is not an absolute path",
+                       source ? source : "");
+    if (mount->type == SPEC_MOUNT_VOLUME && source && !spec_name_valid(source))
+        return dr_fail(err, DR_ERR_INVALID, "'%s' is not a volume name", source);
+    if (mount->type == SPEC_MOUNT_TMPFS && source)
+        return dr_fail(err, DR_ERR_INVALID, "a tmpfs has no source");
+    for (const char *p = mount->options ? mount->options : ""; *p;) {
+        size_t len = strcspn(p, ",");
+        bool known = mount->type == SPEC_MOUNT_TMPFS
+                         ? spec_tmpfs_option_known(p, len)
+                         : mount->type == SPEC_MOUNT_BIND &&
+                               (strcmp(p, "private") == 0 || strcmp(p, "rprivate") == 0 ||
+                                strcmp(p, "slave") == 0 || strcmp(p, "rslave") == 0);
+        if (!known)
+            return dr_fail(err, DR_ERR_INVALID, "unknown option '%.*s'", (int)len, p);
+        p += len + (p[len] == ',');
+    }
+    return 0;
+}
+
+static int check_mounts(const struct spec_container *spec, struct dr_error *err)
+{
+    for (size_t i = 0; i < spec->mount_count; i++) {
+        if (check_mount(&spec->mounts[i], err) < 0)
+            return dr_wrap(err, "mounts[%zu]", i);
+        for (size_t j = 0; j < i; j++) {
+            dr_auto_free char *a = spec_path_clean(spec->mounts[i].target);
+            dr_auto_free char *b = spec_path_clean(spec->mounts[j].target);
+            if (strcmp(a, b) == 0)
+                return dr_fail(err, DR_ERR_INVALID,
+                               "mounts[%zu]: '%s' is mounted on twice", i, a);
+        }
+    }
+    return 0;
+}
+
+static int check_devices(const struct spec_container *spec, struct dr_error *err)
+{
+    for (size_t i = 0; i < spec->device_count; i++) {
+        const struct spec_device *device = &spec->devices[i];
+        if (!device->host_path || device->host_path[0] != '/' ||
+            !device->container_path || device->container_path[0] != '/')
+            return dr_fail(err, DR_ERR_INVALID, "devices[%zu]: paths must be absolute",
+                           i);
+        const char *permissions = device->permissions ? device->permissions : "";
+        if (!*permissions || strspn(permissions, "rwm") != strlen(permissions))
+            return dr_fail(err, DR_ERR_INVALID,
+                           "devices[%zu]: permissions '%s' are not a set of r, w and m",
+                           i, permissions);
+    }
+    return 0;
+}
+
+static int check_limits(const struct spec_container *spec, struct dr_error *err)
+{
+    for (size_t i = 0; i < spec->ulimit_count; i++) {
+        const struct spec_ulimit *ulimit = &spec->ulimits[i];
+        if (!ulimit->name || !spec_ulimit_known(ulimit->name))
+            return dr_fail(err, DR_ERR_INVALID, "ulimits[%zu]: there is no limit '%s'", i,
+                           ulimit->name ? ulimit->name : "");
+        if (ulimit->hard != -1 && (ulimit->soft == -1 || ulimit->soft > ulimit->hard))
+            return dr_fail(err, DR_ERR_INVALID,
+                           "ulimits[%zu]: %s: the soft limit is above the hard limit", i,
+                           ulimit->name);
+    }
+    if (spec->memory_bytes && spec->memory_bytes < MEMORY_MIN)
+        return dr_fail(err, DR_ERR_INVALID,
+                       "memory_bytes: %lld: the smallest memory limit is 6m",
+                       (long long)spec->memory_bytes);
+    if (spec->nano_cpus && spec->nano_cpus < CPUS_MIN_NANO)
+        return dr_fail(err, DR_ERR_INVALID, "nano_cpus: the smallest CPU limit is 0.01");
+    if (spec->cpu_shares == 1)
+        return dr_fail(err, DR_ERR_INVALID,
+                       "cpu_shares: %lld: from 2 to 262144, or 0 for the default",
+                       (long long)spec->cpu_shares);
+    return 0;
+}
+
+int spec_container_check(const struct spec_container *spec, struct dr_error *err)
+{
+    if (spec_container_check_text(spec, err) < 0)
+        return -1;
+    if (spec->name && spec_name_check(spec->name, err) < 0)
+        return dr_wrap(err, "name");
+    if (spec->workdir && spec->workdir[0] != '/')
+        return dr_fail(err, DR_ERR_INVALID, "workdir: '%s' is not an absolute path",
+                       spec->workdir);
+    if (spec->hostname && check_hostname(spec->hostname, err) < 0)
+        return -1;
+    if (spec->network && strcmp(spec->network, "none") != 0 &&
+        strcmp(spec->network, "host") != 0)
+        return dr_fail(err, DR_ERR_UNSUPPORTED,
+                       "network: '%s' is not supported, only none and host are",
+                       spec->network);
+    int signal;
+    if (spec->stop_signal && spec_signal_parse(spec->stop_signal, &signal, err) < 0)
+        return dr_wrap(err, "stop_signal");
+    if (check_env(spec, err) < 0 || check_mounts(spec, err) < 0 ||
+        check_devices(spec, err) < 0)
+        return -1;
+    return check_limits(spec, err);
+}
