@@ -268,7 +268,7 @@ int oci_manifest_parse(const char *text, size_t len, const char *declared,
     json_t *layer;
     json_array_foreach(layers, i, layer)
     {
-        char what[32];
+        char what[48];
         snprintf(what, sizeof what, "layer %zu", i + 1);
         if (parse_descriptor(layer, what, &manifest.layers[i], err) < 0)
             return -1;
@@ -322,7 +322,7 @@ int oci_index_parse(const char *text, size_t len, const char *declared,
     json_t *entry;
     json_array_foreach(entries, i, entry)
     {
-        char what[32];
+        char what[48];
         snprintf(what, sizeof what, "index entry %zu", i + 1);
         struct oci_descriptor *d = &index.manifests[i];
         if (parse_descriptor(entry, what, d, err) < 0)

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How errors are told: the thing, the reason, the way out, on one line (HAZARDS H3).
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "cli/cli.h"
+
+#define LINE_MAX_CHARS 2000
+#define OUTPUT_MAX_LINES 50
+
+/* The way out, for errors that do not say it themselves. The first row that fits wins:
+ * kind NONE fits each, code 0 each, text NULL each; text must be part of the error's. */
+static const struct {
+    enum dr_kind kind;
+    int code;
+    const char *text, *hint;
+} hints[] = {
+    {DR_ERR_NONE, ENOSPC, NULL,
+     "free some space: `dray rmi` and `dray rm` work on a full disk"},
+    {DR_ERR_CONFIG, 0, "root", "run it as root or with sudo"},
+    {DR_ERR_NONE, EACCES, NULL, "run it as root or with sudo"},
+    {DR_ERR_NONE, EPERM, NULL, "run it as root or with sudo"},
+    {DR_ERR_EXISTS, 0, "name",
+     "remove that container with `dray rm`, or take another --name"},
+    {DR_ERR_CONFLICT, 0, "running", "stop it first with `dray stop`"},
+    {DR_ERR_NOT_FOUND, 0, "container", "`dray ps -a` lists the containers"},
+    {DR_ERR_NOT_FOUND, 0, "image",
+     "`dray images` lists the images, `dray pull` brings one"},
+    {DR_ERR_START, CLI_NOT_FOUND, NULL,
+     "look at the command's spelling and the image's PATH"},
+    {DR_ERR_START, CLI_NOT_EXECUTABLE, NULL,
+     "the file must be executable, and made for this architecture"},
+    {DR_ERR_PULL, 401, NULL,
+     "look at the name, and at the credentials in ~/.docker/config.json"},
+    {DR_ERR_PULL, 403, NULL,
+     "look at the name, and at the credentials in ~/.docker/config.json"},
+    {DR_ERR_PULL, 429, NULL, "wait a while, or use an account"},
+    {DR_ERR_TIMEOUT, 0, NULL, "try again; a target that hangs shows with `dray info`"},
+    {DR_ERR_INTERNAL, 0, NULL, "`dray --debug` tells more"},
+};
+
+const char *cli_hint(const struct dr_error *err)
+{
+    /* An error that names the way out already does so behind a semicolon. */
+    if (strchr(err->text, ';') || err->kind == DR_ERR_CANCELLED)
+        return NULL;
+    for (size_t i = 0; i < DR_COUNT(hints); i++) {
+        if (hints[i].kind != DR_ERR_NONE && hints[i].kind != err->kind)
+            continue;
+        if (hints[i].code && hints[i].code != err->code)
+            continue;
+        /* codes of the registry and of runtimes are not errno */
+        bool ours = err->origin != DR_AT_REGISTRY && err->origin != DR_AT_RUNTIME;
+        if (hints[i].code && hints[i].kind == DR_ERR_NONE && !ours)
+            continue;
+        if (hints[i].text && !strstr(err->text, hints[i].text))
+            continue;
+        return hints[i].hint;
+    }
+    return NULL;
+}
+
+int cli_exit_code(const struct cli *cli, const struct dr_error *err)
+{
+    if (err->kind == DR_ERR_CANCELLED)
+        return CLI_INTERRUPTED;
+    if (cli->verb && (cli->verb->flags & CLI_VERB_RUNS)) {
+        bool command = err->kind == DR_ERR_START &&
+                       (err->code == CLI_NOT_FOUND || err->code == CLI_NOT_EXECUTABLE);
+        return command ? err->code : CLI_DRAY_FAILED;
+    }
+    if (err->kind == DR_ERR_UNAVAILABLE)
+        return CLI_UNAVAILABLE;
+    return err->kind == DR_ERR_CONFIG ? CLI_CONFIG : CLI_FAILED;
+}
+
+/* The failed program's words, when the line does not have them already. */
+static void print_output(const struct dr_error *err)
+{
+    dr_auto_free char *copy = dr_strdup(err->output);
+    char *save = NULL;
+    int lines = 0;
+    for (char *line = copy ? strtok_r(copy, "\n", &save) : NULL; line;
+         line = strtok_r(NULL, "\n", &save)) {
+        if (strstr(err->text, line))
+            continue;
+        if (++lines > OUTPUT_MAX_LINES) {
+            fputs("  …\n", stderr);
+            return;
+        }
+        dr_auto_free char *safe = dr_escape(line, LINE_MAX_CHARS);
+        fprintf(stderr, "  %s\n", safe);
+    }
+}
+
+static void print_line(const char *text)
+{
+    dr_auto_free char *whole = dr_escape(text, 0);
+    /* escaping makes it longer: cut what it became */
+    dr_auto_free char *safe = dr_escape(whole, LINE_MAX_CHARS - 1);
+    fflush(stdout); /* so that the two come in order where they go to one place */
+    fprintf(stderr, "%s\n", safe);
+}
+
+int cli_error(const struct cli *cli, const struct dr_error *err)
+{
+    const char *hint = cli_hint(err);
+    dr_auto_free char *line =
+        dr_printf("dray: %s%s%s", err->text, hint ? "; " : "", hint ? hint : "");
+    print_line(line);
+    if (cli->global.debug)
+        fprintf(stderr, "dray: debug: kind \"%s\", origin \"%s\", code %d\n",
+                dr_kind_name(err->kind), dr_origin_name(err->origin), err->code);
+    if (err->output)
+        print_output(err);
+    return cli_exit_code(cli, err);
+}
+
+int cli_usage_error(const struct cli *cli, const struct dr_error *err)
+{
+    const char *verb = cli->verb ? cli->verb->name : NULL;
+    dr_auto_free char *line =
+        dr_printf("dray%s%s: %s; see `dray %s%s--help`", verb ? " " : "",
+                  verb ? verb : "", err->text, verb ? verb : "", verb ? " " : "");
+    print_line(line);
+    return CLI_DRAY_FAILED;
+}
+
+void cli_warn(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    dr_auto_free char *text = dr_vprintf(fmt, ap);
+    va_end(ap);
+    dr_auto_free char *line = dr_printf("dray: %s", text);
+    print_line(line);
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The progress of a pull. On a terminal the layers that move are bars at the bottom,
+ * redrawn at most ten times a second, and each one that is done becomes a line above
+ * them: so the number of bars is the number of parallel downloads, whatever the image.
+ * Anywhere else: a line for each change.
+ */
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "base/text.h"
+#include "cli/cli.h"
+
+#define REDRAW_MS 100
+#define BARS_MAX 16
+#define BAR_MAX 50
+#define WIDTH_DEFAULT 80
+
+struct layer {
+    char *digest; /* owned */
+    int stage;
+    int64_t done_bytes, total_bytes;
+    bool listed; /* its line "Pulling fs layer" was printed */
+    bool over;
+};
+
+struct cli_progress {
+    FILE *out;
+    bool terminal;
+    struct layer *layers;
+    size_t count;
+    size_t drawn; /* lines of bars below the cursor's first line */
+    int64_t drawn_ms;
+};
+
+struct cli_progress *cli_progress_new(FILE *out)
+{
+    struct cli_progress *p = dr_alloc(sizeof(*p));
+    const char *term = getenv("TERM");
+    p->out = out;
+    p->terminal = isatty(fileno(out)) && !(term && strcmp(term, "dumb") == 0);
+    return p;
+}
+
+static struct layer *find(struct cli_progress *p, const char *digest)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (strcmp(p->layers[i].digest, digest) == 0)
+            return &p->layers[i];
+    p->layers = dr_realloc(p->layers, (p->count + 1) * sizeof(*p->layers));
+    struct layer *layer = &p->layers[p->count++];
+    *layer = (struct layer){.digest = dr_strdup(digest)};
+    return layer;
+}
+
+static size_t terminal_width(const struct cli_progress *p)
+{
+    struct winsize size = {0};
+    if (ioctl(fileno(p->out), TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
+        return WIDTH_DEFAULT;
+    return size.ws_col;
+}
+
+/* Takes the bars away: the cursor stands where the first of them was. */
+static void erase(struct cli_progress *p)
+{
+    if (p->drawn)
+        fprintf(p->out, "\x1b[%zuA\x1b[J", p->drawn);
+    p->drawn = 0;
+}
+
+static void draw_bar(struct cli_progress *p, const struct layer *layer, size_t width)
+{
+    dr_auto_free char *done = dr_size_text(layer->done_bytes);
+    dr_auto_free char *total = dr_size_text(layer->total_bytes);
+    const char *word =
+        layer->stage == HOST_LAYER_UNPACKING ? "Extracting" : "Downloading";
+    dr_auto_free char *head = dr_printf("%s: %s", cli_short_id(layer->digest), word);
+    dr_auto_free char *tail = dr_printf("%s/%s", done, total);
+    size_t used = strlen(head) + strlen(tail) + 5;
+    size_t room = width > used + 1 ? width - used - 1 : 0;
+    if (room > BAR_MAX)
+        room = BAR_MAX;
+    if (room < 5) { /* too narrow for a bar */
+        fprintf(p->out, "%.*s\n", (int)width - 1, head);
+        return;
+    }
+    char bar[BAR_MAX + 1];
+    double part = layer->total_bytes > 0
+                      ? (double)layer->done_bytes / (double)layer->total_bytes
+                      : 0;
+    size_t filled = part >= 1 ? room : (size_t)(part * (double)room);
+    for (size_t i = 0; i < room; i++)
+        bar[i] = i < filled ? '=' : i == filled ? '>' : ' ';
+    bar[room] = '\0';
+    fprintf(p->out, "%s [%s]  %s\n", head, bar, tail);
+}
+
+static void draw(struct cli_progress *p, bool now)
+{
+    int64_t ms = dr_clock_ms();
+    if (!now && ms - p->drawn_ms < REDRAW_MS)
+        return;
+    size_t width = terminal_width(p);
+    p->drawn_ms = ms;
+    erase(p);
+    for (size_t i = 0; i < p->count && p->drawn < BARS_MAX; i++) {
+        const struct layer *layer = &p->layers[i];
+        if (layer->over || layer->stage == HOST_LAYER_WAITING)
+            continue;
+        draw_bar(p, layer, width);
+        p->drawn++;
+    }
+    fflush(p->out);
+}
+
+/* A line that stays, above the bars. */
+static void say(struct cli_progress *p, const struct layer *layer, const char *text)
+{
+    erase(p);
+    fprintf(p->out, "%s: %s\n", cli_short_id(layer->digest), text);
+    if (!p->terminal)
+        fflush(p->out);
+}
+
+static void finish(struct cli_progress *p, struct layer *layer, const char *text)
+{
+    if (layer->over)
+        return;
+    layer->over = true;
+    say(p, layer, text);
+    if (p->terminal)
+        draw(p, true);
+}
+
+void cli_progress_step(void *arg, const struct host_progress *step)
+{
+    struct cli_progress *p = arg;
+    if (step->what == HOST_PROGRESS_RESOLVED || !step->layer)
+        return;
+    struct layer *layer = find(p, step->layer);
+    layer->done_bytes = step->done_bytes;
+    layer->total_bytes = step->total_bytes;
+    switch (step->what) {
+    case HOST_PROGRESS_LAYER_EXISTS:
+        finish(p, layer, "Already exists");
+        return;
+    case HOST_PROGRESS_LAYER_DONE:
+        finish(p, layer, "Pull complete");
+        return;
+    case HOST_PROGRESS_LAYER:
+    case HOST_PROGRESS_RESOLVED:
+        break;
+    }
+    layer->stage = step->stage;
+    if (p->terminal) {
+        draw(p, false);
+    } else if (!layer->listed) {
+        layer->listed = true;
+        say(p, layer, "Pulling fs layer");
+    }
+}
+
+void cli_progress_end(struct cli_progress *p)
+{
+    if (!p)
+        return;
+    erase(p);
+    fflush(p->out);
+    for (size_t i = 0; i < p->count; i++)
+        free(p->layers[i].digest);
+    free(p->layers);
+    free(p);
+}

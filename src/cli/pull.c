@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pulling with something to look at: for the verb pull, and for run and create. */
+#include <string.h>
+
+#include "cli/args.h"
+#include "cli/cli.h"
+#include "oci/ref.h"
+
+int cli_pull_policy(const char *text, enum host_pull_policy *ret, struct dr_error *err)
+{
+    static const struct {
+        const char *word;
+        enum host_pull_policy policy;
+    } words[] = {{"missing", HOST_PULL_MISSING},
+                 {"always", HOST_PULL_ALWAYS},
+                 {"newer", HOST_PULL_NEWER},
+                 {"never", HOST_PULL_NEVER}};
+    for (size_t i = 0; i < DR_COUNT(words); i++) {
+        if (!text || strcmp(words[i].word, text) == 0) {
+            *ret = words[i].policy;
+            return 0;
+        }
+    }
+    return dr_fail(
+        err, DR_ERR_INVALID,
+        "invalid argument \"%s\" for \"--pull\" flag: it must be always, missing, "
+        "newer or never",
+        text);
+}
+
+/* "Using default tag: latest", "latest: Pulling from library/alpine" */
+static int print_head(const struct cli_pull *pull, struct dr_error *err)
+{
+    dr_auto_ref struct oci_ref ref = OCI_REF_INIT;
+    if (oci_ref_parse(pull->reference, &ref, err) < 0)
+        return -1;
+    if (pull->quiet)
+        return 0;
+    const char *slash = strrchr(pull->reference, '/');
+    bool given = strpbrk(slash ? slash : pull->reference, ":@") != NULL;
+    if (!given)
+        fprintf(pull->out, "Using default tag: %s\n", OCI_DEFAULT_TAG);
+    fprintf(pull->out, "%s: Pulling from %s\n", oci_ref_target(&ref), ref.path);
+    fflush(pull->out);
+    return 0;
+}
+
+static void print_tail(const struct cli_pull *pull, const json_t *image)
+{
+    const char *digest = dr_json_str(image, "digest");
+    const char *familiar = dr_json_str(image, "familiar");
+    const char *what = dr_json_bool(image, "pulled") ? "Downloaded newer image for"
+                                                     : "Image is up to date for";
+    if (pull->quiet)
+        return;
+    if (digest)
+        fprintf(pull->out, "Digest: %s\n", digest);
+    fprintf(pull->out, "Status: %s %s\n", what, familiar ? familiar : pull->reference);
+    fflush(pull->out);
+}
+
+int cli_pull(struct cli *cli, const struct cli_pull *pull, json_t **ret_image,
+             struct dr_error *err)
+{
+    struct host *host = cli_host(cli, err);
+    if (!host || print_head(pull, err) < 0)
+        return -1;
+    struct cli_progress *progress = pull->quiet ? NULL : cli_progress_new(pull->out);
+    struct host_pull_options options = {
+        .reference = pull->reference,
+        .policy = pull->policy,
+        .platform = pull->platform,
+        .plain_http = pull->plain_http,
+        .progress = progress ? cli_progress_step : NULL,
+        .progress_arg = progress,
+        .cancelled = cli_signals_cancel(),
+    };
+    int rc = host_pull(host, &options, ret_image, err);
+    cli_signals_default();
+    cli_progress_end(progress);
+    if (rc == 0)
+        print_tail(pull, *ret_image);
+    return rc;
+}
+
+int cmd_pull(struct cli *cli, void *arg)
+{
+    const struct pull_args *args = arg;
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    dr_auto_json json_t *image = NULL;
+    struct cli_pull pull = {
+        .reference = cli->words[0],
+        .platform = args->platform,
+        .policy = HOST_PULL_ALWAYS,
+        .plain_http = !args->tls_verify,
+        .quiet = args->quiet,
+        .out = stdout,
+    };
+    if (cli_pull(cli, &pull, &image, &err) < 0)
+        return cli_error(cli, &err);
+    const char *ref = dr_json_str(image, "ref");
+    cli_line(ref ? ref : cli->words[0]);
+    return CLI_OK;
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Flags and verbs that hands know from Docker and that dray does not have. They are
+ * refused by name with the reason: never ignored, never "unknown".
+ */
+#include <string.h>
+
+#include "cli/options.h"
+
+#define NETWORKS "networks of containers are still to come; --network host or none works"
+#define LIMITS "this limit is still to come"
+#define HEALTH "health checks are still to come"
+#define TERMINAL "terminals are still to come; -i works without one"
+#define LOGGING "logs go to a rotating file that `dray logs` reads"
+#define ATTACHING "without -d, stdout and stderr are always attached"
+#define NOT_LINUX "it is for Windows containers"
+#define NAMESPACES "the container always gets namespaces of its own"
+
+/* "run" stands for create too. */
+static const struct cli_refused flags[] = {
+    {"run", 't', "tty", TERMINAL},
+    {"run", 'p', "publish", NETWORKS},
+    {"run", 'P', "publish-all", NETWORKS},
+    {"run", 0, "expose", NETWORKS},
+    {"run", 0, "link", NETWORKS},
+    {"run", 0, "link-local-ip", NETWORKS},
+    {"run", 0, "ip", NETWORKS},
+    {"run", 0, "ip6", NETWORKS},
+    {"run", 0, "mac-address", NETWORKS},
+    {"run", 0, "network-alias", NETWORKS},
+    {"run", 0, "net-alias", NETWORKS},
+    {"run", 0, "add-host", NETWORKS},
+    {"run", 0, "dns", NETWORKS},
+    {"run", 0, "dns-opt", NETWORKS},
+    {"run", 0, "dns-option", NETWORKS},
+    {"run", 0, "dns-search", NETWORKS},
+    {"run", 0, "domainname", NETWORKS},
+    {"run", 0, "health-cmd", HEALTH},
+    {"run", 0, "health-interval", HEALTH},
+    {"run", 0, "health-retries", HEALTH},
+    {"run", 0, "health-start-interval", HEALTH},
+    {"run", 0, "health-start-period", HEALTH},
+    {"run", 0, "health-timeout", HEALTH},
+    {"run", 0, "no-healthcheck", HEALTH},
+    {"run", 0, "restart", "restart policies are still to come"},
+    {"run", 0, "mount", "use -v and --tmpfs"},
+    {"run", 0, "volumes-from", "name the volumes with -v"},
+    {"run", 0, "volume-driver", "volumes are directories of the target"},
+    {"run", 0, "label-file", "use -l for each label"},
+    {"run", 0, "annotation", "annotations are the runtime's own"},
+    {"run", 'a', "attach", ATTACHING},
+    {"run", 0, "detach-keys", TERMINAL},
+    {"run", 0, "blkio-weight", LIMITS},
+    {"run", 0, "blkio-weight-device", LIMITS},
+    {"run", 0, "cpu-period", "use --cpus"},
+    {"run", 0, "cpu-quota", "use --cpus"},
+    {"run", 0, "cpu-rt-period", LIMITS},
+    {"run", 0, "cpu-rt-runtime", LIMITS},
+    {"run", 0, "cpuset-cpus", LIMITS},
+    {"run", 0, "cpuset-mems", LIMITS},
+    {"run", 0, "device-cgroup-rule", LIMITS},
+    {"run", 0, "device-read-bps", LIMITS},
+    {"run", 0, "device-read-iops", LIMITS},
+    {"run", 0, "device-write-bps", LIMITS},
+    {"run", 0, "device-write-iops", LIMITS},
+    {"run", 0, "kernel-memory", LIMITS},
+    {"run", 0, "memory-reservation", LIMITS},
+    {"run", 0, "memory-swap", LIMITS},
+    {"run", 0, "memory-swappiness", LIMITS},
+    {"run", 0, "oom-kill-disable", LIMITS},
+    {"run", 0, "oom-score-adj", LIMITS},
+    {"run", 0, "storage-opt", LIMITS},
+    {"run", 0, "cgroup-parent", "cgroups are named from the container's id"},
+    {"run", 0, "cgroupns", NAMESPACES},
+    {"run", 0, "ipc", NAMESPACES},
+    {"run", 0, "pid", NAMESPACES},
+    {"run", 0, "uts", NAMESPACES},
+    {"run", 0, "userns", "user namespaces are still to come"},
+    {"run", 0, "group-add", "use --user NAME:GROUP"},
+    {"run", 0, "gpus", "use --device"},
+    {"run", 0, "log-driver", LOGGING},
+    {"run", 0, "log-opt", LOGGING},
+    {"run", 0, "runtime", "it stands before the verb: dray --runtime NAME run"},
+    {"run", 0, "disable-content-trust", "digests are always verified"},
+    {"run", 0, "use-api-socket", "there is no daemon"},
+    {"run", 0, "isolation", NOT_LINUX},
+    {"run", 0, "cpu-count", NOT_LINUX},
+    {"run", 0, "cpu-percent", NOT_LINUX},
+    {"run", 0, "io-maxbandwidth", NOT_LINUX},
+    {"run", 0, "io-maxiops", NOT_LINUX},
+    {"exec", 't', "tty", TERMINAL},
+    {"exec", 0, "detach-keys", TERMINAL},
+    {"start", 'i', "interactive", "a started container's stdin is still to come"},
+    {"start", 0, "detach-keys", TERMINAL},
+    {"start", 0, "checkpoint", "checkpoints are not planned"},
+    {"start", 0, "checkpoint-dir", "checkpoints are not planned"},
+    {"stop", 's', "signal", "use kill -s, or run --stop-signal"},
+    {"rm", 'l', "link", NETWORKS},
+    {"ps", 's', "size", "sizes of containers are still to come"},
+    {"inspect", 's', "size", "sizes of containers are still to come"},
+    {"logs", 0, "details", LOGGING},
+    {"images", 'f', "filter", "name a REPOSITORY[:TAG] instead"},
+    {"images", 0, "tree", "list platforms with a registry's tools"},
+    {"rmi", 0, "no-prune", "layers that nobody uses go with the image"},
+    {"rmi", 0, "platform", "an image has one platform in a target"},
+    {"pull", 'a', "all-tags", "name each tag"},
+    {"pull", 0, "disable-content-trust", "digests are always verified"},
+    {"pull", 0, "creds",
+     "a password in the command line is seen by everybody; use ~/.docker/config.json"},
+    {NULL, 'H', "host", "there is no daemon; --target stands before the verb"},
+};
+
+const struct cli_refused *cli_refused_flag(const char *verb, const char *name, size_t len,
+                                           char letter)
+{
+    if (verb && strcmp(verb, "create") == 0)
+        verb = "run";
+    for (size_t i = 0; i < DR_COUNT(flags); i++) {
+        const struct cli_refused *f = &flags[i];
+        if (f->verb && (!verb || strcmp(f->verb, verb) != 0))
+            continue;
+        if (name ? strlen(f->name) == len && memcmp(f->name, name, len) == 0
+                 : f->letter && f->letter == letter)
+            return f;
+    }
+    return NULL;
+}
+
+static const struct {
+    const char *name, *reason;
+} verbs[] = {
+    {"attach", "run without -d, or start -a, attaches; logs -f follows"},
+    {"build", "build with another tool, push, and pull from the registry"},
+    {"builder", "build with another tool, push, and pull from the registry"},
+    {"buildx", "build with another tool, push, and pull from the registry"},
+    {"commit", "changes of containers do not become images yet"},
+    {"compose", "deployments are still to come"},
+    {"context", "targets other than local: are still to come"},
+    {"cp", "use -v, or exec with a pipe"},
+    {"diff", "it is still to come"},
+    {"events", "wait and logs -f tell when something happens"},
+    {"export", "use exec with tar and a pipe"},
+    {"history", "inspect shows an image's layers"},
+    {"import", "images come from registries for now"},
+    {"load", "images come from registries for now"},
+    {"login", "use the credentials file that Docker or Podman wrote"},
+    {"logout", "use the credentials file that Docker or Podman wrote"},
+    {"manifest", "use a registry's tools"},
+    {"network", "--network none and host are what there is for now"},
+    {"pause", "it is still to come"},
+    {"plugin", "there are no plugins"},
+    {"port", "published ports are still to come"},
+    {"prune", "rm and rmi remove by name"},
+    {"push", "images only come in for now"},
+    {"rename", "give a --name when it is made"},
+    {"restart", "use stop, then start"},
+    {"save", "images only come in for now"},
+    {"search", "search on the registry's own pages"},
+    {"stats", "it is still to come"},
+    {"swarm", "deployments of many machines are not planned"},
+    {"tag", "pull by the name that you want"},
+    {"top", "use exec with ps"},
+    {"unpause", "it is still to come"},
+    {"update", "limits are set when the container is made"},
+    {"volume", "-v NAME:/path makes volumes; rm -v removes anonymous ones"},
+};
+
+const char *cli_refused_verb(const char *name)
+{
+    for (size_t i = 0; i < DR_COUNT(verbs); i++)
+        if (strcmp(verbs[i].name, name) == 0)
+            return verbs[i].reason;
+    return NULL;
+}

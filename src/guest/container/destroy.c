@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one place that undoes a container, from whatever state. */
+#include "guest/container/container.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fs.h"
+#include "base/text.h"
+#include "guest/cgroup/cgroup.h"
+#include "guest/container/journal.h"
+#include "guest/container/names.h"
+#include "guest/container/volumes.h"
+#include "guest/log/log.h"
+
+#define KILL_MS 10000
+
+/* Keeps the first failure and goes on. */
+static void keep(struct dr_error *first, struct dr_error *later)
+{
+    if (first->kind == DR_ERR_NONE && later->kind != DR_ERR_NONE)
+        dr_error_move(first, later);
+    dr_error_release(later);
+}
+
+/* From here on it is no container any more: a crash in the middle is finished by the next
+ * command. Needs no space, and happens before the first byte of it goes. */
+static void mark_removing(const char *dir, bool volumes)
+{
+    dr_auto_free char *state = dr_path_join(dir, "state.json");
+    dr_auto_free char *marked = dr_path_join(dir, volumes ? "rmvol.json" : "rmove.json");
+    if (rename(state, marked) < 0 && errno != ENOENT)
+        unlink(state);
+}
+
+/* Bundle and log are named from the name, so only its owner may remove them. */
+static void remove_named(struct guest *guest, struct container *c, struct dr_error *first)
+{
+    struct dr_error err = DR_ERROR_INIT;
+    const char *name = dr_json_str(c->record, "name");
+    const char *bundle = dr_json_str(c->record, "bundle"), *log = dr_json_str(c->record, "log");
+    if (!name) {
+        name_free_by_id(guest, c->id);
+        return;
+    }
+    if (!name_belongs_to(guest, name, c->id))
+        return;
+    if (bundle)
+        dr_remove_all(AT_FDCWD, bundle, &err);
+    keep(first, &err);
+    if (log)
+        log_remove(log, 0);
+    name_free(guest, name, c->id);
+}
+
+int container_destroy_by_name(struct guest *guest, const char *id, bool volumes,
+                              struct dr_error *err)
+{
+    struct dr_error first = DR_ERROR_INIT, later = DR_ERROR_INIT;
+    container_auto struct container c = {0};
+    dr_auto_free char *cgroup = cgroup_path(id);
+    dr_auto_free char *dir = container_dir(guest, id);
+    if (container_load(guest, id, &c, &later) < 0 && later.kind == DR_ERR_UNSUPPORTED)
+        return dr_error_move(err, &later);
+    dr_error_release(&later);
+
+    /* The usual case first: everybody is dead. */
+    if (cgroup_remove(cgroup, &later) < 0) {
+        dr_error_release(&later);
+        if (cgroup_kill(cgroup, dr_clock_ms() + KILL_MS, &later) < 0)
+            return dr_error_move(err, &later); /* what lives still writes: remove nothing */
+        cgroup_remove(cgroup, &later);
+        keep(&first, &later);
+    }
+    if (c.dir) {
+        mark_removing(dir, volumes);
+        if (volumes)
+            volumes_remove_anonymous(guest, dr_json_array(c.record, "volumes"), &later);
+        keep(&first, &later);
+        remove_named(guest, &c, &first);
+        /* spec.json is the last to go: it says where the rest is */
+        static const char *const parts[] = {"upper", "work"};
+        for (size_t i = 0; i < DR_COUNT(parts); i++) {
+            dr_auto_free char *path = dr_path_join(dir, parts[i]);
+            dr_remove_all(AT_FDCWD, path, &later);
+            keep(&first, &later);
+        }
+        if (first.kind == DR_ERR_NONE)
+            dr_remove_all(AT_FDCWD, dir, &later);
+        keep(&first, &later);
+    } else {
+        name_free_by_id(guest, id);
+    }
+    if (first.kind == DR_ERR_NONE)
+        journal_leave(guest, id, -1, &later); /* the caller lets go of the lock */
+    keep(&first, &later);
+    if (first.kind != DR_ERR_NONE) {
+        dr_error_move(err, &first);
+        return dr_wrap(err, "remove container %.12s", id);
+    }
+    return 0;
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest/container/exec.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "base/fs.h"
+#include "base/text.h"
+#include "guest/bundle/bundle.h"
+#include "guest/cgroup/cgroup.h"
+#include "guest/container/create.h"
+#include "guest/container/pump.h"
+#include "guest/runtime/runtime.h"
+
+#define RUNTIME_MS 120000
+#define COMPLAINT_MAX (256u << 10)
+
+struct exec {
+    struct guest *guest;
+    const struct container *container;
+    struct runtime runtime;
+    char *process_file, *pid_file, *log_file; /* owned; in the run directory */
+    int ours[3], theirs[3];                   /* −1: none */
+};
+
+static int resolve_user(const struct container *c, const char *user, struct bundle_user *ret,
+                        struct dr_error *err)
+{
+    pid_t pid = -1;
+    dr_auto_fd int pidfd = container_pidfd(c, &pid);
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/root", (int)pid);
+    dr_auto_fd int root = pidfd < 0 ? -1 : open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (root < 0)
+        return dr_fail(err, DR_ERR_CONFLICT, "container %s is not running", container_name(c));
+    return bundle_resolve_user(&root, 1, user, ret, err);
+}
+
+static int write_process(struct exec *x, const json_t *request, struct dr_error *err)
+{
+    const struct container *c = x->container;
+    dr_auto_strv char **args = dr_json_strv(dr_json_array(request, "args"));
+    dr_auto_strv char **env = dr_json_strv(dr_json_array(request, "env"));
+    const char *user_text = dr_json_str(request, "user");
+    bundle_auto_user struct bundle_user user = {0};
+    if (dr_strv_len(args) == 0 || !*args[0])
+        return dr_fail(err, DR_ERR_INVALID, "exec needs a command");
+    if (user_text && resolve_user(c, user_text, &user, err) < 0)
+        return -1;
+    dr_auto_free char *path = dr_path_join(dr_json_str(c->record, "bundle") ?: "", "config.json");
+    dr_auto_buf struct dr_buf text = DR_BUF_INIT(RECORD_MAX);
+    if (dr_file_read(AT_FDCWD, path, &text, err) < 0)
+        return -1;
+    dr_auto_json json_t *config =
+        dr_json_parse(text.data ? text.data : "", text.len, RECORD_MAX, err);
+    if (!config)
+        return -1;
+    struct bundle_exec exec = {.args = args,
+                               .env = env,
+                               .workdir = dr_json_str(request, "workdir"),
+                               .user = user_text ? &user : NULL,
+                               .privileged = dr_json_bool(request, "privileged")};
+    dr_auto_json json_t *process =
+        bundle_process_for_exec(config, &exec, container_facts(), err);
+    if (!process)
+        return -1;
+    dr_auto_free char *json = dr_json_text(process);
+    return dr_file_write(AT_FDCWD, x->process_file, json, strlen(json), 0600, 0, err);
+}
+
+static int make_pipes(struct exec *x, const json_t *request, struct dr_error *err)
+{
+    bool wanted[3] = {dr_json_bool(request, "stdin"), true, true};
+    if (dr_json_bool(request, "detach"))
+        return 0; /* /dev/null for all three */
+    for (int i = 0; i < 3; i++) {
+        int fds[2];
+        if (!wanted[i])
+            continue;
+        if (pipe2(fds, O_CLOEXEC) < 0)
+            return dr_fail_errno(err, DR_ERR_START, "make pipes");
+        x->ours[i] = fds[i == 0 ? 1 : 0];
+        x->theirs[i] = fds[i == 0 ? 0 : 1];
+        fcntl(x->ours[i], F_SETFL, O_NONBLOCK);
+    }
+    return 0;
+}
+
+static void close_fds(int fds[3])
+{
+    for (int i = 0; i < 3; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+    fds[0] = fds[1] = fds[2] = -1;
+}
+
+/* crun has to see the cgroups as the monitor showed them to it at the start. */
+static int monitor_mounts(const struct exec *x)
+{
+    char path[64];
+    if (!x->runtime.traits->no_hybrid_cgroup || cgroup_mode() != CGROUP_HYBRID)
+        return -1;
+    snprintf(path, sizeof path, "/proc/%d/ns/mnt",
+             (int)dr_json_int(x->container->state, "monitor_pid", 0));
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* Runs the runtime; what comes on stderr is kept for its complaint, or is the command's. */
+static int run(struct exec *x, struct dr_buf *early, pid_t *ret_pid, struct dr_error *err)
+{
+    dr_auto_free char *state_root = dr_path_join(x->container->run_dir, "rt");
+    dr_auto_fd int mounts = monitor_mounts(x);
+    struct runtime_call call = {.runtime = &x->runtime,
+                                .state_root = state_root,
+                                .log_path = x->log_file,
+                                .id = x->container->id,
+                                .stdio = {x->theirs[0], x->theirs[1], x->theirs[2]},
+                                .mount_ns = mounts};
+    dr_auto_strv char **argv = runtime_argv_exec(&call, x->process_file, x->pid_file);
+    pid_t runtime_pid;
+    int status;
+    if (runtime_spawn(&call, argv, &runtime_pid, err) < 0)
+        return -1;
+    close_fds(x->theirs);
+    if (runtime_wait_reading(runtime_pid, x->ours[2], dr_clock_ms() + RUNTIME_MS, &status, early,
+                             err) < 0)
+        return -1;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+        *ret_pid = runtime_pid_read(x->pid_file, err);
+        return *ret_pid > 0 ? 0 : -1;
+    }
+    return runtime_failed(&call, "exec", status, early->data, err);
+}
+
+static int send_started(struct wire_chan *chan, pid_t pid, struct dr_error *err)
+{
+    dr_auto_json json_t *event = json_object();
+    dr_json_set_str(event, "event", "started");
+    dr_json_set_int(event, "pid", pid);
+    return wire_event(chan, event, err);
+}
+
+/* The process is our child: the runtime left it to the nearest subreaper. */
+static int follow(struct exec *x, struct wire_chan *chan, pid_t pid, struct dr_buf *early,
+                  int64_t *ret_exit, struct dr_error *err)
+{
+    dr_auto_fd int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    int result = send_started(chan, pid, err);
+    if (result == 0 && early->len > 0)
+        result = wire_write(chan, WIRE_STDERR, early->data, early->len, err);
+    if (result == 0)
+        result = pump_run(chan, pidfd, x->ours, err);
+    if (result < 0 && pidfd >= 0) /* C26: nobody listens any more */
+        syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+    int status;
+    pid_t got;
+    while ((got = waitpid(pid, &status, 0)) < 0 && errno == EINTR)
+        ;
+    if (result < 0)
+        return -1;
+    if (got < 0)
+        return dr_fail_errno(err, DR_ERR_INTERNAL, "the exit code of process %d is lost", (int)pid);
+    *ret_exit = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return 0;
+}
+
+static int exec_locked(struct exec *x, const json_t *request, struct wire_chan *chan,
+                       int64_t *ret_exit, struct dr_error *err)
+{
+    dr_auto_buf struct dr_buf early = DR_BUF_INIT(COMPLAINT_MAX);
+    pid_t pid = -1;
+    if (write_process(x, request, err) < 0 || make_pipes(x, request, err) < 0 ||
+        run(x, &early, &pid, err) < 0)
+        return -1;
+    if (dr_json_bool(request, "detach")) {
+        *ret_exit = 0;
+        return send_started(chan, pid, err);
+    }
+    return follow(x, chan, pid, &early, ret_exit, err);
+}
+
+int container_exec(struct guest *guest, const struct container *container,
+                   const json_t *request, struct wire_chan *chan, int64_t *ret_exit,
+                   struct dr_error *err)
+{
+    if (strcmp(container_status(container), "running") != 0)
+        return dr_fail(err, DR_ERR_CONFLICT, "container %s is not running (it is %s)",
+                       container_name(container), container_status(container));
+    struct exec x = {.guest = guest,
+                     .container = container,
+                     .ours = {-1, -1, -1},
+                     .theirs = {-1, -1, -1}};
+    /* the runtime that made it, whatever this session would choose */
+    if (runtime_find(dr_json_str(container->state, "runtime"), &x.runtime, err) < 0)
+        return -1;
+    char random[17];
+    dr_random_hex(16, random);
+    x.process_file = dr_printf("%s/exec-%s.json", container->run_dir, random);
+    x.pid_file = dr_printf("%s/exec-%s.pid", container->run_dir, random);
+    x.log_file = dr_printf("%s/exec-%s.log", container->run_dir, random);
+    int result = exec_locked(&x, request, chan, ret_exit, err);
+    unlink(x.process_file);
+    unlink(x.pid_file);
+    unlink(x.log_file);
+    close_fds(x.ours);
+    close_fds(x.theirs);
+    free(x.process_file);
+    free(x.pid_file);
+    free(x.log_file);
+    runtime_release(&x.runtime);
+    return result;
+}

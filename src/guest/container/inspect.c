@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest/container/list.h"
+
+#include <string.h>
+
+#include "base/fs.h"
+#include "base/text.h"
+#include "spec/container.h"
+
+#define NEVER "0001-01-01T00:00:00Z" /* Docker's word for a time that has not come */
+
+static void set_time(json_t *object, const char *key, int64_t ns)
+{
+    char text[DR_TIME_TEXT] = NEVER;
+    if (ns > 0)
+        dr_time_format(ns, text);
+    dr_json_set_str(object, key, text);
+}
+
+static json_t *or_null(const json_t *value)
+{
+    return value ? json_incref((json_t *)value) : json_null();
+}
+
+static json_t *member(const json_t *object, const char *key)
+{
+    return or_null(object ? json_object_get(object, key) : NULL);
+}
+
+static json_t *inspect_state(const struct container *c)
+{
+    const char *status = container_status(c);
+    bool running = strcmp(status, "running") == 0;
+    json_t *state = json_object();
+    if (strcmp(status, "removing") == 0)
+        status = "dead";
+    dr_json_set_str(state, "Status", status);
+    dr_json_set_bool(state, "Running", running);
+    dr_json_set_bool(state, "Paused", false);
+    dr_json_set_bool(state, "Restarting", false);
+    dr_json_set_bool(state, "OOMKilled", dr_json_bool(c->state, "oom_killed"));
+    dr_json_set_bool(state, "Dead", strcmp(status, "dead") == 0);
+    dr_json_set_int(state, "Pid", running ? dr_json_int(c->state, "pid", 0) : 0);
+    json_t *code = json_object_get(c->state, "exit_code");
+    if (strcmp(status, "exited") == 0 && !json_is_integer(code))
+        dr_json_set(state, "ExitCode", json_null()); /* unknown is not 0 (I6) */
+    else
+        dr_json_set_int(state, "ExitCode", running ? 0 : json_integer_value(code));
+    dr_json_set_str(state, "Error", dr_json_str(c->state, "error") ?: "");
+    set_time(state, "StartedAt", dr_json_int(c->state, "started_ns", 0));
+    set_time(state, "FinishedAt", dr_json_int(c->state, "finished_ns", 0));
+    return state;
+}
+
+static json_t *mount_entry(const char *type, const char *name, const char *source,
+                           const char *target, bool read_only)
+{
+    json_t *mount = json_object();
+    dr_json_set_str(mount, "Type", type);
+    dr_json_set_str(mount, "Name", name);
+    dr_json_set_str(mount, "Source", source);
+    dr_json_set_str(mount, "Destination", target);
+    dr_json_set_str(mount, "Mode", read_only ? "ro" : "");
+    dr_json_set_bool(mount, "RW", !read_only);
+    return mount;
+}
+
+/* Volumes stand in the record in the order of the spec's volume mounts, then the image's. */
+static void add_mounts(json_t *mounts, json_t *binds, json_t *tmpfs,
+                       const struct spec_container *spec, const json_t *volumes)
+{
+    size_t used = 0, count = json_array_size(volumes);
+    for (size_t i = 0; spec && i < spec->mount_count; i++) {
+        const struct spec_mount *m = &spec->mounts[i];
+        const json_t *volume =
+            m->type == SPEC_MOUNT_VOLUME ? json_array_get(volumes, used++) : NULL;
+        const char *name = dr_json_str(volume, "name");
+        if (m->type == SPEC_MOUNT_TMPFS) {
+            dr_json_set_str(tmpfs, m->target, m->options ? m->options : "");
+            json_array_append_new(mounts, mount_entry("tmpfs", NULL, "", m->target, false));
+            continue;
+        }
+        json_array_append_new(mounts, mount_entry(volume ? "volume" : "bind", name,
+                                                  volume ? dr_json_str(volume, "source")
+                                                         : m->source,
+                                                  m->target, m->read_only));
+        if (volume && dr_json_bool(volume, "anonymous"))
+            continue;
+        dr_auto_free char *bind = dr_printf("%s:%s%s", volume ? name : m->source, m->target,
+                                            m->read_only ? ":ro" : "");
+        json_array_append_new(binds, json_string(bind));
+    }
+    for (; used < count; used++) {
+        const json_t *volume = json_array_get(volumes, used);
+        json_array_append_new(mounts, mount_entry("volume", dr_json_str(volume, "name"),
+                                                  dr_json_str(volume, "source"),
+                                                  dr_json_str(volume, "target"), false));
+    }
+}
+
+static json_t *host_config(const struct container *c, const struct spec_container *spec,
+                           json_t *binds, json_t *tmpfs)
+{
+    json_t *host = json_object(), *policy = json_object(), *log = json_object();
+    const json_t *json = dr_json_object(c->record, "spec");
+    dr_json_set(host, "Binds", binds);
+    dr_json_set(host, "Tmpfs", tmpfs);
+    dr_json_set_str(policy, "Name", "no");
+    dr_json_set_int(policy, "MaximumRetryCount", 0);
+    dr_json_set(host, "RestartPolicy", policy);
+    dr_json_set_str(log, "Type", "k8s-file");
+    dr_json_set(host, "LogConfig", log);
+    dr_json_set_str(host, "NetworkMode", dr_json_str(c->state, "network") ?: "none");
+    dr_json_set_str(host, "Runtime", dr_json_str(c->state, "runtime"));
+    if (!spec)
+        return host;
+    dr_json_set_bool(host, "AutoRemove", spec->auto_remove);
+    dr_json_set_bool(host, "Privileged", spec->privileged);
+    dr_json_set_bool(host, "ReadonlyRootfs", spec->read_only);
+    dr_json_set_bool(host, "Init", spec->init);
+    dr_json_set(host, "CapAdd", dr_json_from_strv(spec->cap_add));
+    dr_json_set(host, "CapDrop", dr_json_from_strv(spec->cap_drop));
+    dr_json_set(host, "SecurityOpt", dr_json_from_strv(spec->security_opts));
+    dr_json_set_int(host, "Memory", spec->memory_bytes);
+    dr_json_set_int(host, "NanoCpus", spec->nano_cpus);
+    dr_json_set_int(host, "CpuShares", spec->cpu_shares);
+    dr_json_set_int(host, "PidsLimit", spec->pids_limit);
+    dr_json_set_int(host, "ShmSize", spec->shm_size_bytes ? spec->shm_size_bytes : 64 << 20);
+    static const char *const same[][2] = {
+        {"Devices", "devices"}, {"Ulimits", "ulimits"}, {"Sysctls", "sysctls"}};
+    for (size_t i = 0; i < DR_COUNT(same); i++)
+        dr_json_set(host, same[i][0], member(json, same[i][1]));
+    return host;
+}
+
+static json_t *config(const struct container *c, const struct spec_container *spec)
+{
+    json_t *config = json_object();
+    const json_t *process = dr_json_object(c->record, "process");
+    const json_t *image = dr_json_object(c->record, "image_config");
+    dr_json_set_str(config, "Hostname", dr_json_str(c->record, "hostname"));
+    const char *user = spec && spec->user ? spec->user : dr_json_str(image, "User");
+    dr_json_set_str(config, "User", user ? user : "");
+    dr_json_set_bool(config, "Tty", spec && spec->tty);
+    dr_json_set_bool(config, "OpenStdin", spec && spec->stdin_open);
+    dr_json_set(config, "Env", member(process, "env"));
+    bool has_args = spec && dr_strv_len(spec->args) > 0;
+    bool has_entrypoint = spec && spec->has_entrypoint;
+    dr_json_set(config, "Cmd", has_args         ? dr_json_from_strv(spec->args)
+                               : has_entrypoint ? json_null()
+                                                : member(image, "Cmd"));
+    dr_json_set(config, "Entrypoint", has_entrypoint ? dr_json_from_strv(spec->entrypoint)
+                                                     : member(image, "Entrypoint"));
+    dr_json_set_str(config, "Image", dr_json_str(c->record, "image"));
+    dr_json_set(config, "Volumes", member(image, "Volumes"));
+    dr_json_set_str(config, "WorkingDir", dr_json_str(process, "cwd"));
+    dr_json_set(config, "Labels", or_null(dr_json_object(c->state, "labels")));
+    int number = (int)dr_json_int(c->record, "stop_signal", 15);
+    dr_json_set_str(config, "StopSignal", spec_signal_name(number));
+    dr_json_set_int(config, "StopTimeout", dr_json_int(c->record, "stop_timeout_s", 10));
+    return config;
+}
+
+json_t *container_inspect(const struct container *c)
+{
+    dr_auto_error struct dr_error torn = DR_ERROR_INIT; /* a damaged record shows less */
+    const json_t *kept = dr_json_object(c->record, "spec");
+    spec_auto_container struct spec_container *spec =
+        kept ? spec_container_from_json(kept, &torn) : NULL;
+    json_t *json = json_object(), *mounts = json_array();
+    json_t *binds = json_array(), *tmpfs = json_object(), *args = json_array();
+    dr_json_set_str(json, "Id", c->id);
+    set_time(json, "Created", dr_json_int(c->record, "created_ns", 0));
+    const json_t *words = dr_json_array(dr_json_object(c->record, "process"), "args");
+    dr_json_set_str(json, "Path", json_string_value(json_array_get(words, 0)));
+    for (size_t i = 1; i < json_array_size(words); i++)
+        json_array_append(args, json_array_get(words, i));
+    dr_json_set(json, "Args", args);
+    dr_json_set(json, "State", inspect_state(c));
+    dr_json_set_str(json, "Image", dr_json_str(c->record, "image_id"));
+    static const char *const files[][2] = {{"ResolvConfPath", "resolv.conf"},
+                                           {"HostnamePath", "hostname"},
+                                           {"HostsPath", "hosts"}};
+    for (size_t i = 0; i < DR_COUNT(files); i++) {
+        dr_auto_free char *path = dr_path_join(c->dir, files[i][1]);
+        dr_json_set_str(json, files[i][0], path);
+    }
+    dr_json_set_str(json, "LogPath", dr_json_str(c->record, "log"));
+    dr_auto_free char *name = dr_printf("/%s", container_name(c));
+    dr_json_set_str(json, "Name", name);
+    dr_json_set_int(json, "RestartCount", 0);
+    dr_json_set_str(json, "Driver", "overlay");
+    dr_json_set_str(json, "Platform", "linux");
+    add_mounts(mounts, binds, tmpfs, spec, dr_json_array(c->record, "volumes"));
+    dr_json_set(json, "HostConfig", host_config(c, spec, binds, tmpfs));
+    dr_json_set(json, "Mounts", mounts);
+    dr_json_set(json, "Config", config(c, spec));
+    dr_json_set(json, "NetworkSettings", json_object());
+    dr_json_set_str(json, "Bundle", dr_json_str(c->record, "bundle"));
+    return json;
+}

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The requests about containers (PROTOCOL.md, "Containers"). */
+#include "guest/container/container.h"
+
+#include <string.h>
+
+#include "base/text.h"
+#include "guest/container/create.h"
+#include "guest/container/exec.h"
+#include "guest/container/journal.h"
+#include "guest/container/list.h"
+#include "guest/container/names.h"
+#include "guest/container/start.h"
+#include "guest/container/stop.h"
+#include "guest/log/log.h"
+#include "guest/monitor/monitor.h"
+
+static int find(struct guest *guest, const json_t *request, struct container *ret,
+                struct dr_error *err)
+{
+    return container_find(guest, dr_json_str(request, "id"), ret, err);
+}
+
+static struct spec_container *spec_of(const json_t *request, struct dr_error *err)
+{
+    const json_t *spec = dr_json_object(request, "spec");
+    if (!spec) {
+        dr_fail(err, DR_ERR_INVALID, "the request has no spec");
+        return NULL;
+    }
+    return spec_container_from_json(spec, err);
+}
+
+static json_t *created_json(const struct container *c)
+{
+    json_t *json = json_object();
+    dr_json_set_str(json, "id", c->id);
+    dr_json_set_str(json, "name", container_name(c));
+    dr_json_set(json, "warnings", json_array());
+    return json;
+}
+
+static int op_create(struct guest *guest, struct wire_chan *chan, const json_t *request,
+                     json_t **ret_reply, struct dr_error *err)
+{
+    spec_auto_container struct spec_container *spec = spec_of(request, err);
+    container_auto struct container c = {0};
+    if (!spec || container_create(guest, spec, false, &c, NULL, err) < 0)
+        return -1;
+    *ret_reply = created_json(&c);
+    return 0;
+}
+
+/* Starts it with the lock held, then stays with it when it is attached. */
+static int start_and_stay(struct guest *guest, const struct container *c, int lock,
+                          const struct start_options *options, struct wire_chan *chan,
+                          json_t **ret_reply, struct dr_error *err)
+{
+    dr_auto_fd int fd = -1;
+    pid_t pid;
+    if (container_start(guest, c, lock, options, &fd, &pid, err) < 0)
+        return -1;
+    dr_auto_json json_t *event = json_object();
+    dr_json_set_str(event, "event", "started");
+    dr_json_set_int(event, "pid", pid);
+    if (wire_event(chan, event, err) < 0)
+        return -1;
+    if (!options->attach)
+        return 0;
+    container_auto struct container now = {0};
+    dr_auto_error struct dr_error ignored = DR_ERROR_INIT; /* it may have ended already */
+    dr_auto_fd int pidfd = -1;
+    if (container_load_state(guest, c->id, &now, &ignored) == 0)
+        pidfd = container_pidfd(&now, NULL);
+    int64_t exit_code;
+    if (container_relay(chan, fd, pidfd, &exit_code, err) < 0)
+        return -1;
+    *ret_reply = json_object();
+    dr_json_set_int(*ret_reply, "exit_code", exit_code);
+    return 0;
+}
+
+static int op_run(struct guest *guest, struct wire_chan *chan, const json_t *request,
+                  json_t **ret_reply, struct dr_error *err)
+{
+    spec_auto_container struct spec_container *spec = spec_of(request, err);
+    container_auto struct container c = {0};
+    int lock = -1;
+    if (!spec || container_create(guest, spec, true, &c, &lock, err) < 0)
+        return -1;
+    dr_auto_json json_t *event = created_json(&c);
+    dr_json_set_str(event, "event", "created");
+    if (wire_event(chan, event, err) < 0) { /* the host is gone: nobody wants it */
+        dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+        container_destroy_by_name(guest, c.id, true, &ignored);
+        close(lock);
+        return -1;
+    }
+    struct start_options options = {.attach = dr_json_bool(request, "attach"),
+                                    .destroy_on_failure = true};
+    return start_and_stay(guest, &c, lock, &options, chan, ret_reply, err);
+}
+
+static int op_start(struct guest *guest, struct wire_chan *chan, const json_t *request,
+                    json_t **ret_reply, struct dr_error *err)
+{
+    container_auto struct container found = {0}, c = {0};
+    int lock = -1;
+    if (find(guest, request, &found, err) < 0)
+        return -1;
+    int taken = strcmp(container_status(&found), "running") == 0
+                    ? 1
+                    : journal_enter(guest, found.id, 2000, &lock, err);
+    if (taken < 0)
+        return -1;
+    /* what it is now that nobody else can change it */
+    if (container_load(guest, found.id, &c, err) < 0) {
+        if (lock >= 0)
+            close(lock);
+        return -1;
+    }
+    const char *status = container_status(&c);
+    bool attach = dr_json_bool(request, "attach");
+    if (taken == 1 && strcmp(status, "running") == 0 && !attach)
+        return 0; /* as Docker: it runs, that is what was asked for */
+    if (taken == 1)
+        return dr_fail(err, DR_ERR_CONFLICT, "container %s is %s already", container_name(&c),
+                       status);
+    if (lock < 0)
+        return dr_fail(err, DR_ERR_INTERNAL, "no space left in %s", guest->run_root);
+    if (strcmp(status, "created") != 0 && strcmp(status, "exited") != 0) {
+        dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+        journal_leave(guest, c.id, lock, &ignored);
+        return dr_fail(err, DR_ERR_CONFLICT, "container %s is damaged (%s): it can only be removed",
+                       container_name(&c), status);
+    }
+    struct start_options options = {.attach = attach};
+    return start_and_stay(guest, &c, lock, &options, chan, ret_reply, err);
+}
+
+static int op_stop(struct guest *guest, struct wire_chan *chan, const json_t *request,
+                   json_t **ret_reply, struct dr_error *err)
+{
+    container_auto struct container c = {0};
+    if (find(guest, request, &c, err) < 0)
+        return -1;
+    return container_stop(guest, &c, dr_json_int(request, "timeout_s", -1), chan, err);
+}
+
+static int op_kill(struct guest *guest, struct wire_chan *chan, const json_t *request,
+                   json_t **ret_reply, struct dr_error *err)
+{
+    container_auto struct container c = {0};
+    int64_t number = dr_json_int(request, "signal", 0);
+    if (number < 1 || number > 64)
+        return dr_fail(err, DR_ERR_INVALID, "%lld is no signal", (long long)number);
+    if (find(guest, request, &c, err) < 0)
+        return -1;
+    return container_kill(&c, (int)number, err);
+}
+
+static int op_remove(struct guest *guest, struct wire_chan *chan, const json_t *request,
+                     json_t **ret_reply, struct dr_error *err)
+{
+    container_auto struct container c = {0};
+    if (find(guest, request, &c, err) < 0 ||
+        container_remove(guest, &c, dr_json_bool(request, "force"),
+                         dr_json_bool(request, "volumes"), err) < 0)
+        return -1;
+    *ret_reply = json_object();
+    dr_json_set_str(*ret_reply, "id", c.id);
+    return 0;
+}
+
+static int op_wait(struct guest *guest, struct wire_chan *chan, const json_t *request,
+                   json_t **ret_reply, struct dr_error *err)
+{
+    container_auto struct container c = {0};
+    bool known;
+    int64_t exit_code;
+    if (find(guest, request, &c, err) < 0 ||
+        container_wait(guest, &c, chan, &known, &exit_code, err) < 0)
+        return -1;
+    *ret_reply = json_object();
+    dr_json_set(*ret_reply, "exit_code", known ? json_integer(exit_code) : json_null());
+    return 0;
+}
+
+struct item_sink {
+    struct wire_chan *chan;
+    struct dr_error *err;
+};
+
+static int send_item(void *arg, json_t *summary)
+{
+    struct item_sink *sink = arg;
+    dr_auto_json json_t *event = json_object();
+    dr_json_set_str(event, "event", "item");
+    dr_json_set(event, "item", json_incref(summary));
+    return wire_event(sink->chan, event, sink->err);
+}
+
+static int op_list(struct guest *guest, struct wire_chan *chan, const json_t *request,
+                   json_t **ret_reply, struct dr_error *err)
+{
+    struct item_sink sink = {chan, err};
+    return container_list(guest, dr_json_bool(request, "all"), send_item, &sink, err);
+}
+
+static int op_inspect(struct guest *guest, struct wire_chan *chan, const json_t *request,
+                      json_t **ret_reply, struct dr_error *err)
+{
+    container_auto struct container c = {0};
+    if (find(guest, request, &c, err) < 0)
+        return -1;
+    *ret_reply = container_inspect(&c);
+    return 0;
+}
+
+/* --- logs ------------------------------------------------------------------------------ */
+
+struct log_stream_to {
+    struct guest *guest;
+    struct wire_chan *chan;
+    const char *id;
+    int monitor_fd;
+};
+
+static int send_log(void *arg, enum log_stream stream, const char *data, size_t len,
+                    struct dr_error *err)
+{
+    struct log_stream_to *to = arg;
+    return wire_write(to->chan, (int)stream, data, len, err);
+}
+
+/* The monitor closes its socket when all is written; a reader that gave up ends it too. */
+static bool log_finished(void *arg)
+{
+    struct log_stream_to *to = arg;
+    container_auto struct container c = {0};
+    dr_auto_error struct dr_error gone = DR_ERROR_INIT;
+    if (wire_cancelled(to->chan) || container_load_state(to->guest, to->id, &c, &gone) < 0)
+        return true;
+    if (strcmp(container_status(&c), "running") != 0)
+        return true;
+    dr_auto_fd int pidfd = container_pidfd(&c, NULL);
+    if (pidfd >= 0)
+        return false;
+    /* dead: its monitor is about to say so, or was lost */
+    dr_auto_fd int monitor = monitor_connect(c.run_dir);
+    return monitor < 0;
+}
+
+static int op_logs(struct guest *guest, struct wire_chan *chan, const json_t *request,
+                   json_t **ret_reply, struct dr_error *err)
+{
+    container_auto struct container c = {0};
+    if (find(guest, request, &c, err) < 0)
+        return -1;
+    const char *path = dr_json_str(c.record, "log");
+    if (!path)
+        return 0;
+    struct log_stream_to to = {.guest = guest, .chan = chan, .id = c.id};
+    dr_auto_fd int monitor = -1;
+    bool follow = dr_json_bool(request, "follow");
+    if (follow && strcmp(container_status(&c), "running") == 0) {
+        monitor = monitor_connect(c.run_dir);
+        dr_auto_json json_t *wait = json_object();
+        dr_json_set_str(wait, "op", "wait");
+        if (monitor >= 0)
+            monitor_send_json(monitor, WIRE_REQUEST, wait);
+    }
+    struct log_query query = {.path = path,
+                              .tail = dr_json_int(request, "tail", -1),
+                              .since_ns = dr_json_int(request, "since_ns", 0),
+                              .until_ns = dr_json_int(request, "until_ns", 0),
+                              .timestamps = dr_json_bool(request, "timestamps"),
+                              .follow = follow,
+                              .sink = send_log,
+                              .finished = log_finished,
+                              .finished_fd = monitor,
+                              .arg = &to};
+    if (log_read(&query, err) < 0 || wire_eof(chan, WIRE_STDOUT, err) < 0)
+        return -1;
+    return wire_eof(chan, WIRE_STDERR, err);
+}
+
+static int op_exec(struct guest *guest, struct wire_chan *chan, const json_t *request,
+                   json_t **ret_reply, struct dr_error *err)
+{
+    container_auto struct container c = {0};
+    int64_t exit_code;
+    if (find(guest, request, &c, err) < 0 ||
+        container_exec(guest, &c, request, chan, &exit_code, err) < 0)
+        return -1;
+    if (dr_json_bool(request, "detach"))
+        return 0;
+    *ret_reply = json_object();
+    dr_json_set_int(*ret_reply, "exit_code", exit_code);
+    return 0;
+}
+
+const struct guest_op guest_container_ops[] = {
+    {"container.create", op_create},   {"container.start", op_start},
+    {"container.run", op_run},         {"container.stop", op_stop},
+    {"container.kill", op_kill},       {"container.remove", op_remove},
+    {"container.wait", op_wait},       {"container.list", op_list},
+    {"container.inspect", op_inspect}, {"container.logs", op_logs},
+    {"container.exec", op_exec},       {NULL, NULL},
+};

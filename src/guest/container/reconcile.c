@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * After a crash: whatever an entry of <run_root> stands for is undone or finished, by name
+ * (HAZARDS I4). Exit statuses that nobody saw are unknown, never made up (I6).
+ */
+#include "guest/container/container.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/fs.h"
+#include "base/text.h"
+#include "guest/cgroup/cgroup.h"
+#include "guest/container/journal.h"
+#include "guest/container/names.h"
+#include "guest/container/record.h"
+
+#define KILL_MS 10000
+
+static bool is_there(const struct container *c, const char *file)
+{
+    dr_auto_free char *path = dr_path_join(c->dir, file);
+    return access(path, F_OK) == 0;
+}
+
+/* The end that the monitor could not write where it belongs, or that nobody saw. */
+static void set_end(struct container *c)
+{
+    dr_auto_free char *path = dr_path_join(c->run_dir, "exit.json");
+    dr_auto_buf struct dr_buf text = DR_BUF_INIT(RECORD_MAX);
+    dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+    json_t *kept = NULL;
+    if (dr_file_read(AT_FDCWD, path, &text, &ignored) == 0 && text.data)
+        kept = dr_json_parse(text.data, text.len, RECORD_MAX, &ignored);
+    if (kept) {
+        json_decref(c->state);
+        c->state = kept;
+        return;
+    }
+    dr_json_set_str(c->state, "status", "exited");
+    dr_json_set(c->state, "exit_code", json_null());
+    dr_json_set_int(c->state, "pid", 0);
+    dr_json_set_int(c->state, "finished_ns", dr_now_ns());
+    dr_json_set_str(c->state, "error",
+                    "its monitor was lost: how it ended is not known");
+}
+
+/* Lock held. Brings one container to a state in which nobody is at work on it. */
+static int settle(struct guest *guest, struct container *c, struct dr_error *err)
+{
+    if (!c->state && is_there(c, "state.json"))
+        return journal_leave(guest, c->id, -1, err); /* torn: "dead", for rm to remove */
+    if (!c->state)
+        return container_destroy_by_name(guest, c->id, !is_there(c, "rmove.json"), err);
+    const char *status = container_status(c);
+    dr_auto_free char *cgroup = cgroup_path(c->id);
+    if (strcmp(status, "running") == 0 && container_auto_remove(c))
+        return container_destroy_by_name(guest, c->id, true, err);
+    if (dr_json_bool(c->state, "for_run")) /* a `run` that was cut off before it ran */
+        return container_destroy_by_name(guest, c->id, true, err);
+    /* a start that was cut off leaves a process or a cgroup in any state */
+    if (cgroup_kill(cgroup, dr_clock_ms() + KILL_MS, err) < 0 || cgroup_remove(cgroup, err) < 0)
+        return -1;
+    if (strcmp(status, "running") == 0) {
+        set_end(c);
+        if (container_write_state(c, err) < 0)
+            return -1; /* a full disk: the entry stays, the next command tries again */
+    }
+    return journal_leave(guest, c->id, -1, err);
+}
+
+static int settle_locked(struct guest *guest, const char *id, struct dr_error *err)
+{
+    container_auto struct container c = {0};
+    dr_auto_error struct dr_error missing = DR_ERROR_INIT;
+    if (container_load(guest, id, &c, &missing) == 0)
+        return settle(guest, &c, err);
+    if (missing.kind == DR_ERR_NOT_FOUND)
+        return container_destroy_by_name(guest, id, true, err);
+    /* another version's: not ours to touch (I2) */
+    return 0;
+}
+
+static int reconcile_one(struct guest *guest, const char *id, struct dr_error *err)
+{
+    dr_auto_fd int lock = -1;
+    int taken = journal_take(guest, id, &lock, err);
+    if (taken != 0)
+        return taken < 0 ? -1 : 0;
+    return settle_locked(guest, id, err);
+}
+
+int container_settle(struct guest *guest, const char *id, int64_t wait_ms, struct dr_error *err)
+{
+    dr_auto_fd int lock = -1;
+    int taken = journal_enter(guest, id, wait_ms, &lock, err);
+    if (taken != 0)
+        return taken < 0 ? -1
+                         : dr_fail(err, DR_ERR_CONFLICT,
+                                   "another command is at work on container %.12s", id);
+    return settle_locked(guest, id, err);
+}
+
+/* --- after a reboot -------------------------------------------------------------------- */
+
+static int settle_any(void *arg, const char *id)
+{
+    struct guest *guest = arg;
+    container_auto struct container c = {0};
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    if (container_load_state(guest, id, &c, &err) < 0)
+        return 0;
+    bool quiet = c.state && strcmp(container_status(&c), "running") != 0 &&
+                 !dr_json_bool(c.state, "for_run");
+    dr_auto_fd int lock = -1;
+    if (!quiet && journal_enter(guest, id, 0, &lock, &err) == 0)
+        settle_locked(guest, id, &err);
+    return 0; /* the others get their turn whatever happens to this one */
+}
+
+/* <run_root> does not survive a reboot, so neither does this file. */
+static int after_reboot(struct guest *guest, struct dr_error *err)
+{
+    dr_auto_free char *mark = dr_path_join(guest->run_root, "reconciled");
+    dr_auto_fd int fd = open(mark, O_RDONLY | O_CLOEXEC);
+    char boot_id[sizeof guest->boot_id] = "";
+    if (fd >= 0 && read(fd, boot_id, sizeof boot_id - 1) > 0 &&
+        strcmp(boot_id, guest->boot_id) == 0)
+        return 0;
+    if (container_each(guest, settle_any, guest, err) < 0)
+        return -1;
+    name_sweep(guest);
+    dr_auto_error struct dr_error ignored = DR_ERROR_INIT; /* full: looked at again next time */
+    if (dr_mkdir_all(guest->run_root, 0700, &ignored) == 0)
+        dr_file_write(AT_FDCWD, mark, guest->boot_id, strlen(guest->boot_id), 0600, 0, &ignored);
+    return 0;
+}
+
+int container_reconcile(struct guest *guest, struct dr_error *err)
+{
+    if (after_reboot(guest, err) < 0)
+        return -1;
+    DIR *dir = opendir(guest->run_root);
+    if (!dir)
+        return errno == ENOENT ? 0 : dr_fail_errno(err, DR_ERR_INTERNAL, "open %s", guest->run_root);
+    struct dirent *entry;
+    while ((entry = readdir(dir))) {
+        if (!container_is_id(entry->d_name))
+            continue;
+        /* one that cannot be settled (a full disk, say) must not stop every command */
+        dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+        reconcile_one(guest, entry->d_name, &ignored);
+    }
+    closedir(dir);
+    return 0;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is kept of a container: the record (spec.json, written once, at create) and the
+ * state (state.json, replaced whenever it changes).
+ *
+ * record: {"version":1,"id","name","slug","image","image_id","diff_ids":[…],"created_ns",
+ *          "bundle","log","hostname","process":{"args":[…],"env":[…],"cwd","user"},
+ *          "stop_signal":N,"stop_timeout_s":N,"volumes":[{"name","target","source",
+ *          "anonymous","copy"}],"spec":{…spec_container_to_json…},"image_config":{…}}
+ * state:  {"version":1,"status":"created|running|exited","name","image","image_id",
+ *          "command","created_ns","labels":{},"network","auto_remove","runtime","pid",
+ *          "pid_start","monitor_pid","boot_id","started_ns","finished_ns","exit_code"
+ *          (null: unknown, I6),"oom_killed","error"}. It has what `ps` shows, so that a list
+ *          reads one small file per container.
+ *
+ * A directory without state.json is being made. `rm` renames state.json to rmove.json, or
+ * to rmvol.json when anonymous volumes go too: that needs no space (I7) and says after a
+ * crash that the removal has to be finished.
+ */
+#ifndef DRAY_GUEST_CONTAINER_RECORD_H
+#define DRAY_GUEST_CONTAINER_RECORD_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "guest/guest.h"
+
+#define CONTAINER_ID_HEX 64
+#define RECORD_VERSION 1
+#define RECORD_MAX (4u << 20) /* bytes of spec.json and of state.json */
+
+struct container {
+    char id[CONTAINER_ID_HEX + 1];
+    char *dir, *run_dir; /* owned */
+    json_t *record, *state; /* references; NULL when not there (being made, torn) */
+};
+
+bool container_is_id(const char *text); /* 64 lower-case hex digits */
+char *container_dir(const struct guest *guest, const char *id);
+char *container_run_dir(const struct guest *guest, const char *id);
+
+/* Reads both files. DR_ERR_NOT_FOUND when the directory is not there. A file that is
+ * missing or torn leaves its member NULL; one of a later version is DR_ERR_UNSUPPORTED. */
+int container_load(const struct guest *guest, const char *id, struct container *ret,
+                   struct dr_error *err);
+/* The state alone, for lists. */
+int container_load_state(const struct guest *guest, const char *id, struct container *ret,
+                         struct dr_error *err);
+void container_release(struct container *container);
+#define container_auto DR_CLEANUP(container_release)
+
+/* "created", "running", "exited", "creating" (being made), "removing", "dead" (torn). */
+const char *container_status(const struct container *container);
+bool container_auto_remove(const struct container *container);
+/* The name, or the short id when it has none yet. Borrowed. */
+const char *container_name(const struct container *container);
+
+/* Writes the record, and the state. Synced unless the container is removed with its end. */
+int container_write_record(const struct container *container, struct dr_error *err);
+int container_write_state(const struct container *container, struct dr_error *err);
+
+/* (pid, start time) names a process for good; 0 when there is none such. */
+int64_t container_pid_start(pid_t pid);
+/* A pidfd of the container's first process while it is alive; -1 otherwise. *ret_pid may be
+ * NULL. */
+int container_pidfd(const struct container *container, pid_t *ret_pid);
+
+/* Calls each with every container's id, in no order; stops at a result that is not 0. */
+int container_each(const struct guest *guest, int (*each)(void *arg, const char *id),
+                   void *arg, struct dr_error *err);
+
+#endif

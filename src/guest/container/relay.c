@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest/container/start.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include "base/text.h"
+#include "guest/monitor/monitor.h"
+
+struct relay {
+    struct wire_chan *chan;
+    int fd;    /* the monitor's socket; blocking, read only when poll says so */
+    int pidfd; /* −1: signals are dropped */
+    /* from the monitor */
+    int stream;
+    uint32_t left; /* bytes of a data frame still to come */
+    bool exited;
+    int64_t exit_code;
+    /* to the monitor */
+    char *out; /* owned; a frame that the socket did not take yet */
+    size_t out_len, out_done;
+    bool stdin_closed;
+    char *buffer; /* WIRE_DATA_MAX */
+};
+
+/* What can go on to the host now: bounded by its credit. */
+static size_t may_read(const struct relay *r)
+{
+    if (r->left == 0)
+        return WIRE_HEADER_BYTES;
+    size_t credit = wire_credit(r->chan, r->stream);
+    size_t most = credit < WIRE_DATA_MAX ? credit : WIRE_DATA_MAX;
+    return most < r->left ? most : r->left;
+}
+
+static int pass_data(struct relay *r, struct dr_error *err)
+{
+    size_t want = may_read(r);
+    if (want == 0)
+        return 0;
+    ssize_t n = read(r->fd, r->buffer, want);
+    if (n < 0 && errno == EINTR)
+        return 0;
+    if (n <= 0)
+        return dr_fail(err, DR_ERR_INTERNAL, "the container's monitor died");
+    r->left -= (uint32_t)n;
+    return wire_write(r->chan, r->stream, r->buffer, (size_t)n, err);
+}
+
+static int pass_frame(struct relay *r, struct dr_error *err)
+{
+    struct monitor_frame frame = {0};
+    if (r->left > 0)
+        return pass_data(r, err);
+    int n = monitor_receive(r->fd, 0, &frame, err);
+    if (n < 0)
+        return -1;
+    if (n == 0)
+        return dr_fail(err, DR_ERR_INTERNAL, "the container's monitor died");
+    dr_auto_json json_t *json = frame.json;
+    switch (frame.header.type) {
+    case WIRE_DATA:
+        r->stream = frame.header.stream;
+        r->left = frame.header.length;
+        return 0;
+    case WIRE_EOF:
+        return wire_eof(r->chan, frame.header.stream, err);
+    case WIRE_EVENT:
+        if (strcmp(dr_json_str(json, "event") ?: "", "exited") == 0) {
+            r->exited = true;
+            r->exit_code = dr_json_int(json, "exit_code", -1);
+        }
+        return 0;
+    default:
+        return dr_fail(err, DR_ERR_INTERNAL, "the container's monitor sent nonsense");
+    }
+}
+
+static void flush_out(struct relay *r)
+{
+    while (r->out) {
+        ssize_t n = send(r->fd, r->out + r->out_done, r->out_len - r->out_done,
+                         MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno == EAGAIN)
+            return;
+        if (n < 0) { /* it is going: what it says last is still to be read */
+            r->stdin_closed = true;
+            free(DR_TAKE(r->out));
+            return;
+        }
+        r->out_done += (size_t)n;
+        if (r->out_done == r->out_len)
+            free(DR_TAKE(r->out));
+    }
+}
+
+static void send_stdin(struct relay *r, enum wire_type type, const char *data, size_t len)
+{
+    unsigned char head[WIRE_HEADER_BYTES];
+    if (r->stdin_closed)
+        return;
+    wire_header_encode(&(struct wire_header){.length = (uint32_t)len,
+                                             .type = (uint8_t)type,
+                                             .channel = 1,
+                                             .stream = WIRE_STDIN},
+                       head);
+    r->out = dr_alloc(sizeof head + len);
+    memcpy(r->out, head, sizeof head);
+    if (len > 0)
+        memcpy(r->out + sizeof head, data, len);
+    r->out_len = sizeof head + len;
+    r->out_done = 0;
+    r->stdin_closed = type == WIRE_EOF;
+    flush_out(r);
+}
+
+/* Everything that the host sent, as long as stdin keeps up. */
+static int from_host(struct relay *r, struct dr_error *err)
+{
+    wire_poll_clear(r->chan);
+    while (!r->out) {
+        struct wire_item item = {0};
+        int got = wire_try_next(r->chan, &item, err);
+        if (got != 0)
+            return got < 0 ? -1 : 0;
+        dr_auto_free char *data = item.data;
+        dr_auto_json json_t *json = item.json;
+        switch (item.type) {
+        case WIRE_ITEM_DATA:
+            if (item.stream == WIRE_STDIN)
+                send_stdin(r, WIRE_DATA, data, item.len);
+            break;
+        case WIRE_ITEM_EOF:
+            if (item.stream == WIRE_STDIN)
+                send_stdin(r, WIRE_EOF, NULL, 0);
+            break;
+        case WIRE_ITEM_EVENT: {
+            int64_t number = dr_json_int(json, "signal", 0);
+            if (number >= 1 && number <= 64 && r->pidfd >= 0)
+                syscall(SYS_pidfd_send_signal, r->pidfd, (int)number, NULL, 0);
+            break;
+        }
+        case WIRE_ITEM_CANCEL:
+        case WIRE_ITEM_RESULT:
+            return dr_fail(err, DR_ERR_CANCELLED, "detached from the container");
+        }
+    }
+    return 0;
+}
+
+int container_relay(struct wire_chan *chan, int monitor_fd, int pidfd, int64_t *ret_exit,
+                    struct dr_error *err)
+{
+    struct relay r = {.chan = chan, .fd = monitor_fd, .pidfd = pidfd};
+    r.buffer = dr_alloc(WIRE_DATA_MAX);
+    int host_fd = wire_poll_fd(chan), result = 0;
+    while (result == 0 && !r.exited) {
+        struct pollfd fds[2] = {
+            {.fd = r.fd, .events = (short)((may_read(&r) ? POLLIN : 0) | (r.out ? POLLOUT : 0))},
+            {.fd = host_fd, .events = POLLIN}};
+        /* with nothing to ask of the monitor its hang-up would be reported for ever */
+        if (fds[0].events == 0)
+            fds[0].fd = -1;
+        if (poll(fds, 2, -1) < 0)
+            continue;
+        if (fds[1].revents)
+            result = from_host(&r, err);
+        if (result == 0 && (fds[0].revents & POLLOUT)) {
+            flush_out(&r);
+            if (!r.out)
+                result = from_host(&r, err);
+        }
+        if (result == 0 && (fds[0].revents & (POLLIN | POLLHUP | POLLERR)) && may_read(&r))
+            result = pass_frame(&r, err);
+    }
+    free(r.out);
+    free(r.buffer);
+    if (result == 0)
+        *ret_exit = r.exit_code;
+    return result;
+}
+
+int container_wait_exit(struct wire_chan *chan, int monitor_fd, int64_t deadline_ms,
+                        int64_t *ret_exit, struct dr_error *err)
+{
+    for (;;) {
+        struct pollfd fds[2] = {{.fd = monitor_fd, .events = POLLIN},
+                                {.fd = chan ? wire_poll_fd(chan) : -1, .events = POLLIN}};
+        int64_t left = deadline_ms ? deadline_ms - dr_clock_ms() : -1;
+        if (deadline_ms && left <= 0)
+            return dr_fail(err, DR_ERR_TIMEOUT, "the container has not ended in time");
+        if (poll(fds, 2, (int)left) < 0)
+            continue;
+        if (fds[1].revents) {
+            wire_poll_clear(chan);
+            if (wire_cancelled(chan))
+                return dr_fail(err, DR_ERR_CANCELLED, "the wait was given up");
+        }
+        if (!fds[0].revents)
+            continue;
+        struct monitor_frame frame = {0};
+        dr_auto_error struct dr_error broken = DR_ERROR_INIT;
+        if (monitor_receive(monitor_fd, dr_clock_ms() + 10000, &frame, &broken) <= 0)
+            return 0;
+        dr_auto_json json_t *json = frame.json;
+        if (frame.header.type == WIRE_EVENT &&
+            strcmp(dr_json_str(json, "event") ?: "", "exited") == 0) {
+            *ret_exit = dr_json_int(json, "exit_code", -1);
+            return 1;
+        }
+    }
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest/container/start.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/fs.h"
+#include "base/text.h"
+#include "guest/container/container.h"
+#include "guest/container/filter.h"
+#include "guest/container/journal.h"
+#include "guest/monitor/monitor.h"
+#include "guest/runtime/runtime.h"
+
+#define START_MS 180000 /* longer than the monitor gives the runtime */
+#define SETTLE_MS 5000
+
+/* The kept or future filter for crun, from the bundle. Only when it is not kept yet does the
+ * monitor need to know where it goes. */
+static void add_filter(struct guest *guest, const struct runtime *runtime,
+                       const struct container *c, json_t *request)
+{
+    const char *bundle = dr_json_str(c->record, "bundle");
+    if (!runtime->traits->seccomp_bpf || !bundle)
+        return;
+    dr_auto_free char *path = dr_path_join(bundle, "config.json");
+    dr_auto_buf struct dr_buf text = DR_BUF_INIT(RECORD_MAX);
+    dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+    if (dr_file_read(AT_FDCWD, path, &text, &ignored) < 0 ||
+        strstr(text.data, "\"run.oci.seccomp_bpf_data\""))
+        return;
+    dr_auto_json json_t *config = dr_json_parse(text.data, text.len, RECORD_MAX, &ignored);
+    dr_auto_free char *filter = filter_path(guest, runtime, config);
+    dr_json_set_str(request, "filter", filter);
+}
+
+static json_t *lowers(struct guest *guest, const struct container *c, struct dr_error *err)
+{
+    const json_t *list = dr_json_array(c->record, "diff_ids");
+    size_t count = json_array_size(list), i;
+    dr_auto_free struct oci_digest *diff_ids = dr_alloc((count + 1) * sizeof *diff_ids);
+    json_t *item;
+    json_array_foreach(list, i, item) {
+        const char *text = json_string_value(item);
+        if (oci_digest_parse(text ? text : "", text ? strlen(text) : 0, &diff_ids[i], err) < 0)
+            return NULL;
+    }
+    struct layer_stack stack = {0};
+    if (layer_store_stack(guest->layers, diff_ids, count, &stack, err) < 0)
+        return NULL;
+    json_t *paths = dr_json_from_strv(stack.lowers);
+    layer_stack_release(&stack);
+    return paths;
+}
+
+static json_t *start_request(struct guest *guest, const struct container *c,
+                             const struct start_options *options, struct dr_error *err)
+{
+    struct runtime runtime;
+    if (runtime_find(guest->runtime, &runtime, err) < 0)
+        return NULL;
+    json_t *request = json_object(), *paths = lowers(guest, c, err);
+    const json_t *spec = dr_json_object(c->record, "spec");
+    dr_json_set_str(request, "op", "start");
+    dr_json_set_str(request, "id", c->id);
+    dr_json_set_str(request, "root", guest->root);
+    dr_json_set_str(request, "run_root", guest->run_root);
+    dr_json_set_str(request, "bundle_root", guest->bundle_root);
+    dr_json_set_str(request, "log_root", guest->log_root);
+    dr_json_set_str(request, "boot_id", guest->boot_id);
+    dr_json_set_str(request, "runtime", runtime.path);
+    dr_json_set(request, "lowers", paths);
+    static const char *const same[] = {"bundle", "log", "volumes", "process"};
+    for (size_t i = 0; i < DR_COUNT(same); i++)
+        dr_json_set(request, same[i], json_incref(json_object_get(c->record, same[i])));
+    dr_json_set_bool(request, "auto_remove", container_auto_remove(c));
+    dr_json_set_bool(request, "stdin", dr_json_bool(spec, "stdin_open"));
+    dr_json_set_bool(request, "attach", options->attach);
+    dr_json_set_bool(request, "destroy_on_failure", options->destroy_on_failure);
+    add_filter(guest, &runtime, c, request);
+    runtime_release(&runtime);
+    if (!paths)
+        json_decref(DR_TAKE(request));
+    return request;
+}
+
+/* The monitor's first word. */
+static int await_started(int fd, pid_t *ret_pid, struct dr_error *err)
+{
+    struct monitor_frame frame = {0};
+    int n = monitor_receive(fd, dr_clock_ms() + START_MS, &frame, err);
+    if (n < 0)
+        return -1;
+    if (n == 0)
+        return dr_fail(err, DR_ERR_START, "the container's monitor died while it started it");
+    dr_auto_json json_t *json = frame.json;
+    if (frame.header.type == WIRE_ERROR)
+        return wire_error_from_json(json, err);
+    *ret_pid = (pid_t)dr_json_int(json, "pid", 0);
+    return 0;
+}
+
+int container_start(struct guest *guest, const struct container *container, int lock_fd,
+                    const struct start_options *options, int *ret_fd, pid_t *ret_pid,
+                    struct dr_error *err)
+{
+    dr_auto_fd int lock = lock_fd;
+    dr_auto_json json_t *request = start_request(guest, container, options, err);
+    int fds[2] = {-1, -1};
+    int result = request ? 0 : -1;
+    if (result == 0 && !dr_json_str(request, "bundle"))
+        result = dr_fail(err, DR_ERR_START, "what is kept of the container is damaged");
+    if (result == 0)
+        result = dr_mkdir_all(guest->log_root, 0700, err);
+    if (result == 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
+        result = dr_fail_errno(err, DR_ERR_START, "make a socket");
+    dr_auto_fd int ours = fds[0];
+    dr_auto_fd int theirs = fds[1];
+    if (result == 0)
+        result = monitor_spawn(theirs, lock, container_name(container), err);
+    if (result == 0) {
+        close(DR_TAKE_FD(theirs));
+        close(DR_TAKE_FD(lock));
+        if (monitor_send_json(ours, WIRE_REQUEST, request) < 0)
+            result = dr_fail_errno(err, DR_ERR_START, "tell the container's monitor what to do");
+        else
+            result = await_started(ours, ret_pid, err);
+        /* A monitor that died without a word left things: the next command would find
+         * them, but the answer to this one promises that nothing is left. */
+        if (result < 0 && err->origin == DR_AT_UNSET) {
+            dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+            container_settle(guest, container->id, SETTLE_MS, &ignored);
+        }
+    } else if (result < 0 && options->destroy_on_failure) {
+        dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+        container_destroy_by_name(guest, container->id, true, &ignored);
+    } else if (result < 0) {
+        dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+        journal_leave(guest, container->id, -1, &ignored);
+    }
+    if (result < 0)
+        return -1;
+    *ret_fd = DR_TAKE_FD(ours);
+    return 0;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Starting a container: its monitor, and passing its streams on. */
+#ifndef DRAY_GUEST_CONTAINER_START_H
+#define DRAY_GUEST_CONTAINER_START_H
+
+#include "guest/container/record.h"
+
+struct start_options {
+    bool attach;
+    bool destroy_on_failure; /* `run`: when it does not start, nothing is left of it */
+};
+
+/*
+ * Starts a container whose lock is held; the lock goes to the monitor and lock_fd is closed
+ * in any case. On success *ret_fd is the monitor's first client (monitor.h), *ret_pid the
+ * container's first process. DR_ERR_START, from the runtime or from us, when it did not
+ * start: everything that was made for it is undone then.
+ */
+int container_start(struct guest *guest, const struct container *container, int lock_fd,
+                    const struct start_options *options, int *ret_fd, pid_t *ret_pid,
+                    struct dr_error *err);
+
+/*
+ * Passes on between a channel and a monitor's client: output to the host as fast as it
+ * gives credit, stdin and signals the other way. Ends when the container did; *ret_exit is
+ * its exit code. When the host gave up or is gone the container runs on and
+ * DR_ERR_CANCELLED is the answer.
+ */
+int container_relay(struct wire_chan *chan, int monitor_fd, int pidfd, int64_t *ret_exit,
+                    struct dr_error *err);
+
+/* Waits for the monitor's word of the end, or for the host's giving up.
+ * Returns 1 with *ret_exit, 0 when the monitor went away without it, -1 with err
+ * (DR_ERR_CANCELLED, DR_ERR_TIMEOUT). chan may be NULL. */
+int container_wait_exit(struct wire_chan *chan, int monitor_fd, int64_t deadline_ms,
+                        int64_t *ret_exit, struct dr_error *err);
+
+#endif

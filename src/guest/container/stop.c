@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest/container/stop.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "base/fs.h"
+#include "base/text.h"
+#include "guest/cgroup/cgroup.h"
+#include "guest/container/container.h"
+#include "guest/container/journal.h"
+#include "guest/container/start.h"
+#include "guest/monitor/monitor.h"
+
+#define CLEANUP_MS 20000 /* from SIGKILL to a monitor that has cleaned up */
+#define KILL_MS 10000
+
+static int send_signal(int pidfd, int number)
+{
+    return (int)syscall(SYS_pidfd_send_signal, pidfd, number, NULL, 0);
+}
+
+static bool is_running(const struct container *c)
+{
+    return strcmp(container_status(c), "running") == 0;
+}
+
+/* A connection on which the monitor will tell the end; -1: there is no monitor. */
+static int subscribe(const struct container *c)
+{
+    dr_auto_fd int fd = monitor_connect(c->run_dir);
+    dr_auto_json json_t *request = json_object();
+    dr_json_set_str(request, "op", "wait");
+    if (fd < 0 || monitor_send_json(fd, WIRE_REQUEST, request) < 0)
+        return -1;
+    return DR_TAKE_FD(fd);
+}
+
+static int not_running(const struct container *c, struct dr_error *err)
+{
+    return dr_fail(err, DR_ERR_CONFLICT, "container %s is not running (it is %s)",
+                   container_name(c), container_status(c));
+}
+
+int container_kill(const struct container *container, int signal, struct dr_error *err)
+{
+    dr_auto_fd int pidfd = container_pidfd(container, NULL);
+    if (pidfd < 0 || send_signal(pidfd, signal) < 0) {
+        if (pidfd < 0 || errno == ESRCH)
+            return not_running(container, err);
+        return dr_fail_errno(err, DR_ERR_INTERNAL, "signal container %s",
+                             container_name(container));
+    }
+    return 0;
+}
+
+/* Kills what is left and waits for the monitor to clean up; does that itself when there is
+ * no monitor. monitor_fd: a subscription or -1. */
+static int kill_and_wait(struct guest *guest, const struct container *c, int pidfd,
+                         int monitor_fd, struct dr_error *err)
+{
+    int64_t exit_code, deadline = dr_clock_ms() + CLEANUP_MS;
+    if (pidfd >= 0)
+        send_signal(pidfd, SIGKILL);
+    if (monitor_fd >= 0) {
+        dr_auto_error struct dr_error late = DR_ERROR_INIT;
+        if (container_wait_exit(NULL, monitor_fd, deadline, &exit_code, &late) == 1)
+            return 0;
+    }
+    dr_auto_free char *cgroup = cgroup_path(c->id);
+    if (cgroup_kill(cgroup, dr_clock_ms() + KILL_MS, err) < 0)
+        return -1;
+    return container_settle(guest, c->id, CLEANUP_MS, err);
+}
+
+int container_stop(struct guest *guest, const struct container *container, int64_t timeout_s,
+                   struct wire_chan *chan, struct dr_error *err)
+{
+    if (!is_running(container))
+        return 0;
+    dr_auto_fd int pidfd = container_pidfd(container, NULL);
+    dr_auto_fd int monitor_fd = subscribe(container);
+    if (timeout_s < 0)
+        timeout_s = dr_json_int(container->record, "stop_timeout_s", 10);
+    int number = (int)dr_json_int(container->record, "stop_signal", SIGTERM);
+    if (pidfd < 0 || monitor_fd < 0 || timeout_s == 0 || send_signal(pidfd, number) < 0)
+        return kill_and_wait(guest, container, pidfd, monitor_fd, err);
+    /* "stopping" while it may take its time (C20); a mark that cannot be made is no loss */
+    dr_auto_free char *mark = dr_path_join(container->run_dir, "stopping");
+    dr_auto_fd int mark_fd = open(mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    int64_t exit_code;
+    dr_auto_error struct dr_error late = DR_ERROR_INIT;
+    int ended = container_wait_exit(chan, monitor_fd, dr_clock_ms() + timeout_s * 1000,
+                                    &exit_code, &late);
+    if (ended == 1)
+        return 0;
+    if (ended < 0 && late.kind == DR_ERR_CANCELLED) {
+        unlink(mark);
+        return dr_error_move(err, &late);
+    }
+    return kill_and_wait(guest, container, pidfd, ended < 0 ? monitor_fd : -1, err);
+}
+
+/* What the state says of the end. */
+static void known_end(const struct container *c, bool *ret_known, int64_t *ret_exit)
+{
+    json_t *code = json_object_get(c->state, "exit_code");
+    *ret_known = json_is_integer(code);
+    *ret_exit = json_integer_value(code);
+}
+
+int container_wait(struct guest *guest, const struct container *container,
+                   struct wire_chan *chan, bool *ret_known, int64_t *ret_exit,
+                   struct dr_error *err)
+{
+    if (strcmp(container_status(container), "created") == 0)
+        return dr_fail(err, DR_ERR_CONFLICT, "container %s was never started",
+                       container_name(container));
+    if (!is_running(container)) {
+        known_end(container, ret_known, ret_exit);
+        return 0;
+    }
+    dr_auto_fd int fd = subscribe(container);
+    int told = fd >= 0 ? container_wait_exit(chan, fd, 0, ret_exit, err) : 0;
+    if (told < 0)
+        return -1;
+    if (told == 1) {
+        *ret_known = true;
+        return 0;
+    }
+    /* It ended just when we asked, or its monitor was killed. */
+    container_auto struct container now = {0};
+    dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+    container_settle(guest, container->id, CLEANUP_MS, &ignored);
+    dr_error_release(&ignored);
+    *ret_known = false;
+    if (container_load_state(guest, container->id, &now, &ignored) == 0)
+        known_end(&now, ret_known, ret_exit);
+    return 0;
+}
+
+int container_remove(struct guest *guest, const struct container *container, bool force,
+                     bool volumes, struct dr_error *err)
+{
+    bool running = is_running(container);
+    if (running && !force)
+        return dr_fail(err, DR_ERR_CONFLICT,
+                       "container %s is running: stop it first, or use -f",
+                       container_name(container));
+    if (running) {
+        dr_auto_fd int pidfd = container_pidfd(container, NULL);
+        dr_auto_fd int monitor_fd = subscribe(container);
+        if (kill_and_wait(guest, container, pidfd, monitor_fd, err) < 0)
+            return -1;
+    }
+    dr_auto_fd int lock = -1;
+    int taken = journal_enter(guest, container->id, force ? CLEANUP_MS : 2000, &lock, err);
+    if (taken < 0)
+        return -1;
+    if (taken == 1)
+        return dr_fail(err, DR_ERR_CONFLICT, "another command is at work on container %s",
+                       container_name(container));
+    /* it may have been started while we waited for the lock: then its monitor would have it */
+    return container_destroy_by_name(guest, container->id, volumes, err);
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest/log/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/fs.h"
+#include "base/text.h"
+
+#define BUFFER_BYTES (128u << 10)
+#define PREFIX_BYTES (DR_TIME_TEXT - 1 + sizeof " stdout F " - 1)
+
+/* Where the last whole entry ends: a crash may have torn what is behind it. */
+static int64_t whole_entries(int fd, int64_t size)
+{
+    char block[4096];
+    int64_t end = size;
+    while (end > 0) {
+        size_t len = end < (int64_t)sizeof block ? (size_t)end : sizeof block;
+        if (pread(fd, block, len, end - (int64_t)len) != (ssize_t)len)
+            return size;
+        const char *newline = memrchr(block, '\n', len);
+        if (newline)
+            return end - (int64_t)len + (newline - block) + 1;
+        end -= (int64_t)len;
+    }
+    return 0;
+}
+
+static int open_current(struct log_writer *writer)
+{
+    writer->fd = open(writer->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+    if (writer->fd < 0)
+        return -1;
+    struct stat st;
+    if (fstat(writer->fd, &st) < 0)
+        st.st_size = 0;
+    writer->size = whole_entries(writer->fd, st.st_size);
+    if (writer->size != st.st_size && ftruncate(writer->fd, writer->size) < 0)
+        writer->size = st.st_size;
+    return 0;
+}
+
+int log_open(struct log_writer *writer, const char *path, int64_t file_bytes,
+             unsigned files, struct dr_error *err)
+{
+    *writer = (struct log_writer){.path = dr_strdup(path),
+                                  .fd = -1,
+                                  .file_bytes = file_bytes ? file_bytes : LOG_FILE_BYTES,
+                                  .files = files ? files : LOG_FILES};
+    if (open_current(writer) < 0 && errno != ENOSPC && errno != EDQUOT) {
+        dr_fail_errno(err, DR_ERR_NONE, "open log %s", path);
+        log_close(writer);
+        return -1;
+    }
+    return 0;
+}
+
+void log_close(struct log_writer *writer)
+{
+    if (writer->fd >= 0)
+        close(writer->fd);
+    free(writer->buffer);
+    free(writer->path);
+    *writer = (struct log_writer){.fd = -1};
+}
+
+void log_remove(const char *path, unsigned files)
+{
+    unlink(path);
+    for (unsigned i = 1; i < (files ? files : LOG_FILES); i++) {
+        dr_auto_free char *old = dr_printf("%s.%u", path, i);
+        if (unlink(old) < 0 && errno == ENOENT)
+            break;
+    }
+}
+
+static void rotate(struct log_writer *writer)
+{
+    close(writer->fd);
+    writer->fd = -1;
+    for (unsigned i = writer->files - 1; i >= 1; i--) {
+        dr_auto_free char *to = dr_printf("%s.%u", writer->path, i);
+        dr_auto_free char *from =
+            i == 1 ? dr_strdup(writer->path) : dr_printf("%s.%u", writer->path, i - 1);
+        rename(from, to);
+    }
+    if (writer->files == 1)
+        unlink(writer->path);
+    open_current(writer);
+}
+
+/* All of the buffer or nothing of it, so that the file always ends with an entry. */
+static bool flush(struct log_writer *writer)
+{
+    size_t done = 0;
+    while (writer->fd >= 0 && done < writer->used) {
+        ssize_t n = pwrite(writer->fd, writer->buffer + done, writer->used - done,
+                           writer->size + (int64_t)done);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            break;
+        done += (size_t)n;
+    }
+    bool whole = writer->fd >= 0 && done == writer->used;
+    if (whole)
+        writer->size += (int64_t)done;
+    else if (writer->fd >= 0 && done > 0 && ftruncate(writer->fd, writer->size) < 0)
+        writer->size += (int64_t)done; /* the reader skips the torn entry */
+    writer->used = 0;
+    return whole;
+}
+
+void log_write(struct log_writer *writer, enum log_stream stream, const char *data,
+               size_t len, int64_t now_ns)
+{
+    if (len == 0)
+        return;
+    if (!writer->buffer)
+        writer->buffer = malloc(BUFFER_BYTES);
+    if (writer->fd >= 0 && writer->size >= writer->file_bytes)
+        rotate(writer);
+    else if (writer->fd < 0)
+        open_current(writer);
+    if (writer->fd < 0 || !writer->buffer) {
+        writer->lost_bytes += (int64_t)len;
+        return;
+    }
+
+    char prefix[PREFIX_BYTES + 1], when[DR_TIME_TEXT];
+    dr_time_format(now_ns, when);
+    snprintf(prefix, sizeof prefix, "%s %s F ", when,
+             stream == LOG_STDERR ? "stderr" : "stdout");
+    size_t pending = 0; /* container bytes in the buffer */
+    while (len > 0) {
+        if (BUFFER_BYTES - writer->used < PREFIX_BYTES + 256) {
+            if (!flush(writer))
+                writer->lost_bytes += (int64_t)pending;
+            pending = 0;
+        }
+        size_t room = BUFFER_BYTES - writer->used - PREFIX_BYTES - 1;
+        size_t look = len < room ? len : room;
+        const char *newline = memchr(data, '\n', look);
+        size_t take = newline ? (size_t)(newline - data) + 1 : look;
+        char *to = writer->buffer + writer->used;
+        memcpy(to, prefix, PREFIX_BYTES);
+        memcpy(to + PREFIX_BYTES, data, take);
+        writer->used += PREFIX_BYTES + take;
+        if (!newline) {
+            to[PREFIX_BYTES - 2] = 'P';
+            writer->buffer[writer->used++] = '\n';
+        }
+        data += take;
+        len -= take;
+        pending += take;
+    }
+    if (!flush(writer))
+        writer->lost_bytes += (int64_t)pending;
+}

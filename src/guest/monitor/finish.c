@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest/monitor/state.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+
+#include "base/fs.h"
+#include "base/text.h"
+#include "guest/cgroup/cgroup.h"
+#include "guest/container/container.h"
+#include "guest/container/journal.h"
+#include "guest/container/record.h"
+
+#define KILL_MS 10000
+
+void monitor_unmount(struct monitor *m)
+{
+    if (m->rootfs)
+        umount2(m->rootfs, MNT_DETACH);
+}
+
+/* Processes that the container left in its cgroup (there are none when it had a pid
+ * namespace), then the cgroup. */
+static int clear_cgroup(struct monitor *m, struct dr_error *err)
+{
+    dr_auto_error struct dr_error busy = DR_ERROR_INIT;
+    if (cgroup_remove(m->cgroup, &busy) == 0)
+        return 0;
+    if (cgroup_kill(m->cgroup, dr_clock_ms() + KILL_MS, err) < 0)
+        return -1;
+    return cgroup_remove(m->cgroup, err);
+}
+
+/* A full disk must not cost the exit code: the run directory, mostly another file system,
+ * takes it until the next command (reconcile) can write it where it belongs. */
+static int write_end(struct container *c, struct dr_error *err)
+{
+    if (container_write_state(c, err) == 0)
+        return 0;
+    dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+    dr_auto_free char *path = dr_path_join(c->run_dir, "exit.json");
+    dr_auto_free char *text = dr_json_text(c->state);
+    dr_file_write(AT_FDCWD, path, text, strlen(text), 0600, 0, &ignored);
+    return -1;
+}
+
+static int record_end(struct monitor *m, int exit_code, bool oom)
+{
+    container_auto struct container c = {0};
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    if (container_load_state(&m->guest, m->id, &c, &err) < 0 || !c.state)
+        return -1;
+    dr_json_set_str(c.state, "status", "exited");
+    dr_json_set_int(c.state, "exit_code", exit_code);
+    dr_json_set_int(c.state, "finished_ns", dr_now_ns());
+    dr_json_set_bool(c.state, "oom_killed", oom);
+    dr_json_set_int(c.state, "pid", 0);
+    if (m->log.lost_bytes > 0)
+        dr_json_set_int(c.state, "log_lost_bytes", m->log.lost_bytes);
+    return write_end(&c, &err);
+}
+
+/* The lock is let go before clients hear of the end: whoever waits may go on at once. */
+static void let_go(struct monitor *m)
+{
+    close(m->listen_fd);
+    m->listen_fd = -1;
+    close(MONITOR_LOCK_FD);
+}
+
+static void tell_clients(struct monitor *m, int exit_code, bool oom)
+{
+    dr_auto_json json_t *event = json_object();
+    dr_json_set_str(event, "event", "exited");
+    dr_json_set_int(event, "exit_code", exit_code);
+    dr_json_set_bool(event, "oom_killed", oom);
+    dr_auto_free char *text = dr_json_text(event);
+    for (struct monitor_client *client = m->clients; client; client = client->next)
+        if (client->waits)
+            monitor_client_send(client, WIRE_EVENT, 0, text, strlen(text));
+    /* the last output of a slow reader; one that is gone is dropped */
+    for (;;) {
+        monitor_clients_sweep(m);
+        struct monitor_client *client = m->clients;
+        while (client && !client->pending)
+            client = client->next;
+        if (!client)
+            return;
+        struct pollfd fd = {.fd = client->fd, .events = POLLOUT};
+        if (poll(&fd, 1, -1) > 0 && (fd.revents & (POLLERR | POLLHUP)))
+            client->gone = true;
+        else
+            monitor_client_flush(client);
+    }
+}
+
+void monitor_finish(struct monitor *m, int wait_status)
+{
+    int exit_code = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status)
+                                           : 128 + WTERMSIG(wait_status);
+    /* only a kill can be the OOM killer's; looking costs some calls */
+    bool oom = exit_code == 137 && cgroup_oom_kills(m->cgroup) > 0;
+    log_close(&m->log);
+    monitor_unmount(m);
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    if (m->auto_remove) {
+        container_destroy_by_name(&m->guest, m->id, true, &err);
+    } else {
+        /* the end first: cleaning up can be done again, an exit status cannot be got back */
+        int written = record_end(m, exit_code, oom);
+        int cleared = clear_cgroup(m, &err);
+        if (written == 0 && cleared == 0) {
+            journal_leave(&m->guest, m->id, -1, &err);
+        } else {
+            /* the entry stays, for the next command to finish */
+            dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+            dr_remove_all(AT_FDCWD, m->state_root, &ignored);
+        }
+    }
+    let_go(m);
+    tell_clients(m, exit_code, oom);
+}
+
+void monitor_roll_back(struct monitor *m, bool destroy, const struct dr_error *why)
+{
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    log_close(&m->log);
+    monitor_unmount(m);
+    if (destroy) {
+        container_destroy_by_name(&m->guest, m->id, true, &err);
+    } else {
+        container_auto struct container c = {0};
+        clear_cgroup(m, &err);
+        dr_error_release(&err);
+        if (container_load_state(&m->guest, m->id, &c, &err) == 0 && c.state) {
+            dr_json_set_str(c.state, "error", why->text);
+            if (why->code > 0)
+                dr_json_set_int(c.state, "exit_code", why->code);
+            dr_error_release(&err);
+            container_write_state(&c, &err);
+        }
+        dr_error_release(&err);
+        journal_leave(&m->guest, m->id, -1, &err);
+    }
+    close(MONITOR_LOCK_FD);
+}

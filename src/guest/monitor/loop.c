@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest/monitor/state.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "base/text.h"
+
+enum { SLOT_SIGNAL, SLOT_LISTEN, SLOT_STDOUT, SLOT_STDERR, SLOT_STDIN, SLOTS };
+
+/* One read of one stream, to the log and to who is attached. */
+static bool read_output(struct monitor *m, int stream)
+{
+    ssize_t n = read(m->output_fds[stream], m->chunk, MONITOR_CHUNK);
+    if (n < 0 && (errno == EINTR || errno == EAGAIN))
+        return false;
+    if (n > 0)
+        log_write(&m->log, (enum log_stream)stream, m->chunk, (size_t)n, dr_now_ns());
+    else {
+        close(m->output_fds[stream]);
+        m->output_fds[stream] = -1;
+    }
+    monitor_clients_output(m, stream, m->chunk, n > 0 ? (size_t)n : 0);
+    return n > 0;
+}
+
+static void accept_clients(struct monitor *m)
+{
+    int fd;
+    while ((fd = accept4(m->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0)
+        monitor_client_add(m, fd);
+}
+
+/* Reaps whatever became our child. True once it was the container's first process. */
+static bool reap(struct monitor *m, int *ret_status)
+{
+    int status;
+    bool found = false;
+    pid_t pid;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+        if (pid == m->init) {
+            *ret_status = status;
+            found = true;
+        }
+    return found;
+}
+
+static bool on_signals(struct monitor *m, int *ret_status)
+{
+    struct signalfd_siginfo info;
+    while (read(m->signal_fd, &info, sizeof info) == sizeof info)
+        if (info.ssi_signo == SIGTERM) /* the guest shuts down, say: the container's turn */
+            kill(m->init, SIGTERM);
+    return reap(m, ret_status);
+}
+
+static size_t fill(struct monitor *m, struct pollfd **fds, size_t *cap)
+{
+    bool behind = monitor_clients_behind(m);
+    size_t n = SLOTS;
+    for (struct monitor_client *client = m->clients; client; client = client->next)
+        n++;
+    if (n > *cap)
+        *fds = dr_realloc(*fds, (*cap = n + 4) * sizeof **fds);
+    struct pollfd *at = *fds;
+    at[SLOT_SIGNAL] = (struct pollfd){.fd = m->signal_fd, .events = POLLIN};
+    at[SLOT_LISTEN] = (struct pollfd){.fd = m->listen_fd, .events = POLLIN};
+    /* Who is attached and does not keep up holds the container back: no byte is lost. */
+    for (int i = 0; i < 2; i++)
+        at[SLOT_STDOUT + i] =
+            (struct pollfd){.fd = behind ? -1 : m->output_fds[1 + i], .events = POLLIN};
+    at[SLOT_STDIN] =
+        (struct pollfd){.fd = m->stdin_data ? m->stdin_fd : -1, .events = POLLOUT};
+    size_t slot = SLOTS;
+    for (struct monitor_client *client = m->clients; client; client = client->next)
+        at[slot++] = (struct pollfd){
+            .fd = client->fd,
+            .events = (short)((monitor_client_readable(m, client) ? POLLIN : 0) |
+                              (client->pending ? POLLOUT : 0))};
+    return n;
+}
+
+static void serve_clients(struct monitor *m, const struct pollfd *at)
+{
+    size_t slot = SLOTS;
+    for (struct monitor_client *client = m->clients; client; client = client->next) {
+        short got = at[slot++].revents;
+        if (got & POLLOUT)
+            monitor_client_flush(client);
+        if (got & POLLIN)
+            monitor_client_read(m, client);
+        else if (got & (POLLHUP | POLLERR))
+            client->gone = true; /* nobody will read what we have for it */
+    }
+    monitor_clients_sweep(m);
+}
+
+int monitor_loop(struct monitor *m)
+{
+    struct pollfd *fds = NULL;
+    size_t cap = 0;
+    int status = 0;
+    bool dead = reap(m, &status); /* its signal may have come before we looked */
+    while (!dead) {
+        size_t n = fill(m, &fds, &cap);
+        if (poll(fds, n, -1) < 0)
+            continue;
+        if (fds[SLOT_SIGNAL].revents)
+            dead = on_signals(m, &status);
+        for (int i = 0; i < 2; i++)
+            if (fds[SLOT_STDOUT + i].revents)
+                read_output(m, 1 + i);
+        if (fds[SLOT_STDIN].revents)
+            monitor_stdin_flush(m);
+        serve_clients(m, fds);
+        if (fds[SLOT_LISTEN].revents)
+            accept_clients(m);
+    }
+    free(fds);
+    /* Its pid namespace is gone with it, so what is in the pipes now is the rest; a
+     * descriptor that was passed out of the container must not keep us waiting. */
+    for (int stream = 1; stream <= 2; stream++)
+        while (m->output_fds[stream] >= 0 && read_output(m, stream))
+            ;
+    accept_clients(m); /* who connected in the last moment wants to know as well */
+    for (struct monitor_client *client = m->clients; client; client = client->next)
+        monitor_client_read(m, client);
+    return status;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest/monitor/monitor.h"
+
+#include <fcntl.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+
+#include "base/fs.h"
+#include "base/text.h"
+#include "guest/cgroup/cgroup.h"
+#include "guest/monitor/state.h"
+
+#define REQUEST_MS 10000
+
+static void take_paths(struct monitor *m, const json_t *request)
+{
+    m->guest.root = dr_strdup(dr_json_str(request, "root"));
+    m->guest.run_root = dr_strdup(dr_json_str(request, "run_root"));
+    m->guest.bundle_root = dr_strdup(dr_json_str(request, "bundle_root"));
+    m->guest.log_root = dr_strdup(dr_json_str(request, "log_root"));
+    const char *boot_id = dr_json_str(request, "boot_id");
+    snprintf(m->guest.boot_id, sizeof m->guest.boot_id, "%s", boot_id ? boot_id : "");
+    m->id = dr_strdup(dr_json_str(request, "id"));
+    m->run_dir = dr_path_join(m->guest.run_root, m->id);
+    m->state_root = dr_path_join(m->run_dir, "rt");
+    m->rootfs = dr_path_join(dr_json_str(request, "bundle"), "rootfs");
+    m->cgroup = cgroup_path(m->id);
+    m->auto_remove = dr_json_bool(request, "auto_remove");
+}
+
+static int become_monitor(struct monitor *m)
+{
+    /* what the runtime leaves behind becomes our child: the container's first process */
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+        return -1;
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    sigaddset(&set, SIGTERM);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    static const int ignored[] = {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU};
+    for (size_t i = 0; i < DR_COUNT(ignored); i++)
+        signal(ignored[i], SIG_IGN);
+    umask(022);
+    if (chdir("/") < 0)
+        return -1;
+    m->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return m->signal_fd < 0 ? -1 : 0;
+}
+
+/* Returns the exit status of a start that failed, 0 when the container runs. */
+static int begin(struct monitor *m)
+{
+    struct monitor_frame frame = {0};
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    if (monitor_receive(MONITOR_CLIENT_FD, dr_clock_ms() + REQUEST_MS, &frame, &err) <= 0)
+        return 1;
+    dr_auto_json json_t *request = frame.json;
+    if (!dr_json_str(request, "id") || !dr_json_str(request, "bundle"))
+        return 1;
+    take_paths(m, request);
+    struct monitor_client *client = monitor_client_add(m, MONITOR_CLIENT_FD);
+    client->waits = true;
+    client->attached = dr_json_bool(request, "attach");
+    client->stdin_open = client->attached && dr_json_bool(request, "stdin");
+    if (monitor_start(m, request, &err) < 0) {
+        monitor_roll_back(m, dr_json_bool(request, "destroy_on_failure"), &err);
+        dr_auto_json json_t *json = wire_error_to_json(&err, DR_AT_GUEST);
+        fcntl(MONITOR_CLIENT_FD, F_SETFL, 0); /* the whole of it, however long it is */
+        monitor_send_json(MONITOR_CLIENT_FD, WIRE_ERROR, json);
+        return 1;
+    }
+    return 0;
+}
+
+int monitor_main(int argc, char **argv)
+{
+    struct monitor m = {.listen_fd = -1,
+                        .signal_fd = -1,
+                        .stdin_fd = -1,
+                        .output_fds = {-1, -1, -1},
+                        .log = {.fd = -1}};
+    struct stat st;
+    if (fstat(MONITOR_CLIENT_FD, &st) < 0 || !S_ISSOCK(st.st_mode) ||
+        fstat(MONITOR_LOCK_FD, &st) < 0) {
+        fprintf(stderr, "dray-guest monitor is started by dray-guest serve\n");
+        return 2;
+    }
+    fcntl(MONITOR_CLIENT_FD, F_SETFD, FD_CLOEXEC);
+    fcntl(MONITOR_LOCK_FD, F_SETFD, FD_CLOEXEC);
+    if (become_monitor(&m) < 0)
+        return 1;
+    int status = begin(&m);
+    if (status != 0)
+        return status;
+    m.chunk = malloc(MONITOR_CHUNK);
+    if (!m.chunk)
+        return 1;
+    malloc_trim(0);
+    monitor_finish(&m, monitor_loop(&m));
+    return 0;
+}

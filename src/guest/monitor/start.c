@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest/monitor/state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "base/fs.h"
+#include "base/text.h"
+#include "guest/cgroup/cgroup.h"
+#include "guest/container/filter.h"
+#include "guest/container/record.h"
+#include "guest/monitor/setup.h"
+#include "guest/runtime/runtime.h"
+
+#define RUNTIME_MS 120000          /* a runtime that takes longer hangs */
+#define COMPLAINT_MAX (256u << 10) /* what a failing runtime may say on stderr */
+
+/* Both ends of what the container gets as 0, 1 and 2. */
+struct stdio {
+    int ours[3], theirs[3];
+};
+
+static void stdio_close(int fds[3])
+{
+    for (int i = 0; i < 3; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+    fds[0] = fds[1] = fds[2] = -1;
+}
+
+static int make_stdio(struct stdio *io, bool with_stdin, struct dr_error *err)
+{
+    *io = (struct stdio){{-1, -1, -1}, {-1, -1, -1}};
+    for (int i = with_stdin ? 0 : 1; i < 3; i++) {
+        int fds[2];
+        if (pipe2(fds, O_CLOEXEC) < 0) {
+            stdio_close(io->ours);
+            stdio_close(io->theirs);
+            return dr_fail_errno(err, DR_ERR_START, "make pipes");
+        }
+        io->ours[i] = fds[i == 0 ? 1 : 0];
+        io->theirs[i] = fds[i == 0 ? 0 : 1];
+        fcntl(io->ours[i], F_SETFL, O_NONBLOCK); /* of our end alone */
+    }
+    return 0;
+}
+
+static int mount_rootfs(struct monitor *m, const json_t *request, const struct runtime *runtime,
+                        struct dr_error *err)
+{
+    bool hide = runtime->traits->no_hybrid_cgroup && cgroup_mode() == CGROUP_HYBRID;
+    const json_t *volumes = dr_json_array(request, "volumes");
+    dr_auto_free char *dir = container_dir(&m->guest, m->id);
+    dr_auto_free char *upper = dr_path_join(dir, "upper");
+    dr_auto_free char *work = dr_path_join(dir, "work");
+    if (setup_namespace(hide, err) < 0 ||
+        setup_overlay(dr_json_array(request, "lowers"), upper, work, m->rootfs, m->auto_remove,
+                      err) < 0 ||
+        setup_mount_points(m->rootfs, err) < 0)
+        return -1;
+    return setup_volumes(m->rootfs, volumes, err);
+}
+
+static int record_start(struct monitor *m, const struct runtime *runtime, struct dr_error *err)
+{
+    container_auto struct container c = {0};
+    if (container_load_state(&m->guest, m->id, &c, err) < 0)
+        return -1;
+    if (!c.state)
+        return dr_fail(err, DR_ERR_START, "the container's state is gone");
+    dr_json_set_str(c.state, "status", "running");
+    dr_json_set_int(c.state, "pid", m->init);
+    dr_json_set_int(c.state, "pid_start", container_pid_start(m->init));
+    dr_json_set_int(c.state, "monitor_pid", getpid());
+    dr_json_set_str(c.state, "boot_id", m->guest.boot_id);
+    dr_json_set_str(c.state, "runtime", runtime->path);
+    dr_json_set_int(c.state, "started_ns", dr_now_ns());
+    dr_json_set_int(c.state, "finished_ns", 0);
+    dr_json_set(c.state, "exit_code", json_null());
+    dr_json_set_bool(c.state, "oom_killed", false);
+    json_object_del(c.state, "error");
+    json_object_del(c.state, "for_run");
+    return container_write_state(&c, err);
+}
+
+/* Runs the runtime; m->init is the container's first process then. */
+static int run(struct monitor *m, const json_t *request, const struct runtime_call *call,
+               int stderr_fd, struct dr_buf *early, struct dr_error *err)
+{
+    dr_auto_free char *pid_file = dr_path_join(m->run_dir, "pid");
+    dr_auto_strv char **argv =
+        runtime_argv_run(call, dr_json_str(request, "bundle"), pid_file);
+    pid_t pid;
+    int status;
+    if (runtime_spawn(call, argv, &pid, err) < 0 ||
+        runtime_wait_reading(pid, stderr_fd, dr_clock_ms() + RUNTIME_MS, &status, early, err) < 0)
+        return -1;
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+        runtime_failed(call, "run", status, early->data, err);
+        /* What is in the root file system counts for more than the runtime's words. */
+        int code = setup_command_code(m->rootfs, dr_json_object(request, "process"));
+        if (code)
+            err->code = code;
+        return -1;
+    }
+    m->init = runtime_pid_read(pid_file, err);
+    return m->init > 0 ? 0 : -1;
+}
+
+/* Before any output. */
+static void say_started(struct monitor *m)
+{
+    dr_auto_json json_t *event = json_object();
+    dr_json_set_str(event, "event", "started");
+    dr_json_set_int(event, "pid", m->init);
+    dr_auto_free char *text = dr_json_text(event);
+    for (struct monitor_client *client = m->clients; client; client = client->next)
+        monitor_client_send(client, WIRE_EVENT, 0, text, strlen(text));
+}
+
+static int start_runtime(struct monitor *m, const json_t *request, const struct runtime *runtime,
+                         struct stdio *io, struct dr_error *err)
+{
+    dr_auto_free char *log_path = dr_path_join(m->run_dir, "runtime.log");
+    dr_auto_buf struct dr_buf early = DR_BUF_INIT(COMPLAINT_MAX);
+    struct runtime_call call = {.runtime = runtime,
+                                .state_root = m->state_root,
+                                .log_path = log_path,
+                                .id = m->id,
+                                .stdio = {io->theirs[0], io->theirs[1], io->theirs[2]},
+                                .mount_ns = -1};
+    int result = run(m, request, &call, io->ours[2], &early, err);
+    stdio_close(io->theirs);
+    if (result < 0 || record_start(m, runtime, err) < 0)
+        return -1;
+    say_started(m);
+    unlink(log_path); /* the runtime keeps it open nowhere, and it said nothing */
+    filter_keep(dr_json_str(request, "filter"), m->state_root, m->id);
+    if (early.len > 0) {
+        log_write(&m->log, LOG_STDERR, early.data, early.len, dr_now_ns());
+        monitor_clients_output(m, LOG_STDERR, early.data, early.len);
+    }
+    return 0;
+}
+
+int monitor_start(struct monitor *m, const json_t *request, struct dr_error *err)
+{
+    struct runtime runtime = {0};
+    struct stdio io = {{-1, -1, -1}, {-1, -1, -1}};
+    const char *log = dr_json_str(request, "log");
+    int result = runtime_find(dr_json_str(request, "runtime"), &runtime, err);
+    if (result == 0)
+        result = mount_rootfs(m, request, &runtime, err);
+    if (result == 0 && log)
+        result = log_open(&m->log, log, 0, 0, err);
+    if (result == 0 && mkdir(m->state_root, 0700) < 0 && errno != EEXIST)
+        result = dr_fail_errno(err, DR_ERR_START, "make %s", m->state_root);
+    if (result == 0 && (m->listen_fd = monitor_listen(m->run_dir)) < 0)
+        result = dr_fail_errno(err, DR_ERR_START, "listen in %s", m->run_dir);
+    if (result == 0)
+        result = make_stdio(&io, dr_json_bool(request, "stdin"), err);
+    if (result == 0)
+        result = start_runtime(m, request, &runtime, &io, err);
+    m->stdin_fd = io.ours[0];
+    m->output_fds[1] = io.ours[1];
+    m->output_fds[2] = io.ours[2];
+    stdio_close(io.theirs);
+    runtime_release(&runtime);
+    return result;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the monitor's files share. */
+#ifndef DRAY_GUEST_MONITOR_STATE_H
+#define DRAY_GUEST_MONITOR_STATE_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "guest/guest.h"
+#include "guest/log/log.h"
+#include "guest/monitor/monitor.h"
+
+#define MONITOR_CHUNK (64u << 10) /* bytes read from the container at once */
+#define MONITOR_REQUEST_MAX 4096  /* bytes of a later client's request */
+
+struct monitor_client {
+    struct monitor_client *next;
+    int fd;
+    bool attached; /* gets the output */
+    bool stdin_open; /* its data goes to the container */
+    bool waits;    /* gets the exit event */
+    bool gone;
+    /* the frame that is being read */
+    unsigned char head[WIRE_HEADER_BYTES];
+    size_t head_len;
+    struct wire_header frame;
+    uint32_t left;   /* bytes of its payload still to come */
+    char *request;   /* owned; of a control frame */
+    /* what the socket did not take yet */
+    char *pending; /* owned */
+    size_t pending_len, pending_done;
+};
+
+struct monitor {
+    struct guest guest; /* paths, owned; no layer store */
+    char *id, *rootfs, *run_dir, *cgroup, *state_root; /* owned */
+    bool auto_remove;
+    int listen_fd, signal_fd;
+    int output_fds[3]; /* by stream number: read ends of stdout and stderr; −1 closed */
+    int stdin_fd;      /* write end; −1: closed or none */
+    char *stdin_data;  /* owned; taken from a client, not yet by the container */
+    size_t stdin_len, stdin_done;
+    pid_t init;
+    struct log_writer log;
+    struct monitor_client *clients;
+    char *chunk; /* MONITOR_CHUNK */
+};
+
+/* clients.c */
+struct monitor_client *monitor_client_add(struct monitor *m, int fd);
+/* Frees those that are gone; the standard input goes with the last that had it. */
+void monitor_clients_sweep(struct monitor *m);
+/* A frame to one client; what the socket does not take is kept until it does. */
+void monitor_client_send(struct monitor_client *client, enum wire_type type, int stream,
+                         const void *data, size_t len);
+void monitor_client_flush(struct monitor_client *client);
+/* Reads what came: requests, standard input. */
+void monitor_client_read(struct monitor *m, struct monitor_client *client);
+/* Does some client have output that it did not take yet? */
+bool monitor_clients_behind(const struct monitor *m);
+/* May the client's next bytes be read? Not while the container is behind with stdin. */
+bool monitor_client_readable(const struct monitor *m, const struct monitor_client *client);
+/* Output of the container for all that are attached; len 0: the stream's end. */
+void monitor_clients_output(struct monitor *m, int stream, const char *data, size_t len);
+void monitor_stdin_flush(struct monitor *m);
+
+/* start.c: everything up to a running container, or nothing left and err. */
+int monitor_start(struct monitor *m, const json_t *request, struct dr_error *err);
+/* Undoes a start that failed: mounts, cgroup, runtime state. */
+void monitor_unmount(struct monitor *m);
+
+/* loop.c: until the container is dead; its wait status. */
+int monitor_loop(struct monitor *m);
+
+/* finish.c: cleans up, writes the end down, tells the clients. */
+void monitor_finish(struct monitor *m, int wait_status);
+/* After a failed start: back to "created", or away with it. */
+void monitor_roll_back(struct monitor *m, bool destroy, const struct dr_error *why);
+
+#endif

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest/runtime/runtime.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "base/fs.h"
+#include "base/text.h"
+
+static void add_common(char ***argv, const struct runtime_call *call)
+{
+    dr_strv_add(argv, call->runtime->path);
+    dr_strv_add(argv, "--root");
+    dr_strv_add(argv, call->state_root);
+    dr_strv_add(argv, "--log");
+    dr_strv_add(argv, call->log_path);
+    dr_strv_add(argv, "--log-format");
+    dr_strv_add(argv, "json");
+}
+
+char **runtime_argv_run(const struct runtime_call *call, const char *bundle,
+                        const char *pid_file)
+{
+    char **argv = NULL;
+    add_common(&argv, call);
+    dr_strv_add(&argv, "run");
+    dr_strv_add(&argv, "--detach");
+    dr_strv_add(&argv, "--bundle");
+    dr_strv_add(&argv, bundle);
+    dr_strv_add(&argv, "--pid-file");
+    dr_strv_add(&argv, pid_file);
+    dr_strv_add(&argv, call->id);
+    return argv;
+}
+
+char **runtime_argv_exec(const struct runtime_call *call, const char *process_file,
+                         const char *pid_file)
+{
+    char **argv = NULL;
+    add_common(&argv, call);
+    dr_strv_add(&argv, "exec");
+    dr_strv_add(&argv, "--detach");
+    dr_strv_add(&argv, "--pid-file");
+    dr_strv_add(&argv, pid_file);
+    /* never words and flags: CVE-2026-30892 */
+    dr_strv_add(&argv, "--process");
+    dr_strv_add(&argv, process_file);
+    dr_strv_add(&argv, call->id);
+    return argv;
+}
+
+/*
+ * What runs between vfork and exec: system calls only, since memory is the parent's. The
+ * descriptors are first moved above 2, so that none is overwritten before it is used.
+ */
+static int become(const struct runtime_call *call, char *const *argv)
+{
+    int fds[3];
+    if (call->mount_ns >= 0 && setns(call->mount_ns, CLONE_NEWNS) < 0)
+        return errno;
+    for (int i = 0; i < 3; i++) {
+        int from = call->stdio[i];
+        fds[i] = from >= 0 ? fcntl(from, F_DUPFD, 3) : open("/dev/null", O_RDWR);
+        if (fds[i] >= 0 && fds[i] < 3)
+            fds[i] = fcntl(fds[i], F_DUPFD, 3);
+        if (fds[i] < 0)
+            return errno;
+    }
+    for (int i = 0; i < 3; i++)
+        if (dup2(fds[i], i) < 0)
+            return errno;
+    /* CVE-2024-21626: whatever else is open stays here; on exec, so that vfork's parent,
+     * which shares no descriptor table but the code, is not disturbed */
+    if (syscall(SYS_close_range, 3, ~0U, 4 /* CLOSE_RANGE_CLOEXEC */) < 0)
+        for (int fd = 3; fd < 1024; fd++)
+            fcntl(fd, F_SETFD, FD_CLOEXEC);
+    for (int number = 1; number < 65; number++)
+        if (number != SIGKILL && number != SIGSTOP)
+            signal(number, SIG_DFL);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    static char *const environment[] = {(char *)"PATH=" RUNTIME_PATH, NULL};
+    execve(argv[0], argv, environment);
+    return errno;
+}
+
+int runtime_spawn(const struct runtime_call *call, char *const *argv, pid_t *ret_pid,
+                  struct dr_error *err)
+{
+    /* No handler of ours may run in the child while it shares our memory. */
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    volatile int child_errno = 0;
+    pid_t pid = vfork();
+    if (pid == 0) {
+        child_errno = become(call, argv);
+        _exit(127);
+    }
+    int fork_errno = errno;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (pid < 0) {
+        errno = fork_errno;
+        return dr_fail_errno(err, DR_ERR_INTERNAL, "start %s", argv[0]);
+    }
+    if (child_errno) {
+        waitpid(pid, NULL, 0);
+        errno = child_errno;
+        return dr_fail_errno(err, DR_ERR_CONFIG, "start %s", argv[0]);
+    }
+    *ret_pid = pid;
+    return 0;
+}
+
+int runtime_wait(pid_t pid, int64_t deadline_ms, int *ret_status, struct dr_error *err)
+{
+    dr_auto_fd int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (fd >= 0 && deadline_ms > 0) {
+        for (;;) {
+            int64_t left = deadline_ms - dr_clock_ms();
+            struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+            int n = poll(&poll_fd, 1, left > 0 ? (int)left : 0);
+            if (n > 0 || (n < 0 && errno != EINTR))
+                break;
+            if (n == 0 && dr_clock_ms() >= deadline_ms) {
+                kill(pid, SIGKILL);
+                while (waitpid(pid, ret_status, 0) < 0 && errno == EINTR)
+                    ;
+                return dr_fail(err, DR_ERR_TIMEOUT, "the runtime did not answer in time");
+            }
+        }
+    }
+    while (waitpid(pid, ret_status, 0) < 0)
+        if (errno != EINTR)
+            return dr_fail_errno(err, DR_ERR_INTERNAL, "wait for process %d", (int)pid);
+    return 0;
+}
+
+/* What is there now; false when no more can be taken. */
+static bool take_text(int fd, struct dr_buf *text)
+{
+    char more[4096];
+    dr_auto_error struct dr_error full = DR_ERROR_INIT;
+    while (text->len + sizeof more <= text->max) {
+        ssize_t n = read(fd, more, sizeof more);
+        if (n < 0)
+            return errno == EAGAIN || errno == EINTR;
+        if (n == 0 || dr_buf_add(text, more, (size_t)n, &full) < 0)
+            return false;
+    }
+    return false;
+}
+
+int runtime_wait_reading(pid_t pid, int stderr_fd, int64_t deadline_ms, int *ret_status,
+                         struct dr_buf *ret_text, struct dr_error *err)
+{
+    dr_auto_fd int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    bool open = stderr_fd >= 0;
+    while (pidfd >= 0 && dr_clock_ms() < deadline_ms) {
+        struct pollfd fds[2] = {{.fd = pidfd, .events = POLLIN},
+                                {.fd = open ? stderr_fd : -1, .events = POLLIN}};
+        if (poll(fds, 2, (int)(deadline_ms - dr_clock_ms())) <= 0)
+            continue;
+        if (fds[0].revents)
+            break;
+        open = take_text(stderr_fd, ret_text);
+    }
+    if (runtime_wait(pid, deadline_ms, ret_status, err) < 0)
+        return -1;
+    if (open)
+        take_text(stderr_fd, ret_text);
+    return 0;
+}
+
+pid_t runtime_pid_read(const char *pid_file, struct dr_error *err)
+{
+    dr_auto_buf struct dr_buf text = DR_BUF_INIT(64);
+    int64_t pid;
+    if (dr_file_read(AT_FDCWD, pid_file, &text, err) < 0)
+        return -1;
+    while (text.len > 0 && text.data[text.len - 1] <= ' ')
+        text.data[--text.len] = '\0';
+    if (!text.data || !dr_int_parse(text.data, 1, INT32_MAX, &pid))
+        return dr_fail(err, DR_ERR_FORMAT, "pid file %s holds no pid", pid_file);
+    return (pid_t)pid;
+}

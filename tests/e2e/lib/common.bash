@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# What every suite uses. A suite file has a store, a run directory and a cache of its own;
+# each test starts without containers and must leave nothing behind: teardown compares.
+bats_require_minimum_version 1.5.0
+
+# --- set up and tear down; a suite calls them from the functions of the same names ---
+
+suite_setup() {
+    E2E=$(mktemp -d "$E2E_SUITE/$(basename "$BATS_TEST_FILENAME" .bats).XXXXXX")
+    mkdir "$E2E/tmp" "$E2E/home" "$E2E/empty"
+    export E2E
+    export DRAY_ROOT=$E2E/root DRAY_RUN_ROOT=$E2E/run DRAY_CACHE=$E2E/cache
+    export TMPDIR=$E2E/tmp HOME=$E2E/home
+    unset DRAY_TARGET XDG_CACHE_HOME XDG_CONFIG_HOME DOCKER_CONFIG REGISTRY_AUTH_FILE
+}
+
+suite_teardown() {
+    remove_containers
+    # a store is removed as a whole: that it has nothing mounted below it is checked first
+    ! grep -F "$E2E" /proc/self/mountinfo
+    rm -rf "$E2E"
+}
+
+test_setup() {
+    OUT=$BATS_TEST_TMPDIR
+    baseline >"$OUT/baseline"
+}
+
+# Containers that a test made go first; then the machine must look as before it.
+test_teardown() {
+    local i
+    remove_containers
+    for ((i = 0; i < 40; i++)); do
+        baseline >"$OUT/after"
+        cmp -s "$OUT/baseline" "$OUT/after" && return 0
+        sleep 0.05
+    done
+    echo "left behind or lost (< before, > after):"
+    diff "$OUT/baseline" "$OUT/after"
+}
+
+remove_containers() {
+    local ids
+    ids=$("$DRAY" ps -aq --no-trunc 2>/dev/null) || return 0
+    # shellcheck disable=SC2086 # a list of words
+    [[ -z $ids ]] || timeout 60 "$DRAY" rm -f -v $ids >/dev/null
+}
+
+# --- the machine as dray may change it: mounts, links, namespaces, cgroups, processes,
+# --- directories of containers, temporary files. What images and layers are there is not
+# --- part of it: a pull may stay.
+baseline() {
+    echo "mounts:"
+    awk '{ print $3, $4, $5 }' /proc/self/mountinfo | sort
+    echo "links:"
+    ls /sys/class/net
+    echo "named network namespaces:"
+    ls /run/netns 2>/dev/null
+    echo "cgroups:"
+    # the directory that all containers share may stay
+    find /sys/fs/cgroup -mindepth 2 -type d -path '*/dray/*' 2>/dev/null | sort
+    echo "processes:"
+    our_processes
+    echo "run directory:"
+    find "$DRAY_RUN_ROOT" -mindepth 1 -maxdepth 1 -type d 2>/dev/null | sort
+    echo "containers, bundles, logs, volumes:"
+    find "$DRAY_ROOT/containers" "$DRAY_ROOT/bundles" "$DRAY_ROOT/logs" "$DRAY_ROOT/volumes" \
+        -mindepth 1 -maxdepth 1 ! -name '.*' 2>/dev/null | sort
+    echo "temporary files:"
+    find "$TMPDIR" /tmp -mindepth 1 -maxdepth 1 -name '*dray*' ! -name 'dray-e2e.*' \
+        2>/dev/null | sort
+    find "$DRAY_ROOT/layers" -mindepth 1 -maxdepth 1 -name '.*' 2>/dev/null | sort
+    find "$DRAY_ROOT/tmp" -mindepth 1 2>/dev/null | sort
+}
+
+# Helpers, monitors and runtimes that run out of this suite's directories.
+our_processes() {
+    local exe cmd pid
+    for pid in /proc/[0-9]*; do
+        exe=$(readlink "$pid/exe" 2>/dev/null) || continue
+        cmd=$(tr '\0' ' ' <"$pid/cmdline" 2>/dev/null) || continue
+        case $exe in
+        "$DRAY_ROOT"/bin/*) echo "helper: $cmd" ;;
+        */crun | */runc | */youki) [[ $cmd == *"$E2E"* ]] && echo "runtime: $cmd" ;;
+        esac
+    done | sort
+}
+
+# --- running dray ---
+
+# With a limit: no test can hang (C33).
+dray() { timeout --foreground -k 5 "${DRAY_TEST_TIMEOUT:-60}" "$DRAY" "$@"; }
+
+# ok ARGS...: must succeed; $output, $stderr, $lines
+ok() {
+    run --separate-stderr dray "$@"
+    [[ $status -eq 0 ]] || explain "dray $* failed"
+}
+
+# exits CODE ARGS...
+exits() {
+    local want=$1
+    shift
+    run --separate-stderr dray "$@"
+    [[ $status -eq $want ]] || explain "dray $*: want exit status $want"
+}
+
+# refused CODE WORD... -- ARGS...: the exit code, and one line on stderr that has each WORD.
+refused() {
+    local want=$1 words=() word
+    shift
+    while [[ $1 != -- ]]; do
+        words+=("$1")
+        shift
+    done
+    shift
+    run --separate-stderr dray "$@"
+    [[ $status -eq $want ]] || {
+        explain "dray $*: want exit status $want"
+        return 1
+    }
+    one_line_error "${words[@]}" || explain "dray $*"
+}
+
+# The error of the last command is one line, not too long, and names each WORD.
+one_line_error() {
+    local word
+    [[ $(grep -c '' <<<"$stderr") -eq 1 ]] || {
+        echo "the error is not one line"
+        return 1
+    }
+    [[ $stderr == "dray"* ]] || {
+        echo "the error does not begin with dray"
+        return 1
+    }
+    ((${#stderr} <= 2000)) || {
+        echo "the error is longer than 2000 characters"
+        return 1
+    }
+    for word; do
+        [[ $stderr == *"$word"* ]] || {
+            echo "the error does not say '$word'"
+            return 1
+        }
+    done
+}
+
+explain() {
+    echo "$* (status $status)"
+    echo "stdout: $output"
+    echo "stderr: $stderr"
+    return 1
+}
+
+# --- small assertions; each prints what it saw ---
+
+same() { # GOT WANT [what]
+    [[ $1 == "$2" ]] || {
+        echo "${3:-value}: got '$1', want '$2'"
+        return 1
+    }
+}
+has() { # TEXT PART
+    [[ $1 == *"$2"* ]] || {
+        printf '%q\n is not in:\n%s\n' "$2" "$1"
+        return 1
+    }
+}
+lacks() {
+    [[ $1 != *"$2"* ]] || {
+        printf '%q\n is in:\n%s\n' "$2" "$1"
+        return 1
+    }
+}
+# within SECONDS COMMAND...: becomes true
+within() {
+    local end=$((SECONDS + $1 + 1))
+    shift
+    until "$@"; do
+        ((SECONDS < end)) || {
+            echo "never became true: $*"
+            return 1
+        }
+        sleep 0.05
+    done
+}
+
+# --- images and containers ---
+
+# image NAME:TAG: its reference in the suite's registry
+image() { echo "$REGISTRY/$1"; }
+
+# Pulls what the suite's tests run, once per suite.
+suite_pull() {
+    local name
+    for name; do
+        dray pull -q "$(image "$name")" >/dev/null || return 1
+    done
+}
+
+inspect() { dray inspect --format "$2" "$1"; }        # CONTAINER TEMPLATE
+pid_of() { inspect "$1" '{{.State.Pid}}'; }           # CONTAINER
+status_of() { inspect "$1" '{{.State.Status}}'; }     # CONTAINER
+is_status() { [[ $(status_of "$1") == "$2" ]]; }      # CONTAINER STATUS
+full_id() { inspect "$1" '{{.Id}}'; }                 # CONTAINER
+has_logged() { dray logs "$1" 2>&1 | grep -q -- "$2"; } # CONTAINER TEXT
+
+monitor_pid() { # CONTAINER: the process above its init
+    awk '/^PPid:/ { print $2 }' "/proc/$(pid_of "$1")/status"
+}
+
+# The directory of a container's cgroup in the hierarchy of a v1 controller, or of v2.
+cgroup_dir() { # CONTAINER CONTROLLER
+    local pid path
+    pid=$(pid_of "$1")
+    path=$(sed -n "s/^[0-9]*:\([^:]*,\)\{0,1\}$2\(,[^:]*\)\{0,1\}:\(.*\)/\3/p" "/proc/$pid/cgroup")
+    if [[ -n $path && -d /sys/fs/cgroup/$2$path ]]; then
+        echo "/sys/fs/cgroup/$2$path"
+    else
+        echo "/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$pid/cgroup")"
+    fi
+}
+
+runtime_name() { dray info --format '{{.runtime.name}}'; }
