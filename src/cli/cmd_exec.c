@@ -22,6 +22,11 @@ static json_t *exec_request(const struct cli *cli, const struct exec_args *args,
                             struct dr_error *err)
 {
     dr_auto_strv char **env = NULL;
+    if (args->workdir && *args->workdir != '/') {
+        dr_fail(err, DR_ERR_INVALID, "--workdir %s: it must be an absolute path",
+                args->workdir);
+        return NULL;
+    }
     if (check_words(cli->words, err) < 0 ||
         cli_env_all(args->env_files, args->env, false, &env, err) < 0)
         return NULL;

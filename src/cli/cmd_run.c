@@ -138,10 +138,21 @@ static int ask_and_pull(struct running *r, bool run, json_t **ret_reply,
     return ask(r, run, ret_reply, err);
 }
 
-static int failed(const struct running *r, const struct dr_error *err)
+/* Some runtimes say "permission denied" and not of what. */
+static void name_command(const struct running *r, struct dr_error *err)
+{
+    const char *entrypoint = r->args->entrypoint, *word = r->cli->words[1];
+    const char *command = entrypoint && *entrypoint ? entrypoint : word;
+    bool about = err->code == CLI_NOT_FOUND || err->code == CLI_NOT_EXECUTABLE;
+    if (err->kind == DR_ERR_START && about && command && !strstr(err->text, command))
+        dr_wrap(err, "%s", command);
+}
+
+static int failed(const struct running *r, struct dr_error *err)
 {
     if (err->kind == DR_ERR_CANCELLED && err->code == EPIPE)
         return CLI_PIPE; /* nobody is there to read a complaint */
+    name_command(r, err);
     int code = cli_error(r->cli, err);
     return err->kind == DR_ERR_CANCELLED && err->code ? CLI_DRAY_FAILED : code;
 }

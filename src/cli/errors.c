@@ -10,6 +10,7 @@
 
 #define LINE_MAX_CHARS 2000
 #define OUTPUT_MAX_LINES 50
+#define AS_ROOT "run it as root, for example with sudo"
 
 /* The way out, for errors that do not say it themselves. The first row that fits wins:
  * kind NONE fits each, code 0 each, text NULL each; text must be part of the error's. */
@@ -20,12 +21,9 @@ static const struct {
 } hints[] = {
     {DR_ERR_NONE, ENOSPC, NULL,
      "free some space: `dray rmi` and `dray rm` work on a full disk"},
-    {DR_ERR_CONFIG, 0, "root", "run it as root or with sudo"},
-    {DR_ERR_NONE, EACCES, NULL, "run it as root or with sudo"},
-    {DR_ERR_NONE, EPERM, NULL, "run it as root or with sudo"},
-    {DR_ERR_EXISTS, 0, "name",
-     "remove that container with `dray rm`, or take another --name"},
-    {DR_ERR_CONFLICT, 0, "running", "stop it first with `dray stop`"},
+    {DR_ERR_NONE, EACCES, NULL, AS_ROOT},
+    {DR_ERR_NONE, EPERM, NULL, AS_ROOT},
+    {DR_ERR_CONFLICT, 0, "is not running", "`dray start` starts it"},
     {DR_ERR_NOT_FOUND, 0, "container", "`dray ps -a` lists the containers"},
     {DR_ERR_NOT_FOUND, 0, "image",
      "`dray images` lists the images, `dray pull` brings one"},
@@ -57,6 +55,10 @@ const char *cli_hint(const struct dr_error *err)
         if (hints[i].code && hints[i].kind == DR_ERR_NONE && !ours)
             continue;
         if (hints[i].text && !strstr(err->text, hints[i].text))
+            continue;
+        /* root cannot be told to become root, and some errors say it already */
+        if (strcmp(hints[i].hint, AS_ROOT) == 0 &&
+            (geteuid() == 0 || strstr(err->text, "root")))
             continue;
         return hints[i].hint;
     }

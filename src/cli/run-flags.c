@@ -29,12 +29,8 @@
          CLI_LIST, RUN(env_files),                                                        \
          "list",   "Read in a file of environment variables"},                            \
         {'h', "hostname", CLI_TEXT, RUN(hostname), "string", "Container host name"},      \
-        {0,                                                                               \
-         "init",                                                                          \
-         CLI_BOOL,                                                                        \
-         RUN(init),                                                                       \
-         NULL,                                                                            \
-         "Run an init inside the container that forwards signals and reaps processes"},   \
+        {0,         "init", CLI_BOOL,                                                     \
+         RUN(init), NULL,   "Run an init in the container that reaps processes"},         \
         {'i', "interactive", CLI_BOOL, RUN(interactive), NULL, "Connect standard input"}, \
         {'l', "label", CLI_LIST, RUN(labels), "list", "Set metadata on the container"},   \
         {'m', "memory", CLI_BYTES, RUN(memory_bytes), "bytes", "Memory limit", 6 * MIB},  \
@@ -56,12 +52,8 @@
         {0,        "privileged",                                                          \
          CLI_BOOL, RUN(privileged),                                                       \
          NULL,     "Give extended privileges to the container"},                          \
-        {0,                                                                               \
-         "pull",                                                                          \
-         CLI_TEXT,                                                                        \
-         RUN(pull),                                                                       \
-         "string",                                                                        \
-         "Pull the image before running: always, missing (default), newer or never"},     \
+        {0,         "pull",   CLI_TEXT,                                                   \
+         RUN(pull), "string", "Pull first: always, missing (default), newer or never"},   \
         {'q', "quiet", CLI_BOOL, RUN(quiet), NULL, "Suppress the pull output"},           \
         {0,        "read-only",                                                           \
          CLI_BOOL, RUN(read_only),                                                        \

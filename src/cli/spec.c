@@ -204,7 +204,7 @@ static int fill(struct spec_container *spec, const struct run_args *args, char *
         add_security(spec, args, err) < 0 || set_network(spec, args->network, err) < 0 ||
         set_limits(spec, args, err) < 0 || set_stop(spec, args, err) < 0)
         return -1;
-    return spec_container_check_text(spec, err);
+    return spec_container_check(spec, err);
 }
 
 struct spec_container *cli_spec(const struct run_args *args, char **words,

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
 #include "base/text.h"
+#include "oci/load.h"
 #include "oci/manifest.h"
 
 #define HISTORY_MAX 4096
@@ -219,9 +219,9 @@ static int get_history(const json_t *doc, struct oci_config *config, struct dr_e
 int oci_config_parse(const char *text, size_t len, struct oci_config *ret_config,
                      struct dr_error *err)
 {
-    dr_auto_json json_t *doc = dr_json_parse(text, len, OCI_MANIFEST_MAX, err);
+    dr_auto_json json_t *doc = oci_json_load("the image config", text, len, err);
     if (!doc)
-        return dr_wrap(err, "the image config");
+        return -1;
     if (!json_is_object(doc))
         return dr_fail(err, DR_ERR_FORMAT, "the image config is not a JSON object");
     dr_auto_config struct oci_config config = {0};

@@ -6,8 +6,8 @@
 #include <strings.h>
 
 #include "base/buf.h"
-#include "base/json.h"
 #include "base/text.h"
+#include "oci/load.h"
 
 #define MEDIA_TYPE_MAX 255
 
@@ -153,12 +153,8 @@ static int document_check(const json_t *doc, const char *declared,
 static json_t *document_load(const char *text, size_t len, const char *declared,
                              enum oci_media *ret_media, struct dr_error *err)
 {
-    dr_auto_json json_t *doc = dr_json_parse(text, len, OCI_MANIFEST_MAX, err);
-    if (!doc) {
-        dr_wrap(err, "the manifest");
-        return NULL;
-    }
-    if (document_check(doc, declared, ret_media, err) < 0)
+    dr_auto_json json_t *doc = oci_json_load("the manifest", text, len, err);
+    if (!doc || document_check(doc, declared, ret_media, err) < 0)
         return NULL;
     return DR_TAKE(doc);
 }

@@ -94,10 +94,43 @@ int registry_open(const struct oci_ref *ref, const struct registry_options *opti
     return 0;
 }
 
+void registry_keep_document(struct registry *reg, const struct oci_digest *digest,
+                            const void *data, size_t len)
+{
+    struct store *store = reg->options.store;
+    struct store_fetch *fetch;
+    dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+    if (!store || reg->n_documents == REGISTRY_DOCUMENTS_MAX ||
+        store_blob_open(store, digest, (int64_t)len, &fetch, &ignored) < 0)
+        return;
+    int64_t have = store_fetch_have(fetch);
+    if (store_fetch_state(fetch) != STORE_OWNED ||
+        store_fetch_append(fetch, (const char *)data + have, len - (size_t)have,
+                           &ignored) < 0 ||
+        store_fetch_verify(fetch, &ignored) != 0) {
+        store_fetch_close(fetch);
+        return;
+    }
+    if (!reg->committer)
+        reg->committer = committer_new(REGISTRY_DOCUMENTS_MAX);
+    reg->documents[reg->n_documents++] = fetch;
+    committer_add(reg->committer, fetch);
+}
+
+static void finish_documents(struct registry *reg)
+{
+    dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+    if (reg->committer)
+        committer_end(reg->committer, &ignored);
+    for (size_t i = 0; i < reg->n_documents; i++)
+        store_fetch_close(reg->documents[i]);
+}
+
 void registry_close(struct registry *reg)
 {
     if (!reg)
         return;
+    finish_documents(reg);
     auth_release(&reg->auth);
     http_free(reg->http);
     release_options(&reg->options);

@@ -80,9 +80,9 @@ static int get_pinned(struct registry *reg, const char *kind, const char *what,
         return dr_fail_at(err, DR_AT_REGISTRY, DR_ERR_FORMAT, 0,
                           "%s has %zu bytes, but its descriptor says %lld", what,
                           doc->bytes.len, (long long)size_bytes);
-    if (cached <= 0 && store)
-        return store_blob_put(store, digest, doc->bytes.data ? doc->bytes.data : "",
-                              doc->bytes.len, err);
+    if (cached <= 0)
+        registry_keep_document(reg, digest, doc->bytes.data ? doc->bytes.data : "",
+                               doc->bytes.len);
     return 0;
 }
 

@@ -73,11 +73,11 @@ fake_stop() {
     local ref
     for ref in '' UPPER/case:1 'a b' ':tag' 'name:' 'name@sha256:12' 'a//b' '../etc' \
         "name:$(printf 'x%.0s' {1..200})" $'new\nline' $'esc\e[31mape' 'name@md5:00'; do
-        run --separate-stderr dray pull "$ref"
+        try dray pull "$ref"
         [[ $status -eq 1 || $status -eq 125 ]] || explain "pull '$ref'"
         one_line_error || explain "pull '$ref'"
         lacks "$stderr" $'\e'
-        run --separate-stderr dray run --rm "$ref" true
+        try dray run --rm "$ref" true
         same "$status" 125 "run '$ref'"
         one_line_error || explain "run '$ref'"
     done
@@ -86,16 +86,16 @@ fake_stop() {
 @test "a bad flag, a missing argument, too many words, no image" {
     refused 125 --no-such-flag -- run --no-such-flag "$IMAGE"
     refused 125 --name -- run --name
-    run --separate-stderr dray run
+    try dray run
     same "$status" 125
     one_line_error
-    run --separate-stderr dray pull a b
+    try dray pull a b
     [[ $status -ne 0 ]]
     one_line_error
-    run --separate-stderr dray nosuchverb
+    try dray nosuchverb
     [[ $status -ne 0 ]]
     one_line_error nosuchverb
-    run --separate-stderr dray --no-such-flag ps
+    try dray --no-such-flag ps
     [[ $status -ne 0 ]]
     one_line_error --no-such-flag
 }
@@ -112,7 +112,7 @@ fake_stop() {
     local flag
     for flag in "${bad[@]}"; do
         # shellcheck disable=SC2086 # flag and value
-        run --separate-stderr dray run --rm $flag "$IMAGE" true
+        try dray run --rm $flag "$IMAGE" true
         [[ $status -eq 125 ]] || explain "$flag"
         one_line_error || explain "$flag"
     done
@@ -250,29 +250,29 @@ fake_stop() {
     mkdir "$OUT/dir"
     printf '#!/no/such/interpreter\n' >"$OUT/dir/script"
     chmod 755 "$OUT/dir/script"
-    run --separate-stderr dray run --rm -v "$OUT/dir:/scripts" "$IMAGE" /scripts/script
+    try dray run --rm -v "$OUT/dir:/scripts" "$IMAGE" /scripts/script
     [[ $status -eq 127 || $status -eq 126 ]] || explain "want 126 or 127"
     one_line_error /scripts/script
 }
 
 @test "C03: no runtime installed: the error has the command that installs one" {
     mkdir "$OUT/nothing"
-    run --separate-stderr env -u DRAY_RUNTIME PATH="$OUT/nothing" "$DRAY" run --rm "$IMAGE" true
+    try env -u DRAY_RUNTIME PATH="$OUT/nothing" "$DRAY" run --rm "$IMAGE" true
     [[ $status -eq 125 || $status -eq 78 ]] || explain "want 125 or 78"
     one_line_error install crun || explain "want what to do"
 }
 
 @test "C02, C03: a runtime that is not there or not executable is a configuration error" {
-    run --separate-stderr dray --runtime /no/such/runtime run --rm "$IMAGE" true
+    try dray --runtime /no/such/runtime run --rm "$IMAGE" true
     [[ $status -eq 125 || $status -eq 78 ]] || explain "want 125 or 78"
     one_line_error /no/such/runtime
-    run --separate-stderr dray --runtime /etc/passwd run --rm "$IMAGE" true
+    try dray --runtime /etc/passwd run --rm "$IMAGE" true
     [[ $status -eq 125 || $status -eq 78 ]] || explain "want 125 or 78"
     one_line_error /etc/passwd
 }
 
 @test "C02: an unknown kind of target is refused by name" {
-    run --separate-stderr dray --target nosuch://x ps
+    try dray --target nosuch://x ps
     [[ $status -ne 0 ]]
     one_line_error nosuch
 }
@@ -283,7 +283,7 @@ fake_stop() {
     local verb
     for verb in "run --rm $IMAGE true" "ps" "pull $IMAGE"; do
         # shellcheck disable=SC2086 # words
-        run --separate-stderr setpriv --reuid 65534 --regid 65534 --clear-groups "$OUT/dray" $verb
+        try setpriv --reuid 65534 --regid 65534 --clear-groups "$OUT/dray" $verb
         [[ $status -eq 125 || $status -eq 78 ]] || explain "$verb: want 125 or 78"
         one_line_error root || explain "$verb"
     done
@@ -291,16 +291,16 @@ fake_stop() {
 
 @test "a runtime that fails: its name, its status and its own words" {
     # crun and youki know no such sysctl, runc neither: all fail in the runtime itself
-    run --separate-stderr dray run --rm --sysctl net.no.such.key=1 "$IMAGE" true
+    try dray run --rm --sysctl net.no.such.key=1 "$IMAGE" true
     [[ $status -eq 125 || $status -eq 1 ]] || explain "want 125"
     has "$stderr" net
 }
 
 @test "escapes in what a person typed are not printed raw" {
-    run --separate-stderr dray inspect $'\e[31mred'
+    try dray inspect $'\e[31mred'
     [[ $status -ne 0 ]]
     lacks "$stderr" $'\e'
-    run --separate-stderr dray run --rm "$IMAGE" $'\e[31mred'
+    try dray run --rm "$IMAGE" $'\e[31mred'
     same "$status" 127
     lacks "$stderr" $'\e'
 }
@@ -344,7 +344,7 @@ PYTHON
     umoci tag --image "$OUT/layout:busybox" hostile
     umoci raw add-layer --image "$OUT/layout:hostile" "$OUT/hostile.tar"
     /usr/bin/python3 "$E2E_LIB/oci-tool.py" push "$OUT/layout" hostile "$REGISTRY" hostile:1
-    run --separate-stderr dray pull -q "$(image hostile:1)"
+    try dray pull -q "$(image hostile:1)"
     [[ ! -e $OUT/outside-by-symlink && ! -e $OUT/outside-by-absolute-link ]]
     same "$(stat -c %h "$OUT/secret")" 1 "links to a file outside"
     if [[ $status -eq 0 ]]; then

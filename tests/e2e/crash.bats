@@ -104,7 +104,7 @@ no_container_runs() { [[ -z $("$DRAY" ps -q) ]]; }
     kill -9 "$(monitor_pid m)"
     ok ps -a
     within 5 test ! -d "/proc/$pid"
-    run --separate-stderr dray wait m
+    try dray wait m
     [[ $output != 0 ]] || explain "made up an exit code"
     [[ $(status_of m) != running ]] || explain "it is running"
     [[ $(inspect m '{{.State.ExitCode}}') != 0 ]] || explain "inspect made up an exit code"

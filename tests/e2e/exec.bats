@@ -42,10 +42,10 @@ teardown() { test_teardown; }
 
 @test "C25: exec in a stopped or unknown container is refused by name" {
     ok create --name stopped "$IMAGE" true
-    run --separate-stderr dray exec stopped true
+    try dray exec stopped true
     [[ $status -ne 0 ]]
     one_line_error stopped
-    run --separate-stderr dray exec nobody true
+    try dray exec nobody true
     [[ $status -ne 0 ]]
     one_line_error nobody
 }
@@ -53,7 +53,7 @@ teardown() { test_teardown; }
 @test "C25: words reach the command byte for byte" {
     ok run -d --name x "$IMAGE" sleep 100
     local words=('a b' '' '"' '$HOME' '`id`' ';ls' $'new\nline' '\\' '-n' 'ä€')
-    run --separate-stderr dray exec x sh -c 'for a; do printf "[%s]" "$a"; done' sh "${words[@]}"
+    try dray exec x sh -c 'for a; do printf "[%s]" "$a"; done' sh "${words[@]}"
     same "$output" "$(printf '[%s]' "${words[@]}")"
 }
 
@@ -70,7 +70,7 @@ teardown() { test_teardown; }
 
 @test "an unknown user is refused by name, never root" {
     ok run -d --name x "$IMAGE" sleep 100
-    run --separate-stderr dray exec -u nobody-here x id
+    try dray exec -u nobody-here x id
     [[ $status -ne 0 ]]
     one_line_error nobody-here
 }

@@ -45,7 +45,7 @@ limit() {
     same "$output" /some/where
     ok run --rm -w /tmp/../etc "$IMAGE" pwd
     same "$output" /etc
-    run --separate-stderr dray run --rm -w relative "$IMAGE" pwd
+    try dray run --rm -w relative "$IMAGE" pwd
     [[ $status -eq 125 ]] || explain "a relative working directory was accepted"
 }
 
@@ -216,7 +216,7 @@ limit() {
 }
 
 @test "--pids-limit holds: a container cannot fork without end" {
-    run --separate-stderr dray run --rm --pids-limit 10 "$IMAGE" sh -c 'for i in $(seq 1 30); do sleep 2 & done; echo made it'
+    try dray run --rm --pids-limit 10 "$IMAGE" sh -c 'for i in $(seq 1 30); do sleep 2 & done; echo made it'
     [[ $status -ne 0 || $stderr == *fork* ]] || explain "thirty processes with a limit of ten"
 }
 
@@ -228,7 +228,7 @@ limit() {
     hard=$(ulimit -Hn)
     [[ $hard != unlimited ]] || skip "no hard limit here"
     capsh --has-p=cap_sys_resource 2>/dev/null && skip "we may raise limits"
-    run --separate-stderr dray run --rm --ulimit "nofile=$((hard + 1))" "$IMAGE" true
+    try dray run --rm --ulimit "nofile=$((hard + 1))" "$IMAGE" true
     [[ $status -eq 125 || $status -eq 1 ]] || explain "want an error"
     has "$stderr" nofile
 }
@@ -295,7 +295,7 @@ limit() {
 @test "flags that are not there are refused by name, never ignored" {
     local flag
     for flag in --publish=80:80 -t --restart=always --gpus=all --mount=type=bind --no-such-flag -Z; do
-        run --separate-stderr dray run --rm "$flag" "$IMAGE" true
+        try dray run --rm "$flag" "$IMAGE" true
         [[ $status -eq 125 ]] || explain "$flag was accepted"
         one_line_error "${flag%%=*}" || one_line_error "-${flag#--}"
     done

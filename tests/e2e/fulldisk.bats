@@ -44,7 +44,7 @@ fill() { # leaves this many kB free; 0: not one block
 @test "H5: a pull on a full disk says so and leaves no half layer" {
     fill 3000
     find "$DRAY_ROOT/layers" -mindepth 1 -maxdepth 1 | sort >"$OUT/before"
-    run --separate-stderr dray pull -q "$(image real:1)"
+    try dray pull -q "$(image real:1)"
     [[ $status -eq 1 ]] || explain "want exit status 1"
     one_line_error "No space left" || one_line_error "space" || explain "want the reason"
     find "$DRAY_ROOT/layers" -mindepth 1 -maxdepth 1 | sort >"$OUT/after"
@@ -66,10 +66,10 @@ fill() { # leaves this many kB free; 0: not one block
 
 @test "create and run on a full disk fail with the reason and leave nothing" {
     fill 0
-    run --separate-stderr dray run --rm "$IMAGE" true
+    try dray run --rm "$IMAGE" true
     [[ $status -eq 125 ]] || explain "want 125"
     one_line_error space || explain "want the reason"
-    run --separate-stderr dray create "$IMAGE" true
+    try dray create "$IMAGE" true
     [[ $status -eq 125 ]] || explain "want 125"
     one_line_error space || explain "want the reason"
 }

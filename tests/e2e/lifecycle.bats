@@ -170,7 +170,7 @@ not_there() { ! "$DRAY" inspect "$1" >/dev/null 2>&1; }
 @test "C05: a bad name is refused as it stands" {
     local name
     for name in 'a b' '-a' '.a' 'a/b' '../a' 'ä' "$(printf 'a%.0s' {1..200})"; do
-        run --separate-stderr dray create --name "$name" "$IMAGE" true
+        try dray create --name "$name" "$IMAGE" true
         [[ $status -eq 125 ]] || explain "accepted $name"
         one_line_error
     done
@@ -285,7 +285,7 @@ not_there() { ! "$DRAY" inspect "$1" >/dev/null 2>&1; }
 @test "several containers in one command: each is done, the bad one is named" {
     ok create --name a "$IMAGE" true
     ok create --name b "$IMAGE" true
-    run --separate-stderr dray rm a nobody b
+    try dray rm a nobody b
     same "$status" 1
     one_line_error nobody
     same "$output" "$(printf 'a\nb')"
@@ -323,10 +323,10 @@ not_there() { ! "$DRAY" inspect "$1" >/dev/null 2>&1; }
     done
     mkdir "$OUT/bin"
     ln -s "$(command -v runc)" "$OUT/bin/runc"
-    run --separate-stderr env -u DRAY_RUNTIME PATH="$OUT/bin" "$DRAY" info --format json
+    try env -u DRAY_RUNTIME PATH="$OUT/bin" "$DRAY" info --format json
     [[ $status -eq 0 ]] || explain "info"
     has "$output" "$OUT/bin/runc"
     ln -s "$(command -v crun)" "$OUT/bin/crun"
-    run --separate-stderr env -u DRAY_RUNTIME PATH="$OUT/bin" "$DRAY" info --format json
+    try env -u DRAY_RUNTIME PATH="$OUT/bin" "$DRAY" info --format json
     has "$output" "$OUT/bin/crun"
 }

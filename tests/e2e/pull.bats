@@ -160,7 +160,7 @@ content() { dray run --rm "$1" cat "$2"; }
     ok images
     has "${lines[0]}" REPOSITORY
     has "$output" "$REGISTRY/busybox"
-    run --separate-stderr bash -c '"$DRAY" images --format json | jq -r .Repository'
+    try bash -c '"$DRAY" images --format json | jq -r .Repository'
     [[ $status -eq 0 ]]
     has "$output" "$REGISTRY/busybox"
     ok images -q

@@ -147,6 +147,7 @@ class Tokens:
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # headers and body are two writes
     server_version = "fake-registry"
 
     def log_message(self, *unused):

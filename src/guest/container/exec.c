@@ -3,7 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -146,6 +146,27 @@ static int send_started(struct wire_chan *chan, pid_t pid, struct dr_error *err)
     return wire_event(chan, event, err);
 }
 
+static void *reap_main(void *arg)
+{
+    while (waitpid((pid_t)(intptr_t)arg, NULL, 0) < 0 && errno == EINTR)
+        ;
+    return NULL;
+}
+
+/* A detached process stays our child as long as this session lives. Dead and not reaped it
+ * would keep the whole container from ending: its pid namespace waits for it. */
+static void reap_detached(pid_t pid)
+{
+    pthread_attr_t attr;
+    pthread_t thread;
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, 64u << 10);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    if (pthread_create(&thread, &attr, reap_main, (void *)(intptr_t)pid) != 0)
+        abort(); /* no memory for a small stack: as malloc */
+    pthread_attr_destroy(&attr);
+}
+
 /* The process is our child: the runtime left it to the nearest subreaper. */
 static int follow(struct exec *x, struct wire_chan *chan, pid_t pid, struct dr_buf *early,
                   int64_t *ret_exit, struct dr_error *err)
@@ -180,6 +201,7 @@ static int exec_locked(struct exec *x, const json_t *request, struct wire_chan *
         return -1;
     if (dr_json_bool(request, "detach")) {
         *ret_exit = 0;
+        reap_detached(pid);
         return send_started(chan, pid, err);
     }
     return follow(x, chan, pid, &early, ret_exit, err);

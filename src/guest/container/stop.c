@@ -17,6 +17,7 @@
 
 #define CLEANUP_MS 20000 /* from SIGKILL to a monitor that has cleaned up */
 #define KILL_MS 10000
+#define BUSY_MS 2000 /* another command that is at work on it */
 
 static int send_signal(int pidfd, int number)
 {
@@ -145,24 +146,30 @@ int container_wait(struct guest *guest, const struct container *container,
 int container_remove(struct guest *guest, const struct container *container, bool force,
                      bool volumes, struct dr_error *err)
 {
-    bool running = is_running(container);
-    if (running && !force)
+    if (is_running(container) && !force)
         return dr_fail(err, DR_ERR_CONFLICT,
                        "container %s is running: stop it first, or use -f",
                        container_name(container));
-    if (running) {
+    if (is_running(container)) {
         dr_auto_fd int pidfd = container_pidfd(container, NULL);
         dr_auto_fd int monitor_fd = subscribe(container);
         if (kill_and_wait(guest, container, pidfd, monitor_fd, err) < 0)
             return -1;
     }
     dr_auto_fd int lock = -1;
-    int taken = journal_enter(guest, container->id, force ? CLEANUP_MS : 2000, &lock, err);
+    int taken = journal_enter(guest, container->id, force ? 0 : BUSY_MS, &lock, err);
+    if (taken == 1 && force) {
+        /* Somebody has it whom its state does not tell of: the state is torn. Without
+         * processes its monitor goes as well. */
+        dr_auto_free char *cgroup = cgroup_path(container->id);
+        if (cgroup_kill(cgroup, dr_clock_ms() + KILL_MS, err) < 0)
+            return -1;
+        taken = journal_enter(guest, container->id, CLEANUP_MS, &lock, err);
+    }
     if (taken < 0)
         return -1;
     if (taken == 1)
         return dr_fail(err, DR_ERR_CONFLICT, "another command is at work on container %s",
                        container_name(container));
-    /* it may have been started while we waited for the lock: then its monitor would have it */
     return container_destroy_by_name(guest, container->id, volumes, err);
 }

@@ -44,10 +44,12 @@ static int set_xattrs(int fd, const struct tar_entry *e, const char *path,
             errno = number;
             /* ext4 says ENOSPC for a value that is too large for it: not a full disk */
             if (number == ENOSPC || number == E2BIG || number == ERANGE)
-                return dr_fail(err, DR_ERR_UNSUPPORTED,
-                               "the xattr %s of %s (%zu bytes) does not fit on this file system",
-                               name, shown, xattr->len);
-            return dr_fail_errno(err, DR_ERR_INTERNAL, "set the xattr %s of %s", name, shown);
+                return dr_fail(
+                    err, DR_ERR_UNSUPPORTED,
+                    "the xattr %s of %s (%zu bytes) does not fit on this file system",
+                    name, shown, xattr->len);
+            return dr_fail_errno(err, DR_ERR_INTERNAL, "set the xattr %s of %s", name,
+                                 shown);
         }
     }
     return 0;
@@ -56,7 +58,8 @@ static int set_xattrs(int fd, const struct tar_entry *e, const char *path,
 int attrs_set_file(int fd, const struct tar_entry *e, bool mode_is_set, const char *path,
                    struct dr_error *err)
 {
-    /* always: what a new file belongs to depends on mount options and set-gid directories */
+    /* always: what a new file belongs to depends on mount options and set-gid directories
+     */
     if (fchown(fd, e->uid, e->gid) < 0)
         return failed(err, "set the owner of", path);
     if (set_xattrs(fd, e, path, err) < 0)

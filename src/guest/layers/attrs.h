@@ -7,16 +7,16 @@
 
 /*
  * Which xattrs an image may bring: security.capability, and user.* but not
- * user.overlay.*. trusted.* would speak to overlayfs, security.selinux and the like belong
- * to the guest, system.* (ACLs) would be inherited by what is unpacked later.
+ * user.overlay.*. trusted.* would speak to overlayfs, security.selinux and the like
+ * belong to the guest, system.* (ACLs) would be inherited by what is unpacked later.
  */
 bool attrs_xattr_allowed(const char *name);
 
 /* path: for error texts. mode_is_set: the permission bits were right at creation. */
 int attrs_set_file(int fd, const struct tar_entry *e, bool mode_is_set, const char *path,
                    struct dr_error *err);
-/* Owner and xattrs only; mode and times come late (late.h). was_there: it has xattrs of an
- * earlier entry, and maybe the mark of an implied directory; those go. */
+/* Owner and xattrs only; mode and times come late (late.h). was_there: it has xattrs of
+ * an earlier entry, and maybe the mark of an implied directory; those go. */
 int attrs_set_dir(int at, const char *name, const struct tar_entry *e, bool was_there,
                   const char *path, struct dr_error *err);
 int attrs_set_link(int at, const char *name, const struct tar_entry *e, const char *path,
@@ -24,7 +24,8 @@ int attrs_set_link(int at, const char *name, const struct tar_entry *e, const ch
 int attrs_set_fifo(int at, const char *name, const struct tar_entry *e, const char *path,
                    struct dr_error *err);
 
-/* A whiteout met a directory of its own layer: it is new, not the one of a lower layer. */
+/* A whiteout met a directory of its own layer: it is new, not the one of a lower layer.
+ */
 int attrs_opaque_instead_of_implied(int at, const char *name, struct dr_error *err);
 
 #endif

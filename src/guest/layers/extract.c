@@ -100,8 +100,8 @@ enum in_the_way { WAY_FREE, WAY_HID_LOWER, WAY_DIR_STAYS };
 
 /*
  * Something of this layer is there already: the last entry wins, a directory over a
- * directory goes on with it. What is no directory hides the layers below; a directory that
- * comes in its place has to go on hiding them (WAY_HID_LOWER).
+ * directory goes on with it. What is no directory hides the layers below; a directory
+ * that comes in its place has to go on hiding them (WAY_HID_LOWER).
  */
 static int clear_way(struct extract *x, struct place *p, bool want_dir,
                      enum in_the_way *ret, struct dr_error *err)
@@ -159,7 +159,8 @@ static int write_at(int fd, const uint8_t *data, size_t len, int64_t offset)
     return 0;
 }
 
-static int write_plain(int fd, struct tar *tar, const struct place *p, struct dr_error *err)
+static int write_plain(int fd, struct tar *tar, const struct place *p,
+                       struct dr_error *err)
 {
     const uint8_t *data;
     size_t len;
@@ -293,8 +294,9 @@ static int make_fifo(struct extract *x, const struct tar_entry *e, struct place 
 static int no_target(const char *path, const char *target, struct dr_error *err)
 {
     dr_auto_free char *from = dr_escape(path, 200), *to = dr_escape(target, 200);
-    return dr_fail(err, DR_ERR_FORMAT, "the hard link %s points to %s, which the layer does not have",
-                   from, to);
+    return dr_fail(err, DR_ERR_FORMAT,
+                   "the hard link %s points to %s, which the layer does not have", from,
+                   to);
 }
 
 /* CVE-2021-32760: the target is found inside the root and not followed. */
@@ -339,8 +341,8 @@ static int make_hardlink(struct extract *x, const struct tar_entry *e, struct pl
 
 /* ---- whiteouts ---- */
 
-/* ".wh.NAME": acts on the layers below only. What this layer itself has of that name stays,
- * whatever came first; a directory then hides what is below it. */
+/* ".wh.NAME": acts on the layers below only. What this layer itself has of that name
+ * stays, whatever came first; a directory then hides what is below it. */
 static int make_whiteout(struct extract *x, struct place *p, struct dr_error *err)
 {
     p->name += strlen(WHITEOUT_PREFIX);
@@ -430,7 +432,8 @@ int extract_finish(struct extract *x, struct dr_buf *notes, struct dr_error *err
         return -1;
     if (late_apply(x->late, x->root, add_note, notes, err) < 0)
         return -1;
-    const struct timespec epoch[2] = {{0}, {0}}; /* the same whenever it is unpacked (I5) */
+    const struct timespec epoch[2] = {{0},
+                                      {0}}; /* the same whenever it is unpacked (I5) */
     if (!x->root_brought && futimens(x->root, epoch) < 0)
         return failed(err, "set the times of", "/");
     return 0;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Entries of a tar become files of a layer, in overlayfs form. Each layer is unpacked alone
- * into an empty root that nobody else touches; symlinks in it are hostile all the same.
+ * Entries of a tar become files of a layer, in overlayfs form. Each layer is unpacked
+ * alone into an empty root that nobody else touches; symlinks in it are hostile all the
+ * same.
  *
- * Rules: HAZARDS H1, image-spec layer.md. Metadata goes by descriptor or without following,
- * in the order owner, xattrs, mode, times (a change of owner clears the capability and the
- * set-id bits). Device nodes are not made. Of several entries with one name the last wins.
+ * Rules: HAZARDS H1, image-spec layer.md. Metadata goes by descriptor or without
+ * following, in the order owner, xattrs, mode, times (a change of owner clears the
+ * capability and the set-id bits). Device nodes are not made. Of several entries with one
+ * name the last wins.
  */
 #ifndef DRAY_GUEST_LAYERS_EXTRACT_H
 #define DRAY_GUEST_LAYERS_EXTRACT_H
@@ -21,8 +23,8 @@ struct extract_stats {
 
 /*
  * root: the empty directory of the layer; work: a directory on the same file system for a
- * temporary file. Both stay the caller's. mask_is_zero: the calling thread's umask is 0, so
- * that modes given at creation need no second call.
+ * temporary file. Both stay the caller's. mask_is_zero: the calling thread's umask is 0,
+ * so that modes given at creation need no second call.
  */
 int extract_new(int root, int work, bool mask_is_zero, struct extract **ret,
                 struct dr_error *err);

@@ -12,7 +12,7 @@
 struct gunzip;
 
 struct gunzip *gunzip_new(void);
-void gunzip_free(struct gunzip *g); /* NULL is fine */
+void gunzip_free(struct gunzip *g);  /* NULL is fine */
 void gunzip_reset(struct gunzip *g); /* for the next member */
 
 enum { GUNZIP_MORE = 0, GUNZIP_END = 1 };

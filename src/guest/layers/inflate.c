@@ -90,9 +90,9 @@ static int detect(struct inflate *z, enum inflate_format said, struct dr_error *
         z->format = INFLATE_PLAIN;
     else if (z->end >= 2 && b[0] == 0x1f && b[1] == 0x8b)
         z->format = INFLATE_GZIP;
-    else if (z->end >= 4 && ((b[0] == 0x28 && b[1] == 0xb5 && b[2] == 0x2f && b[3] == 0xfd) ||
-                             ((b[0] & 0xf0) == 0x50 && b[1] == 0x2a && b[2] == 0x4d &&
-                              b[3] == 0x18)))
+    else if (z->end >= 4 &&
+             ((b[0] == 0x28 && b[1] == 0xb5 && b[2] == 0x2f && b[3] == 0xfd) ||
+              ((b[0] & 0xf0) == 0x50 && b[1] == 0x2a && b[2] == 0x4d && b[3] == 0x18)))
         z->format = INFLATE_ZSTD;
     else if (said == INFLATE_PLAIN || tar)
         z->format = INFLATE_PLAIN;
@@ -100,7 +100,8 @@ static int detect(struct inflate *z, enum inflate_format said, struct dr_error *
         return dr_fail(err, DR_ERR_FORMAT, "the %s stream is empty",
                        said == INFLATE_GZIP ? "gzip" : "zstd");
     else
-        return dr_fail(err, DR_ERR_FORMAT, "the layer is not %s, nor any other known format",
+        return dr_fail(err, DR_ERR_FORMAT,
+                       "the layer is not %s, nor any other known format",
                        said == INFLATE_GZIP ? "gzip" : "zstd");
     return 0;
 }
@@ -151,7 +152,8 @@ enum inflate_format inflate_format(const struct inflate *z)
     return z->format;
 }
 
-static ssize_t read_plain(struct inflate *z, uint8_t *buf, size_t len, struct dr_error *err)
+static ssize_t read_plain(struct inflate *z, uint8_t *buf, size_t len,
+                          struct dr_error *err)
 {
     size_t done = 0;
     if (z->at < z->end) { /* what detect() looked at */
@@ -201,7 +203,8 @@ static int next_member(struct inflate *z, struct dr_error *err)
     return skip_padding(z, err);
 }
 
-static ssize_t read_gzip(struct inflate *z, uint8_t *buf, size_t len, struct dr_error *err)
+static ssize_t read_gzip(struct inflate *z, uint8_t *buf, size_t len,
+                         struct dr_error *err)
 {
     size_t done = 0;
     while (done < len && !z->ended) {
@@ -235,7 +238,8 @@ static int zstd_failed(size_t code, struct dr_error *err)
     return dr_fail(err, DR_ERR_FORMAT, "zstd: %s", ZSTD_getErrorName(code));
 }
 
-static ssize_t read_zstd(struct inflate *z, uint8_t *buf, size_t len, struct dr_error *err)
+static ssize_t read_zstd(struct inflate *z, uint8_t *buf, size_t len,
+                         struct dr_error *err)
 {
     ZSTD_outBuffer out = {buf, len, 0};
     while (out.pos < len && !z->ended) {

@@ -5,7 +5,8 @@
  *
  * gzip: concatenated members are all read (RFC 1952, 2.2); NUL bytes behind the last one
  * are padding; anything else there, and a stream that ends early, is refused. zstd:
- * several frames and skippable frames (RFC 8878, 3.1.2); a window above 128 MiB is refused.
+ * several frames and skippable frames (RFC 8878, 3.1.2); a window above 128 MiB is
+ * refused.
  */
 #ifndef DRAY_GUEST_LAYERS_INFLATE_H
 #define DRAY_GUEST_LAYERS_INFLATE_H
@@ -22,8 +23,8 @@ struct inflate;
 
 /*
  * media_type: as for layer_put. Reads the first bytes to see what it is.
- * DR_ERR_UNSUPPORTED for a type that is no layer; DR_ERR_FORMAT when the bytes are neither
- * what the type says nor another known format.
+ * DR_ERR_UNSUPPORTED for a type that is no layer; DR_ERR_FORMAT when the bytes are
+ * neither what the type says nor another known format.
  */
 int inflate_open(const char *media_type, layer_read_fn read, void *arg,
                  struct inflate **ret, struct dr_error *err);

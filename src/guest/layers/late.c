@@ -53,7 +53,8 @@ void late_free(struct late *late)
     free(late);
 }
 
-static int add(struct late *late, struct item *item, const char *path, struct dr_error *err)
+static int add(struct late *late, struct item *item, const char *path,
+               struct dr_error *err)
 {
     item->path_len = (uint16_t)strlen(path); /* < PATH_MAX */
     if (fwrite(item, sizeof *item, 1, late->file) != 1 ||
@@ -78,7 +79,8 @@ int late_add_implied(struct late *late, const char *path, struct dr_error *err)
 {
     struct item item;
     memset(&item, 0, sizeof item);
-    item.implied = true; /* times: the epoch, so that unpacking again gives the same (I5) */
+    item.implied =
+        true; /* times: the epoch, so that unpacking again gives the same (I5) */
     return add(late, &item, path, err);
 }
 
@@ -110,7 +112,8 @@ int late_apply(struct late *late, int root, late_implied_fn still_implied, void 
             (item.path_len > 0 && fread(path, item.path_len, 1, late->file) != 1))
             return dr_fail(err, DR_ERR_INTERNAL, "a temporary file is torn");
         path[item.path_len] = '\0';
-        dr_auto_fd int fd = parents_open_in_root(root, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+        dr_auto_fd int fd =
+            parents_open_in_root(root, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
         if (fd < 0) {
             if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)
                 continue; /* a later entry took its place */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What has to wait until every entry is unpacked: modes and times of directories (whatever
- * is made in a directory changes its times), and which directories stayed implied.
+ * What has to wait until every entry is unpacked: modes and times of directories
+ * (whatever is made in a directory changes its times), and which directories stayed
+ * implied.
  *
- * The list lives in an unlinked file, so that an archive of a million directories costs no
- * memory. Paths are resolved anew when their turn comes, inside the root and without
+ * The list lives in an unlinked file, so that an archive of a million directories costs
+ * no memory. Paths are resolved anew when their turn comes, inside the root and without
  * following the last component, because later entries may have put something else there
  * (CVE-2026-33056).
  */
@@ -30,8 +31,8 @@ int late_add_dir(struct late *late, const char *path, bool with_mode, mode_t mod
 int late_add_implied(struct late *late, const char *path, struct dr_error *err);
 
 typedef int (*late_implied_fn)(void *arg, const char *path, struct dr_error *err);
-/* Sets it all below root. still_implied is called for each directory that the layer used and
- * did not bring. */
+/* Sets it all below root. still_implied is called for each directory that the layer used
+ * and did not bring. */
 int late_apply(struct late *late, int root, late_implied_fn still_implied, void *arg,
                struct dr_error *err);
 

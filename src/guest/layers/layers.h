@@ -59,7 +59,7 @@ struct layer_stats {
     int64_t entries;          /* headers in the tar, whiteouts included */
     int64_t disk_bytes;       /* what it takes on the disk, rounded to blocks of 4 KiB */
     int64_t skipped_devices;  /* device nodes are never made */
-    bool existed;             /* it was there; read was drained, the rest is of its meta */
+    bool existed; /* it was there; read was drained, the rest is of its meta */
 };
 
 /*
@@ -75,26 +75,27 @@ struct layer_stats {
  * entry that cannot be kept; DR_ERR_PULL when the diff id is another; DR_ERR_INTERNAL
  * with code ENOSPC when the disk is full. Nothing is left behind after a failure, and
  * the input is not drained then.
- * Memory: about 2 MiB (and the window of a zstd stream, at most 128 MiB), and two threads,
- * one of them the caller's.
+ * Memory: about 2 MiB (and the window of a zstd stream, at most 128 MiB), and two
+ * threads, one of them the caller's.
  */
 int layer_put(struct layer_store *store, const struct oci_digest *diff_id,
               const char *media_type, layer_read_fn read, void *arg,
               struct layer_stats *ret, struct dr_error *err);
 
-/* What is known of a committed layer. DR_ERR_NOT_FOUND when it is not there; a meta file of
- * a later version is DR_ERR_UNSUPPORTED (never deleted, HAZARDS I2). */
+/* What is known of a committed layer. DR_ERR_NOT_FOUND when it is not there; a meta file
+ * of a later version is DR_ERR_UNSUPPORTED (never deleted, HAZARDS I2). */
 int layer_meta(struct layer_store *store, const struct oci_digest *diff_id,
                struct layer_stats *ret, struct dr_error *err);
 
 /*
- * The directories for an overlay mount of the layers diff_ids[0..n-1], base first as in an
- * image config.
+ * The directories for an overlay mount of the layers diff_ids[0..n-1], base first as in
+ * an image config.
  */
 struct layer_stack {
-    char **lowers; /* NULL-terminated, the TOPMOST first, as lowerdir= wants it; absolute */
-    /* Owner, mode and times that "/" has in this stack. Overlayfs takes them from the upper
-     * directory, so whoever makes one has to set them there. */
+    char *
+        *lowers; /* NULL-terminated, the TOPMOST first, as lowerdir= wants it; absolute */
+    /* Owner, mode and times that "/" has in this stack. Overlayfs takes them from the
+     * upper directory, so whoever makes one has to set them there. */
     uid_t root_uid;
     gid_t root_gid;
     mode_t root_mode; /* permission bits, 07777 */
@@ -103,19 +104,19 @@ struct layer_stack {
 
 /*
  * Checks that all layers are there and that they may lie on each other, and gives their
- * directories. Call it when an image is committed, so that a bad stack is refused then, and
- * again for each mount (cheap: the work was kept).
+ * directories. Call it when an image is committed, so that a bad stack is refused then,
+ * and again for each mount (cheap: the work was kept).
  *
  * A layer is unpacked alone, so a directory that its entries need but that it does not
- * bring had to be made up. Where a layer below has that directory, a small extra directory
- * on top of the stack gives it the right owner, mode, times and xattrs again. Where the
- * layer below has a symlink or a file in that place ("lib/x" over "lib -> usr/lib"), the
- * stack is refused with DR_ERR_UNSUPPORTED and the name of the path: it would hide what is
- * behind the symlink (HAZARDS H1).
- * DR_ERR_NOT_FOUND names the first missing layer.
+ * bring had to be made up. Where a layer below has that directory, a small extra
+ * directory on top of the stack gives it the right owner, mode, times and xattrs again.
+ * Where the layer below has a symlink or a file in that place ("lib/x" over "lib ->
+ * usr/lib"), the stack is refused with DR_ERR_UNSUPPORTED and the name of the path: it
+ * would hide what is behind the symlink (HAZARDS H1). DR_ERR_NOT_FOUND names the first
+ * missing layer.
  */
-int layer_store_stack(struct layer_store *store, const struct oci_digest *diff_ids, size_t n,
-                      struct layer_stack *ret, struct dr_error *err);
+int layer_store_stack(struct layer_store *store, const struct oci_digest *diff_ids,
+                      size_t n, struct layer_stack *ret, struct dr_error *err);
 void layer_stack_release(struct layer_stack *stack);
 
 /* "<root>/layers/<hex>/fs", owned. Says nothing about whether it exists. */
@@ -137,8 +138,8 @@ int layer_store_list(struct layer_store *store, layer_list_fn each, void *arg,
 
 /*
  * Deletes what killed processes left in tmp/: entries whose flock nobody holds. Costs one
- * readdir when it is empty. Note that a child that was forked (without exec) in the middle of
- * a layer_put keeps that lock as long as it lives.
+ * readdir when it is empty. Note that a child that was forked (without exec) in the
+ * middle of a layer_put keeps that lock as long as it lives.
  */
 int layer_store_reconcile(struct layer_store *store, struct dr_error *err);
 

@@ -12,8 +12,8 @@ static int bad_name(struct dr_error *err, const char *what, const char *name,
     return dr_fail(err, DR_ERR_FORMAT, "bad %s '%s': %s", what, shown, why);
 }
 
-int layer_name_clean(const char *name, const char *what, char ret[PATH_MAX], size_t *ret_len,
-                     struct dr_error *err)
+int layer_name_clean(const char *name, const char *what, char ret[PATH_MAX],
+                     size_t *ret_len, struct dr_error *err)
 {
     size_t at = 0, depth = 0;
     if (!*name)

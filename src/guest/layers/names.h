@@ -18,8 +18,8 @@
  * DR_ERR_FORMAT. This is not containment (symlinks, see parents.h), only one spelling.
  * what: "name" or "hard link target", for the text. *ret_len is strlen(ret).
  */
-int layer_name_clean(const char *name, const char *what, char ret[PATH_MAX], size_t *ret_len,
-                     struct dr_error *err);
+int layer_name_clean(const char *name, const char *what, char ret[PATH_MAX],
+                     size_t *ret_len, struct dr_error *err);
 
 enum whiteout {
     WHITEOUT_NONE,
@@ -28,9 +28,9 @@ enum whiteout {
     WHITEOUT_IGNORE, /* another ".wh..wh.*": aufs' own, never becomes visible */
 };
 /*
- * path: a clean name. Rule: image-spec layer.md, "Whiteouts". ".wh.", ".wh.." and ".wh..."
- * are refused with DR_ERR_FORMAT (they would remove a directory itself or its parent), and
- * so is a whiteout that is used as a directory.
+ * path: a clean name. Rule: image-spec layer.md, "Whiteouts". ".wh.", ".wh.." and
+ * ".wh..." are refused with DR_ERR_FORMAT (they would remove a directory itself or its
+ * parent), and so is a whiteout that is used as a directory.
  */
 int layer_name_whiteout(const char *path, enum whiteout *ret, struct dr_error *err);
 

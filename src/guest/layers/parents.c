@@ -86,8 +86,7 @@ static int open_below(int root, const char *path, uint64_t flags)
 
 int parents_set_opaque(int at, const char *name, struct dr_error *err)
 {
-    dr_auto_fd int fd =
-        openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    dr_auto_fd int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 || fsetxattr(fd, OPAQUE_XATTR, "y", 1, 0) < 0)
         return dr_fail_errno(err, DR_ERR_INTERNAL, "make %s opaque", name);
     return 0;
@@ -100,7 +99,7 @@ struct walk {
     int at; /* owned unless it is the root */
     char real[PATH_MAX];
     size_t real_len;
-    char *rest; /* owned */
+    char *rest;     /* owned */
     size_t rest_at; /* what is behind it is still to be walked */
     unsigned links;
 };
@@ -115,13 +114,15 @@ static void step_to(struct walk *w, int fd)
 static int not_a_directory(const char *path, struct dr_error *err)
 {
     dr_auto_free char *shown = dr_escape(path, 200);
-    return dr_fail(err, DR_ERR_FORMAT, "%s is no directory, but has entries below it", shown);
+    return dr_fail(err, DR_ERR_FORMAT, "%s is no directory, but has entries below it",
+                   shown);
 }
 
 static int append_real(struct walk *w, const char *name, size_t len, struct dr_error *err)
 {
     if (w->real_len + 1 + len >= sizeof w->real)
-        return dr_fail(err, DR_ERR_FORMAT, "a path is too long once its symlinks are followed");
+        return dr_fail(err, DR_ERR_FORMAT,
+                       "a path is too long once its symlinks are followed");
     if (w->real_len > 0)
         w->real[w->real_len++] = '/';
     memcpy(w->real + w->real_len, name, len);
@@ -160,7 +161,8 @@ static int follow(struct walk *w, const char *name, struct dr_error *err)
     w->rest = rest;
     w->rest_at = 0;
     if (strlen(rest) >= (size_t)2 * PATH_MAX)
-        return dr_fail(err, DR_ERR_FORMAT, "a path is too long once its symlinks are followed");
+        return dr_fail(err, DR_ERR_FORMAT,
+                       "a path is too long once its symlinks are followed");
     if (target[0] == '/') {
         w->real_len = 0;
         w->real[0] = '\0';
@@ -169,9 +171,10 @@ static int follow(struct walk *w, const char *name, struct dr_error *err)
     return 0;
 }
 
-/* opaque: something that hid the layers below was in this place; then the directory is new
- * and has no older one to be like. */
-static int make_implied(struct walk *w, const char *name, bool opaque, struct dr_error *err)
+/* opaque: something that hid the layers below was in this place; then the directory is
+ * new and has no older one to be like. */
+static int make_implied(struct walk *w, const char *name, bool opaque,
+                        struct dr_error *err)
 {
     if (mkdirat(w->at, name, 0755) < 0)
         return dr_fail_errno(err, DR_ERR_INTERNAL, "mkdir %s", name);
@@ -247,7 +250,8 @@ static int walk_run(struct walk *w, struct dr_error *err)
     }
 }
 
-static int walk(struct parents *parents, const char *path, bool make, struct dr_error *err)
+static int walk(struct parents *parents, const char *path, bool make,
+                struct dr_error *err)
 {
     struct walk *w = dr_alloc(sizeof *w);
     *w = (struct walk){
@@ -294,12 +298,14 @@ static int lookup(struct parents *parents, const char *path, size_t len, bool ma
     return fd < 0 ? fd : keep(parents, path, len, fd);
 }
 
-int parents_open(struct parents *parents, const char *path, size_t len, struct dr_error *err)
+int parents_open(struct parents *parents, const char *path, size_t len,
+                 struct dr_error *err)
 {
     return lookup(parents, path, len, true, err);
 }
 
-int parents_find(struct parents *parents, const char *path, size_t len, struct dr_error *err)
+int parents_find(struct parents *parents, const char *path, size_t len,
+                 struct dr_error *err)
 {
     return lookup(parents, path, len, false, err);
 }

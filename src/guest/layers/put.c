@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * layer_put: the caller's thread reads, inflates and hashes into a ring of buffers, a second
- * thread reads the tar out of it and makes the files. So inflating and hashing hide behind
- * the making of inodes, which is what costs.
+ * layer_put: the caller's thread reads, inflates and hashes into a ring of buffers, a
+ * second thread reads the tar out of it and makes the files. So inflating and hashing
+ * hide behind the making of inodes, which is what costs.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -49,7 +49,8 @@ static ssize_t from_ring(void *arg, const uint8_t **ret_data, struct dr_error *e
     return (ssize_t)len;
 }
 
-static int unpack(struct put *put, struct extract *x, struct tar *tar, struct dr_error *err)
+static int unpack(struct put *put, struct extract *x, struct tar *tar,
+                  struct dr_error *err)
 {
     struct tar_entry entry;
     int result;
@@ -64,7 +65,8 @@ static int unpack(struct put *put, struct extract *x, struct tar *tar, struct dr
     }
     if (result < 0)
         return -1;
-    /* what is behind the end belongs to the diff id, and to nothing else (CVE-2017-14992) */
+    /* what is behind the end belongs to the diff id, and to nothing else (CVE-2017-14992)
+     */
     const uint8_t *data;
     ssize_t n;
     while ((n = from_ring(put, &data, err)) > 0)
@@ -116,7 +118,8 @@ static int produce(struct put *put, struct inflate *z, struct dr_sha256 *hash,
             break;
         put->tar_bytes += n;
         if (put->tar_bytes > put->store->limits.tar_bytes)
-            return dr_fail(err, DR_ERR_FORMAT, "the layer inflates to more than %lld bytes",
+            return dr_fail(err, DR_ERR_FORMAT,
+                           "the layer inflates to more than %lld bytes",
                            (long long)put->store->limits.tar_bytes);
         dr_sha256_add(hash, slot, (size_t)n);
         ring_push(put->ring, (size_t)n);
@@ -160,7 +163,8 @@ static int run_pipeline(struct put *put, struct inflate *z, struct dr_error *err
         return -1;
     dr_sha256_hex(&hash, hex);
     if (strcmp(hex, oci_digest_hex(put->diff_id)) != 0)
-        return dr_fail(err, DR_ERR_PULL, "the content has another diff id: sha256:%s", hex);
+        return dr_fail(err, DR_ERR_PULL, "the content has another diff id: sha256:%s",
+                       hex);
     return 0;
 }
 
@@ -213,8 +217,8 @@ static int put_new(struct put *put, const char *media_type, layer_read_fn read, 
     if (result == 0)
         result = write_meta(put, err);
     if (result == 0)
-        result = layer_work_commit(put->store, &put->work, oci_digest_hex(put->diff_id), mark,
-                                   err);
+        result = layer_work_commit(put->store, &put->work, oci_digest_hex(put->diff_id),
+                                   mark, err);
     if (result < 0)
         explain_full(put, err);
     layer_work_end(put->store, &put->work);
@@ -223,8 +227,8 @@ static int put_new(struct put *put, const char *media_type, layer_read_fn read, 
     return result;
 }
 
-static int drain(struct layer_store *store, layer_read_fn read, void *arg, int64_t *ret_taken,
-                 struct dr_error *err)
+static int drain(struct layer_store *store, layer_read_fn read, void *arg,
+                 int64_t *ret_taken, struct dr_error *err)
 {
     char buffer[16384];
     ssize_t n;
@@ -253,8 +257,10 @@ int layer_put(struct layer_store *store, const struct oci_digest *diff_id,
             *ret = known;
         return 0;
     }
-    struct put put = {
-        .store = store, .diff_id = diff_id, .unpack_error = DR_ERROR_INIT, .work = {.fd = -1}};
+    struct put put = {.store = store,
+                      .diff_id = diff_id,
+                      .unpack_error = DR_ERROR_INIT,
+                      .work = {.fd = -1}};
     if (put_new(&put, media_type, read, arg, err) < 0)
         return dr_wrap(err, "layer %s", diff_id->text);
     if (ret)

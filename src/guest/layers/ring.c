@@ -10,7 +10,8 @@ struct ring {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     size_t slots, slot_bytes;
-    size_t head, filled; /* head: the oldest filled one; counts include the borrowed one */
+    size_t head,
+        filled; /* head: the oldest filled one; counts include the borrowed one */
     bool borrowed, ended, aborted;
     size_t *lens;
     uint8_t *bytes;
@@ -46,8 +47,7 @@ uint8_t *ring_slot(struct ring *ring)
     while (ring->filled == ring->slots && !ring->aborted)
         pthread_cond_wait(&ring->changed, &ring->lock);
     if (!ring->aborted)
-        slot = ring->bytes +
-               (ring->head + ring->filled) % ring->slots * ring->slot_bytes;
+        slot = ring->bytes + (ring->head + ring->filled) % ring->slots * ring->slot_bytes;
     pthread_mutex_unlock(&ring->lock);
     return slot;
 }

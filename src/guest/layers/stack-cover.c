@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A layer names "lib/x" and does not bring "lib"; a layer below has "lib -> usr/lib". Tools
- * that unpack one layer over the other follow the symlink. Here the layer was unpacked alone,
- * and its made-up directory "lib" would hide the symlink and all behind it (HAZARDS H1). So a
- * cover is laid over this layer, for this stack only: it has the symlink again, which hides
- * the made-up directory, and a copy of what was in that below usr/lib.
+ * A layer names "lib/x" and does not bring "lib"; a layer below has "lib -> usr/lib".
+ * Tools that unpack one layer over the other follow the symlink. Here the layer was
+ * unpacked alone, and its made-up directory "lib" would hide the symlink and all behind
+ * it (HAZARDS H1). So a cover is laid over this layer, for this stack only: it has the
+ * symlink again, which hides the made-up directory, and a copy of what was in that below
+ * usr/lib.
  *
- * Files are copied (shared blocks where the file system can), not linked, so that nothing in
- * the container has more links than it should; only what had several links keeps them.
+ * Files are copied (shared blocks where the file system can), not linked, so that nothing
+ * in the container has more links than it should; only what had several links keeps them.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -35,10 +36,10 @@
 
 struct cover {
     struct stack *s;
-    size_t layer;       /* whose entries are moved */
-    const char *from;   /* the symlink's path */
-    char to[PATH_MAX];  /* where it leads, free of symlinks */
-    int out;            /* the cover's fs */
+    size_t layer;      /* whose entries are moved */
+    const char *from;  /* the symlink's path */
+    char to[PATH_MAX]; /* where it leads, free of symlinks */
+    int out;           /* the cover's fs */
     struct dr_buf notes;
     struct late *late;
     char **dirs; /* still to be copied, below `from`: "" and "/x", "/x/y" …; owned */
@@ -49,11 +50,11 @@ static int refuse(struct stack *s, size_t above, size_t below, const char *path,
                   const char *why, struct dr_error *err)
 {
     dr_auto_free char *shown = dr_escape(path, 200);
-    return dr_fail(err, DR_ERR_UNSUPPORTED,
-                   "layer %s has entries below /%s without bringing it, and layer %s has it "
-                   "as %s",
-                   s->members[above].diff_id->text, shown, s->members[below].diff_id->text,
-                   why);
+    return dr_fail(
+        err, DR_ERR_UNSUPPORTED,
+        "layer %s has entries below /%s without bringing it, and layer %s has it "
+        "as %s",
+        s->members[above].diff_id->text, shown, s->members[below].diff_id->text, why);
 }
 
 /* ---- where does it lead ---- */
@@ -141,7 +142,8 @@ static int imply(struct cover *c, const char *path, struct dr_error *err)
     if (!*path)
         return 0;
     if (mkdirat(c->out, path, 0755) < 0)
-        return errno == EEXIST ? 0 : dr_fail_errno(err, DR_ERR_INTERNAL, "mkdir %s", path);
+        return errno == EEXIST ? 0
+                               : dr_fail_errno(err, DR_ERR_INTERNAL, "mkdir %s", path);
     if (fchmodat(c->out, path, 0755, 0) < 0)
         return dr_fail_errno(err, DR_ERR_INTERNAL, "chmod %s", path);
     if (dr_buf_add(&c->notes, &kind, 1, err) < 0 ||
@@ -151,7 +153,8 @@ static int imply(struct cover *c, const char *path, struct dr_error *err)
     return late_add_dir(c->late, path, false, 0, epoch, err);
 }
 
-static int imply_parents(struct cover *c, const char *path, bool itself, struct dr_error *err)
+static int imply_parents(struct cover *c, const char *path, bool itself,
+                         struct dr_error *err)
 {
     char copy[PATH_MAX];
     snprintf(copy, sizeof copy, "%s", path);
@@ -174,7 +177,8 @@ static int copy_data(int from, int to, off_t size)
         off_t end = lseek(from, at, SEEK_HOLE);
         char buffer[65536];
         while (at < end) {
-            size_t want = end - at < (off_t)sizeof buffer ? (size_t)(end - at) : sizeof buffer;
+            size_t want =
+                end - at < (off_t)sizeof buffer ? (size_t)(end - at) : sizeof buffer;
             ssize_t n = pread(from, buffer, want, at);
             if (n <= 0 || pwrite(to, buffer, (size_t)n, at) != n)
                 return -1;
@@ -188,8 +192,8 @@ static int copy_file(int from_dir, int to_dir, const char *name, const struct st
 {
     const struct timespec times[2] = {st->st_atim, st->st_mtim};
     dr_auto_fd int from = openat(from_dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    dr_auto_fd int to = openat(to_dir, name,
-                               O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    dr_auto_fd int to =
+        openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (from < 0 || to < 0 || copy_data(from, to, st->st_size) < 0 ||
         fchown(to, st->st_uid, st->st_gid) < 0 || stack_copy_xattrs(from, to) < 0 ||
         fchmod(to, st->st_mode & 07777) < 0 || futimens(to, times) < 0)
@@ -239,7 +243,8 @@ static int copy_dir(struct cover *c, const char *below, struct dr_error *err)
     if (fs < 0)
         return -1;
     dr_auto_free char *from = dr_printf("%s%s", c->from, below);
-    dr_auto_free char *to = dr_printf("%s%s", c->to, below + (*c->to ? 0 : *below == '/'));
+    dr_auto_free char *to =
+        dr_printf("%s%s", c->to, below + (*c->to ? 0 : *below == '/'));
     struct stat st;
     int fd = parents_open_in_root(fs, from, O_RDONLY | O_DIRECTORY);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -256,7 +261,8 @@ static int copy_dir(struct cover *c, const char *below, struct dr_error *err)
         result = dr_fail_errno(err, DR_ERR_INTERNAL, "open %s", to);
     if (result == 0 && fgetxattr(fd, OPAQUE_XATTR, &opaque, 1) == 1) {
         if (!*below)
-            result = refuse(c->s, c->layer, c->layer, c->from, "an opaque directory", err);
+            result =
+                refuse(c->s, c->layer, c->layer, c->from, "an opaque directory", err);
         else if (fsetxattr(out, OPAQUE_XATTR, "y", 1, 0) < 0)
             result = dr_fail_errno(err, DR_ERR_INTERNAL, "make %s opaque", to);
     }
@@ -276,19 +282,22 @@ static int copy_dir(struct cover *c, const char *below, struct dr_error *err)
     return result;
 }
 
-/* Directories that the layer does bring get their own metadata: they are no longer implied. */
+/* Directories that the layer does bring get their own metadata: they are no longer
+ * implied. */
 static int own_metadata(struct cover *c, const char *below, struct dr_error *err)
 {
     dr_auto_free char *from = dr_printf("%s%s", c->from, below);
-    dr_auto_free char *to = dr_printf("%s%s", c->to, below + (*c->to ? 0 : *below == '/'));
+    dr_auto_free char *to =
+        dr_printf("%s%s", c->to, below + (*c->to ? 0 : *below == '/'));
     struct stat st;
     if (!*below || stack_is_implied(&c->s->members[c->layer], from))
         return 0;
     int fs = stack_member_fs(c->s, c->layer, err);
-    dr_auto_fd int in = fs < 0 ? -1 : parents_open_in_root(fs, from, O_RDONLY | O_DIRECTORY);
+    dr_auto_fd int in =
+        fs < 0 ? -1 : parents_open_in_root(fs, from, O_RDONLY | O_DIRECTORY);
     dr_auto_fd int out = parents_open_in_root(c->out, to, O_RDONLY | O_DIRECTORY);
-    if (in < 0 || out < 0 || fstat(in, &st) < 0 || fchown(out, st.st_uid, st.st_gid) < 0 ||
-        stack_copy_xattrs(in, out) < 0)
+    if (in < 0 || out < 0 || fstat(in, &st) < 0 ||
+        fchown(out, st.st_uid, st.st_gid) < 0 || stack_copy_xattrs(in, out) < 0)
         return dr_fail_errno(err, DR_ERR_INTERNAL, "copy the metadata of %s", from);
     /* its note goes: found by its text, which is in there once */
     const size_t n = strlen(to) + 1;
@@ -327,8 +336,8 @@ static int copy_symlink(struct cover *c, struct dr_error *err)
 
 static int fill(struct cover *c, struct dr_error *err)
 {
-    if (imply_parents(c, c->from, false, err) < 0 || imply_parents(c, c->to, true, err) < 0 ||
-        copy_symlink(c, err) < 0)
+    if (imply_parents(c, c->from, false, err) < 0 ||
+        imply_parents(c, c->to, true, err) < 0 || copy_symlink(c, err) < 0)
         return -1;
     add_dir(c, "", "");
     for (size_t i = 0; i < c->n_dirs; i++)
@@ -355,7 +364,8 @@ static int make(struct cover *c, const char *name, struct dr_error *err)
     else if (late_new(work.fd, &c->late, err) == 0)
         result = fill(c, err);
     if (result == 0)
-        result = dr_file_write(work.fd, "notes", c->notes.data, c->notes.len, 0600, 0, err);
+        result =
+            dr_file_write(work.fd, "notes", c->notes.data, c->notes.len, 0600, 0, err);
     if (result == 0)
         result = dr_file_write(work.fd, "meta", text, strlen(text), 0600, 0, err);
     if (result == 0)

@@ -35,8 +35,8 @@ static void index_notes(struct member *m)
             m->root_opaque = true;
         } else if (*p == NOTE_IMPLIED) {
             if (m->n_implied == cap)
-                m->implied =
-                    dr_realloc(m->implied, (cap = cap ? cap * 2 : 16) * sizeof *m->implied);
+                m->implied = dr_realloc(m->implied,
+                                        (cap = cap ? cap * 2 : 16) * sizeof *m->implied);
             m->implied[m->n_implied++] = p + 1;
         }
     }
@@ -93,8 +93,10 @@ int stack_member_fs(struct stack *s, size_t i, struct dr_error *err)
     if (m->fs >= 0)
         return m->fs;
     dr_auto_free char *path = dr_printf("%s/fs", m->name);
-    m->fs = openat(s->store->layers, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    return m->fs >= 0 ? m->fs : dr_fail_errno(err, DR_ERR_INTERNAL, "open layers/%s", path);
+    m->fs =
+        openat(s->store->layers, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return m->fs >= 0 ? m->fs
+                      : dr_fail_errno(err, DR_ERR_INTERNAL, "open layers/%s", path);
 }
 
 /* What one layer has at a path. */
@@ -111,8 +113,8 @@ static bool is_opaque(int fd)
     return fgetxattr(fd, OPAQUE_XATTR, &value, 1) == 1 && value == 'y';
 }
 
-/* ret_fd (PROBE_DIR): the directory, the caller's. ret_opaque: a directory on the way hides
- * what is below. */
+/* ret_fd (PROBE_DIR): the directory, the caller's. ret_opaque: a directory on the way
+ * hides what is below. */
 static int probe(int fs, const char *path, int *ret_fd, bool *ret_opaque,
                  struct dr_error *err)
 {

@@ -43,8 +43,8 @@ struct stack_found {
 };
 /*
  * What an overlay mount of the members below `below` has at path. Symlinks are not
- * followed; one on the way means that there is nothing. brought: made-up directories do not
- * count, unless there are only such; then the topmost of them is given.
+ * followed; one on the way means that there is nothing. brought: made-up directories do
+ * not count, unless there are only such; then the topmost of them is given.
  */
 int stack_look(struct stack *s, size_t below, const char *path, bool brought,
                struct stack_found *ret, struct dr_error *err);
@@ -54,8 +54,8 @@ int stack_copy_xattrs(int from, int to); /* -1 with errno */
 
 /*
  * members[i] has entries below path without bringing it, and in the layers under it there
- * is a symlink. Makes (or finds) the cover: the same symlink, and what members[i] has below
- * path at the place where the symlink leads. Puts it in as members[i + 1].
+ * is a symlink. Makes (or finds) the cover: the same symlink, and what members[i] has
+ * below path at the place where the symlink leads. Puts it in as members[i + 1].
  * DR_ERR_UNSUPPORTED when it is a file and not a symlink, or leads to one.
  */
 int stack_cover(struct stack *s, size_t i, const char *path, struct dr_error *err);

@@ -2,11 +2,11 @@
 /*
  * Layers on each other. Each was unpacked alone, so two things only show here:
  *
- * Directories that a layer used and did not bring ("implied", notes.h) were made up. In an
- * overlay mount the topmost directory gives owner, mode, times and xattrs, so a made-up
- * 0755 would override the 1777 of the /tmp below it. For those an extra directory lies on
- * top of the stack, which holds nothing but them, with the metadata of the nearest layer
- * that really brings them.
+ * Directories that a layer used and did not bring ("implied", notes.h) were made up. In
+ * an overlay mount the topmost directory gives owner, mode, times and xattrs, so a
+ * made-up 0755 would override the 1777 of the /tmp below it. For those an extra directory
+ * lies on top of the stack, which holds nothing but them, with the metadata of the
+ * nearest layer that really brings them.
  *
  * Where a layer below has a symlink in the place of an implied directory, the made-up one
  * would hide it: stack-cover.c.
@@ -71,7 +71,8 @@ static int copy_dir(struct stack *s, int extra, const char *path, struct late *l
     struct stack_found source;
     struct stat st;
     if (mkdirat(extra, path, 0700) < 0)
-        return errno == EEXIST ? 0 : dr_fail_errno(err, DR_ERR_INTERNAL, "mkdir %s", path);
+        return errno == EEXIST ? 0
+                               : dr_fail_errno(err, DR_ERR_INTERNAL, "mkdir %s", path);
     if (stack_look(s, s->n, path, true, &source, err) < 0)
         return -1;
     dr_auto_fd int from = source.fd;
@@ -178,7 +179,8 @@ static int make_extra(struct stack *s, const char *name, struct dr_error *err)
 enum { EXTRA_ABSENT, EXTRA_STALE, EXTRA_READ };
 
 /* EXTRA_READ gives the names; EXTRA_STALE: something that it lists is gone. */
-static int read_extra(struct stack *s, const char *name, char ***ret, struct dr_error *err)
+static int read_extra(struct stack *s, const char *name, char ***ret,
+                      struct dr_error *err)
 {
     dr_auto_free char *path = dr_printf("%s/meta", name);
     dr_auto_buf struct dr_buf text = DR_BUF_INIT(1 << 20);
@@ -189,7 +191,8 @@ static int read_extra(struct stack *s, const char *name, char ***ret, struct dr_
     if (!meta)
         return dr_wrap(err, "%s", path);
     if (dr_json_int(meta, "version", 0) != LAYER_META_VERSION)
-        return dr_fail(err, DR_ERR_UNSUPPORTED, "%s was made by another version of dray", path);
+        return dr_fail(err, DR_ERR_UNSUPPORTED, "%s was made by another version of dray",
+                       path);
     dr_auto_strv char **names = dr_json_strv(dr_json_array(meta, "stack"));
     for (size_t i = 0; names[i]; i++)
         if (!layer_committed(s->store, names[i]))
@@ -254,7 +257,8 @@ static int root_of(struct stack *s, struct layer_stack *ret, struct dr_error *er
     ret->root_gid = st.st_gid;
     if (__builtin_mul_overflow((int64_t)st.st_mtim.tv_sec, 1000000000LL,
                                &ret->root_mtime_ns) ||
-        __builtin_add_overflow(ret->root_mtime_ns, st.st_mtim.tv_nsec, &ret->root_mtime_ns))
+        __builtin_add_overflow(ret->root_mtime_ns, st.st_mtim.tv_nsec,
+                               &ret->root_mtime_ns))
         ret->root_mtime_ns = st.st_mtim.tv_sec < 0 ? INT64_MIN : INT64_MAX;
     return 0;
 }
@@ -264,7 +268,8 @@ static int run(struct stack *s, const struct oci_digest *diff_ids, size_t n,
 {
     for (size_t i = 0; i < n; i++) {
         if (!layer_store_has(s->store, &diff_ids[i]))
-            return dr_fail(err, DR_ERR_NOT_FOUND, "layer %s is not here", diff_ids[i].text);
+            return dr_fail(err, DR_ERR_NOT_FOUND, "layer %s is not here",
+                           diff_ids[i].text);
         if (stack_insert(s, i, oci_digest_hex(&diff_ids[i]), &diff_ids[i], err) < 0)
             return -1;
         if (s->members[i].root_opaque)
@@ -281,8 +286,8 @@ static int run(struct stack *s, const struct oci_digest *diff_ids, size_t n,
     return 0;
 }
 
-int layer_store_stack(struct layer_store *store, const struct oci_digest *diff_ids, size_t n,
-                      struct layer_stack *ret, struct dr_error *err)
+int layer_store_stack(struct layer_store *store, const struct oci_digest *diff_ids,
+                      size_t n, struct layer_stack *ret, struct dr_error *err)
 {
     struct layer_stack out = {0};
     struct stack s = {.store = store};

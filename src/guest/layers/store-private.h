@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files behind layers.h share: the open store, entries of tmp/, the common sync. */
+/* What the files behind layers.h share: the open store, entries of tmp/, the common sync.
+ */
 #ifndef DRAY_GUEST_LAYERS_STORE_PRIVATE_H
 #define DRAY_GUEST_LAYERS_STORE_PRIVATE_H
 
@@ -10,9 +11,9 @@
 #define LAYER_META_VERSION 1
 
 struct layer_store {
-    char *root;  /* "/var/lib/dray" */
-    int layers;  /* "<root>/layers" */
-    int tmp;     /* "<root>/layers/tmp" */
+    char *root; /* "/var/lib/dray" */
+    int layers; /* "<root>/layers" */
+    int tmp;    /* "<root>/layers/tmp" */
     struct layer_limits limits;
     pthread_mutex_t sync_lock;
     pthread_cond_t sync_changed;
@@ -28,17 +29,18 @@ struct layer_work {
 };
 #define LAYER_WORK_NAME 32
 
-int layer_work_begin(struct layer_store *store, struct layer_work *ret, struct dr_error *err);
+int layer_work_begin(struct layer_store *store, struct layer_work *ret,
+                     struct dr_error *err);
 /* Deletes it, if it was not renamed away, and lets go of the lock. */
 void layer_work_end(struct layer_store *store, struct layer_work *work);
 
 /*
- * Makes the work visible as "<root>/layers/<name>": syncfs, rename, fsync of the directory
- * (HAZARDS I1). Returns 0, also when somebody else was faster.
- * syncs: what layer_sync_mark gave before the first byte was written.
+ * Makes the work visible as "<root>/layers/<name>": syncfs, rename, fsync of the
+ * directory (HAZARDS I1). Returns 0, also when somebody else was faster. syncs: what
+ * layer_sync_mark gave before the first byte was written.
  */
-int layer_work_commit(struct layer_store *store, struct layer_work *work, const char *name,
-                      uint64_t sync_mark, struct dr_error *err);
+int layer_work_commit(struct layer_store *store, struct layer_work *work,
+                      const char *name, uint64_t sync_mark, struct dr_error *err);
 uint64_t layer_sync_mark(struct layer_store *store);
 
 /* "<hex>" exists and is complete. */

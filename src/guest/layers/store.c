@@ -23,8 +23,9 @@ int layer_store_open(const char *root, struct layer_store **ret, struct dr_error
         return -1;
     dr_auto_fd int layers_fd = open(layers, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     dr_auto_fd int tmp_fd =
-        layers_fd < 0 ? -1
-                      : openat(layers_fd, "tmp", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        layers_fd < 0
+            ? -1
+            : openat(layers_fd, "tmp", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (tmp_fd < 0)
         return dr_fail_errno(err, DR_ERR_INTERNAL, "open %s", tmp);
     struct layer_store *store = dr_alloc(sizeof *store);
@@ -88,7 +89,8 @@ int layer_meta(struct layer_store *store, const struct oci_digest *diff_id,
         return dr_wrap(err, "layer %s", diff_id->text);
     int64_t version = dr_json_int(meta, "version", 0);
     if (version != LAYER_META_VERSION)
-        return dr_fail(err, DR_ERR_UNSUPPORTED, "layer %s was made by another version of dray (%lld)",
+        return dr_fail(err, DR_ERR_UNSUPPORTED,
+                       "layer %s was made by another version of dray (%lld)",
                        diff_id->text, (long long)version);
     *ret = (struct layer_stats){
         .compressed_bytes = dr_json_int(meta, "compressed_bytes", 0),
@@ -131,7 +133,8 @@ int layer_store_list(struct layer_store *store, layer_list_fn each, void *arg,
 }
 
 /* The extra directories of stacks of which this layer is the top: "<hex>-…". */
-static int discard_extras(struct layer_store *store, const char *hex, struct dr_error *err)
+static int discard_extras(struct layer_store *store, const char *hex,
+                          struct dr_error *err)
 {
     DIR *dir = list_dir(store->layers);
     if (!dir)

@@ -68,7 +68,8 @@ bool tar_time(const char *text, struct timespec *ret)
     size_t fraction_digits = strspn(fraction, "0123456789");
     if (digits == 0 || fraction[fraction_digits] != '\0')
         return false;
-    /* far above any file system's range (the kernel clamps to that), far below overflow */
+    /* far above any file system's range (the kernel clamps to that), far below overflow
+     */
     const int64_t bound = (int64_t)1 << 60;
     int64_t seconds;
     long nanoseconds = 0, scale = 100000000;

@@ -139,7 +139,8 @@ static int id_record(const char *key, const char *value, size_t len, bool *ret_h
 }
 
 /* key and value are NUL-terminated in place; value may also hold NULs (len counts). */
-static int record(struct tar *tar, char *key, char *value, size_t len, struct dr_error *err)
+static int record(struct tar *tar, char *key, char *value, size_t len,
+                  struct dr_error *err)
 {
     struct tar_pax *pax = &tar->pax;
     if (has_prefix(key, "SCHILY.xattr.")) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of the tar reader share: the raw header, the stream, and the state that is
- * collected for one entry. */
+/* What the files of the tar reader share: the raw header, the stream, and the state that
+ * is collected for one entry. */
 #ifndef DRAY_GUEST_LAYERS_TAR_PRIVATE_H
 #define DRAY_GUEST_LAYERS_TAR_PRIVATE_H
 
@@ -72,6 +72,7 @@ int tar_sparse_old(struct tar *tar, struct tar_entry *entry, struct dr_error *er
 int tar_sparse_pax(struct tar *tar, struct tar_entry *entry, struct dr_error *err);
 
 /* tar.c: exactly TAR_BLOCK bytes. Returns 1, 0 at a clean end (only when may_end), -1. */
-int tar_block(struct tar *tar, uint8_t block[TAR_BLOCK], bool may_end, struct dr_error *err);
+int tar_block(struct tar *tar, uint8_t block[TAR_BLOCK], bool may_end,
+              struct dr_error *err);
 
 #endif

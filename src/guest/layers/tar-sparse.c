@@ -2,8 +2,8 @@
 /*
  * Sparse files: where the stored bytes go.
  * Rule: GNU tar manual, "Storing Sparse Files" (old GNU, pax 0.0, 0.1, 1.0). Maps are
- * bounded (CVE-2025-58183), in order, without overlap, inside the file, and account for every
- * stored byte.
+ * bounded (CVE-2025-58183), in order, without overlap, inside the file, and account for
+ * every stored byte.
  */
 #include <string.h>
 
@@ -17,8 +17,8 @@ static int bad_map(struct dr_error *err, const char *why)
 int tar_add_extent(struct tar *tar, int64_t offset, int64_t length, struct dr_error *err)
 {
     if (tar->n_extents == TAR_EXTENTS_MAX)
-        return dr_fail(err, DR_ERR_UNSUPPORTED, "tar: a sparse map of more than %d extents",
-                       TAR_EXTENTS_MAX);
+        return dr_fail(err, DR_ERR_UNSUPPORTED,
+                       "tar: a sparse map of more than %d extents", TAR_EXTENTS_MAX);
     if (tar->n_extents == tar->cap_extents) {
         tar->cap_extents = tar->cap_extents ? tar->cap_extents * 2 : 16;
         tar->extents = dr_realloc(tar->extents, tar->cap_extents * sizeof *tar->extents);
@@ -168,8 +168,10 @@ int tar_sparse_pax(struct tar *tar, struct tar_entry *entry, struct dr_error *er
     if (!pax->has_sparse_version && !pax->has_sparse_map)
         return 0;
     bool in_payload = pax->has_sparse_version && pax->sparse_major == 1;
-    if (pax->has_sparse_version && (pax->sparse_major > 1 || (in_payload && pax->sparse_minor)))
-        return dr_fail(err, DR_ERR_UNSUPPORTED, "tar: sparse format %lld.%lld is not known",
+    if (pax->has_sparse_version &&
+        (pax->sparse_major > 1 || (in_payload && pax->sparse_minor)))
+        return dr_fail(err, DR_ERR_UNSUPPORTED,
+                       "tar: sparse format %lld.%lld is not known",
                        (long long)pax->sparse_major, (long long)pax->sparse_minor);
     if (pax->sparse_name)
         entry->name = pax->sparse_name;

@@ -52,7 +52,8 @@ static int want(struct tar *tar, struct dr_error *err)
 }
 
 /* A run of at most max bytes, borrowed. Returns its length, 0 at the end, -1. */
-static ssize_t run(struct tar *tar, int64_t max, const uint8_t **ret, struct dr_error *err)
+static ssize_t run(struct tar *tar, int64_t max, const uint8_t **ret,
+                   struct dr_error *err)
 {
     int result = want(tar, err);
     if (result <= 0)
@@ -64,7 +65,8 @@ static ssize_t run(struct tar *tar, int64_t max, const uint8_t **ret, struct dr_
     return (ssize_t)n;
 }
 
-int tar_block(struct tar *tar, uint8_t block[TAR_BLOCK], bool may_end, struct dr_error *err)
+int tar_block(struct tar *tar, uint8_t block[TAR_BLOCK], bool may_end,
+              struct dr_error *err)
 {
     size_t have = 0;
     while (have < TAR_BLOCK) {
@@ -94,6 +96,20 @@ static int skip(struct tar *tar, int64_t count, struct dr_error *err)
     return 0;
 }
 
+/* The padding of the last entry may be missing: some writers (umoci insert, say) end there.
+ * Returns 1, 0 when the stream ended in it, -1. */
+static int skip_padding(struct tar *tar, struct dr_error *err)
+{
+    while (tar->padding > 0) {
+        const uint8_t *p;
+        ssize_t n = run(tar, tar->padding, &p, err);
+        if (n <= 0)
+            return (int)n;
+        tar->padding -= n;
+    }
+    return 1;
+}
+
 static int64_t padding_of(int64_t size)
 {
     return (TAR_BLOCK - size % TAR_BLOCK) % TAR_BLOCK;
@@ -104,10 +120,11 @@ static int read_extended(struct tar *tar, struct dr_buf *buf, struct dr_error *e
 {
     int64_t size;
     if (!tar_number(tar->header.size, sizeof tar->header.size, &size) || size < 0)
-        return dr_fail(err, DR_ERR_FORMAT, "tar: the size of an extended header is out of range");
+        return dr_fail(err, DR_ERR_FORMAT,
+                       "tar: the size of an extended header is out of range");
     if (size > (int64_t)buf->max)
-        return dr_fail(err, DR_ERR_FORMAT, "tar: an extended header of more than %zu bytes",
-                       buf->max);
+        return dr_fail(err, DR_ERR_FORMAT,
+                       "tar: an extended header of more than %zu bytes", buf->max);
     dr_buf_reset(buf);
     for (int64_t left = size; left > 0;) {
         const uint8_t *p;
@@ -139,7 +156,8 @@ static int read_header(struct tar *tar, bool may_end, struct dr_error *err)
         return result;
     if (is_zero(&tar->header)) {
         if (!may_end)
-            return dr_fail(err, DR_ERR_FORMAT, "tar: an extended header without its entry");
+            return dr_fail(err, DR_ERR_FORMAT,
+                           "tar: an extended header without its entry");
         /* the end is two zero blocks; of a missing second one nobody makes a fuss */
         result = tar_block(tar, (uint8_t *)&tar->header, true, err);
         if (result < 0)
@@ -153,7 +171,8 @@ static int read_header(struct tar *tar, bool may_end, struct dr_error *err)
     return 1;
 }
 
-/* The ustar name: "prefix/name"; GNU has other things in the prefix, star a shorter one. */
+/* The ustar name: "prefix/name"; GNU has other things in the prefix, star a shorter one.
+ */
 static void header_names(struct tar *tar)
 {
     const struct tar_header *h = &tar->header;
@@ -256,8 +275,8 @@ static int entry_type(struct tar *tar, struct tar_entry *e, struct dr_error *err
         return 0;
     default:;
         dr_auto_free char *shown = dr_escape(e->name, 200);
-        return dr_fail(err, DR_ERR_UNSUPPORTED, "tar: %s has the unknown type 0x%02x", shown,
-                       (unsigned char)tar->header.type);
+        return dr_fail(err, DR_ERR_UNSUPPORTED, "tar: %s has the unknown type 0x%02x",
+                       shown, (unsigned char)tar->header.type);
     }
 }
 
@@ -320,8 +339,8 @@ static int extended(struct tar *tar, struct dr_error *err)
     }
 }
 
-/* A header that belongs to no entry. Returns 1 if it was one; what extended headers before
- * a global one said is forgotten. */
+/* A header that belongs to no entry. Returns 1 if it was one; what extended headers
+ * before a global one said is forgotten. */
 static int stray(struct tar *tar, struct dr_error *err)
 {
     int64_t size;
@@ -335,7 +354,8 @@ static int stray(struct tar *tar, struct dr_error *err)
     case 'V': /* a volume's label; has no payload, but may say so */
         if (!tar_number(tar->header.size, sizeof tar->header.size, &size) || size < 0 ||
             size > INT64_MAX - TAR_BLOCK)
-            return dr_fail(err, DR_ERR_FORMAT, "tar: the size of a label is out of range");
+            return dr_fail(err, DR_ERR_FORMAT,
+                           "tar: the size of a label is out of range");
         return skip(tar, size + padding_of(size), err) < 0 ? -1 : 1;
     default:
         return 0;
@@ -346,9 +366,14 @@ int tar_next(struct tar *tar, struct tar_entry *ret, struct dr_error *err)
 {
     if (tar->ended)
         return 0;
-    if (skip(tar, tar->payload, err) < 0 || skip(tar, tar->padding, err) < 0)
+    if (skip(tar, tar->payload, err) < 0)
         return -1;
-    tar->payload = tar->padding = 0;
+    int more = skip_padding(tar, err);
+    if (more <= 0) {
+        tar->ended = more == 0;
+        return more;
+    }
+    tar->payload = 0;
     tar->pax = (struct tar_pax){0};
     tar->n_xattrs = tar->n_extents = 0;
     tar->has_long_name = tar->has_long_link = false;

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A pull reader for tar: v7, ustar, star, pax and GNU (long names, base-256 numbers, sparse
- * files of the old form and of pax 0.0, 0.1 and 1.0). It knows bytes, not files: names are
- * given as they are written; extract.c decides what they mean.
+ * A pull reader for tar: v7, ustar, star, pax and GNU (long names, base-256 numbers,
+ * sparse files of the old form and of pax 0.0, 0.1 and 1.0). It knows bytes, not files:
+ * names are given as they are written; extract.c decides what they mean.
  *
  * Where readers of tar disagree, this one reads as Go's archive/tar does, because every
  * other tool that handles layers is built on that: a layer must not mean one thing to a
  * scanner and another to us. So:
  *   - links, directories, devices and fifos have no payload, whatever their size says;
  *   - pax global headers are checked and otherwise have no effect;
- *   - a pax size beats the ustar size and applies to the entry itself, never to the extended
- *     headers in between (CVE-2025-62518, CVE-2026-33055);
+ *   - a pax size beats the ustar size and applies to the entry itself, never to the
+ * extended headers in between (CVE-2025-62518, CVE-2026-33055);
  *   - GNU long names beat pax paths; of several pax headers the last counts.
  *
- * Bounds (HAZARDS H1): an extended header is at most 1 MiB, a sparse map has at most 65536
- * extents, an entry 1024 xattrs; negative and overflowing sizes and ids are refused (a uid above 2^31-2 never
- * becomes 0).
+ * Bounds (HAZARDS H1): an extended header is at most 1 MiB, a sparse map has at most
+ * 65536 extents, an entry 1024 xattrs; negative and overflowing sizes and ids are refused
+ * (a uid above 2^31-2 never becomes 0).
  */
 #ifndef DRAY_GUEST_LAYERS_TAR_H
 #define DRAY_GUEST_LAYERS_TAR_H
@@ -66,7 +66,7 @@ struct tar_entry {
     mode_t mode;      /* 07777 */
     uid_t uid;
     gid_t gid;
-    struct timespec mtime, atime; /* atime is mtime where the archive has none */
+    struct timespec mtime, atime;  /* atime is mtime where the archive has none */
     uint32_t dev_major, dev_minor; /* TAR_CHAR, TAR_BLOCKDEV */
     int64_t size;                  /* bytes of the file as it has to become */
     int64_t stored;                /* bytes that tar_data gives */
@@ -82,12 +82,14 @@ struct tar;
 struct tar *tar_new(tar_fill_fn fill, void *arg);
 void tar_free(struct tar *tar); /* NULL is fine */
 
-/* Skips what is left of the entry before and reads the next. Returns 1; 0 at the end of the
- * archive (two zero blocks, or the end of the stream at a header); -1 with DR_ERR_FORMAT,
- * DR_ERR_UNSUPPORTED or what fill failed with. What follows the end is not read. */
+/* Skips what is left of the entry before and reads the next. Returns 1; 0 at the end of
+ * the archive (two zero blocks, or the end of the stream at a header); -1 with
+ * DR_ERR_FORMAT, DR_ERR_UNSUPPORTED or what fill failed with. What follows the end is not
+ * read. */
 int tar_next(struct tar *tar, struct tar_entry *ret, struct dr_error *err);
 
-/* The next run of the entry's stored bytes, borrowed. Returns 1, 0 when all were given. */
+/* The next run of the entry's stored bytes, borrowed. Returns 1, 0 when all were given.
+ */
 int tar_data(struct tar *tar, const uint8_t **ret_data, size_t *ret_len,
              struct dr_error *err);
 

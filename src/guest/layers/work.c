@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Entries of tmp/: made, committed, deleted, and swept up after a crash. Each is a directory,
- * and whoever works on it holds flock(2) on the directory itself (HAZARDS I4).
+ * Entries of tmp/: made, committed, deleted, and swept up after a crash. Each is a
+ * directory, and whoever works on it holds flock(2) on the directory itself (HAZARDS I4).
  */
 #include <dirent.h>
 #include <errno.h>
@@ -32,23 +32,25 @@ static bool take(struct layer_store *store, const char *name, int *ret_fd)
     return true;
 }
 
-int layer_work_begin(struct layer_store *store, struct layer_work *ret, struct dr_error *err)
+int layer_work_begin(struct layer_store *store, struct layer_work *ret,
+                     struct dr_error *err)
 {
     for (int attempt = 0; attempt < 100; attempt++) {
         dr_random_hex(LAYER_WORK_NAME, ret->name);
         if (mkdirat(store->tmp, ret->name, 0700) < 0)
-            return dr_fail_errno(err, DR_ERR_INTERNAL, "mkdir %s/layers/tmp/%s", store->root,
-                                 ret->name);
+            return dr_fail_errno(err, DR_ERR_INTERNAL, "mkdir %s/layers/tmp/%s",
+                                 store->root, ret->name);
         if (take(store, ret->name, &ret->fd))
             return 0;
     }
-    return dr_fail(err, DR_ERR_INTERNAL, "%s/layers/tmp is swept faster than it is filled",
-                   store->root);
+    return dr_fail(err, DR_ERR_INTERNAL,
+                   "%s/layers/tmp is swept faster than it is filled", store->root);
 }
 
 void layer_work_end(struct layer_store *store, struct layer_work *work)
 {
-    dr_auto_error struct dr_error ignored = DR_ERROR_INIT; /* the next reconcile tries again */
+    dr_auto_error struct dr_error ignored =
+        DR_ERROR_INIT; /* the next reconcile tries again */
     dr_remove_all(store->tmp, work->name, &ignored);
     close(work->fd);
     work->fd = -1;
@@ -64,7 +66,8 @@ uint64_t layer_sync_mark(struct layer_store *store)
 
 /*
  * One syncfs serves all layers that are complete when it starts. The kernel reports a
- * failed write-back once, so one failure counts against every layer that was being written.
+ * failed write-back once, so one failure counts against every layer that was being
+ * written.
  */
 static int sync_all(struct layer_store *store, uint64_t mark, struct dr_error *err)
 {
@@ -99,8 +102,8 @@ static int sync_all(struct layer_store *store, uint64_t mark, struct dr_error *e
     return 0;
 }
 
-int layer_work_commit(struct layer_store *store, struct layer_work *work, const char *name,
-                      uint64_t sync_mark, struct dr_error *err)
+int layer_work_commit(struct layer_store *store, struct layer_work *work,
+                      const char *name, uint64_t sync_mark, struct dr_error *err)
 {
     if (sync_all(store, sync_mark, err) < 0)
         return -1;
@@ -117,7 +120,8 @@ int layer_work_commit(struct layer_store *store, struct layer_work *work, const 
     }
     /* also for the loser of a race: the winner may not have come to it yet */
     if (result < 0 || fsync(store->layers) < 0)
-        return dr_fail_errno(err, DR_ERR_INTERNAL, "commit %s/layers/%s", store->root, name);
+        return dr_fail_errno(err, DR_ERR_INTERNAL, "commit %s/layers/%s", store->root,
+                             name);
     return 0;
 }
 
@@ -134,8 +138,8 @@ int layer_discard(struct layer_store *store, const char *name, struct dr_error *
         return dr_remove_all(store->tmp, work.name, err);
     if (errno == ENOENT)
         return 0;
-    /* The disk may be too full for a rename (HAZARDS I7): take it out of sight by its meta
-     * file, then delete it in its place. */
+    /* The disk may be too full for a rename (HAZARDS I7): take it out of sight by its
+     * meta file, then delete it in its place. */
     dr_auto_free char *meta = dr_printf("%s/meta", name);
     if (unlinkat(store->layers, meta, 0) < 0 && errno != ENOENT)
         return dr_fail_errno(err, DR_ERR_INTERNAL, "remove %s", meta);

@@ -56,35 +56,40 @@ baseline() {
     echo "links:"
     ls /sys/class/net
     echo "named network namespaces:"
-    ls /run/netns 2>/dev/null
+    find /run/netns -mindepth 1 2>/dev/null || true
     echo "cgroups:"
     # the directory that all containers share may stay
-    find /sys/fs/cgroup -mindepth 2 -type d -path '*/dray/*' 2>/dev/null | sort
+    find /sys/fs/cgroup -mindepth 2 -type d -path '*/dray/*' 2>/dev/null | sort || true
     echo "processes:"
     our_processes
     echo "run directory:"
-    find "$DRAY_RUN_ROOT" -mindepth 1 -maxdepth 1 -type d 2>/dev/null | sort
+    below "$DRAY_RUN_ROOT" -maxdepth 1 -type d
     echo "containers, bundles, logs, volumes:"
-    find "$DRAY_ROOT/containers" "$DRAY_ROOT/bundles" "$DRAY_ROOT/logs" "$DRAY_ROOT/volumes" \
-        -mindepth 1 -maxdepth 1 ! -name '.*' 2>/dev/null | sort
-    echo "temporary files:"
-    find "$TMPDIR" /tmp -mindepth 1 -maxdepth 1 -name '*dray*' ! -name 'dray-e2e.*' \
-        2>/dev/null | sort
-    find "$DRAY_ROOT/layers" -mindepth 1 -maxdepth 1 -name '.*' 2>/dev/null | sort
-    find "$DRAY_ROOT/tmp" -mindepth 1 2>/dev/null | sort
+    below "$DRAY_ROOT/containers" -maxdepth 1 ! -name '.*'
+    below "$DRAY_ROOT/bundles" -maxdepth 1
+    below "$DRAY_ROOT/logs" -maxdepth 1
+    below "$DRAY_ROOT/volumes" -maxdepth 1 ! -name '.*'
+    echo "temporary files, half layers:"
+    below "$TMPDIR"
+    below "$DRAY_ROOT/tmp"
+    below "$DRAY_ROOT/layers" -maxdepth 1 ! -name '????????????????????????????????????????????????????????????????'
+}
+below() { # DIR [find's tests]
+    [[ ! -d $1 ]] || find "$1" -mindepth 1 "${@:2}" | sort
 }
 
 # Helpers, monitors and runtimes that run out of this suite's directories.
 our_processes() {
     local exe cmd pid
-    for pid in /proc/[0-9]*; do
-        exe=$(readlink "$pid/exe" 2>/dev/null) || continue
-        cmd=$(tr '\0' ' ' <"$pid/cmdline" 2>/dev/null) || continue
-        case $exe in
-        "$DRAY_ROOT"/bin/*) echo "helper: $cmd" ;;
-        */crun | */runc | */youki) [[ $cmd == *"$E2E"* ]] && echo "runtime: $cmd" ;;
-        esac
-    done | sort
+    find /proc/[0-9]* -maxdepth 1 -name exe \( -lname "$DRAY_ROOT/bin/*" -o -lname '*/crun' \
+        -o -lname '*/runc' -o -lname '*/youki' \) -printf '%h %l\n' 2>/dev/null |
+        while read -r pid exe; do
+            cmd=$(tr '\0' ' ' <"$pid/cmdline") || continue
+            case $exe in
+            "$DRAY_ROOT"/bin/*) echo "helper: $cmd" ;;
+            *) [[ $cmd != *"$E2E"* ]] || echo "runtime: $cmd" ;;
+            esac
+        done 2>/dev/null | sort
 }
 
 # --- running dray ---
@@ -92,9 +97,20 @@ our_processes() {
 # With a limit: no test can hang (C33).
 dray() { timeout --foreground -k 5 "${DRAY_TEST_TIMEOUT:-60}" "$DRAY" "$@"; }
 
-# ok ARGS...: must succeed; $output, $stderr, $lines
+# try COMMAND...: sets status, output, lines and stderr, as bats' run does, which has
+# opinions about 127.
+try() {
+    status=0
+    "$@" >"$OUT/.stdout" 2>"$OUT/.stderr" || status=$?
+    output=$(tr -d '\0' <"$OUT/.stdout")
+    stderr=$(tr -d '\0' <"$OUT/.stderr")
+    mapfile -t lines <<<"$output"
+    [[ -n $output ]] || lines=()
+}
+
+# ok ARGS...: must succeed
 ok() {
-    run --separate-stderr dray "$@"
+    try dray "$@"
     [[ $status -eq 0 ]] || explain "dray $* failed"
 }
 
@@ -102,7 +118,7 @@ ok() {
 exits() {
     local want=$1
     shift
-    run --separate-stderr dray "$@"
+    try dray "$@"
     [[ $status -eq $want ]] || explain "dray $*: want exit status $want"
 }
 
@@ -115,7 +131,7 @@ refused() {
         shift
     done
     shift
-    run --separate-stderr dray "$@"
+    try dray "$@"
     [[ $status -eq $want ]] || {
         explain "dray $*: want exit status $want"
         return 1

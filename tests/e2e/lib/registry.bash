@@ -12,7 +12,8 @@ log: {level: info, accesslog: {disabled: false}}
 storage: {filesystem: {rootdirectory: $dir/data}, delete: {enabled: true}}
 http: {addr: '127.0.0.1:0'}
 CONFIG
-    OTEL_TRACES_EXPORTER=none docker-registry serve "$dir/config.yml" >"$dir/log" 2>&1 3>&- 4>&- &
+    : >"$dir/log"
+    OTEL_TRACES_EXPORTER=none docker-registry serve "$dir/config.yml" >"$dir/log" 2>&1 3>&- 4>&- 5>&- 6>&- &
     echo $! >"$dir/pid"
     for ((i = 0; i < 200; i++)); do
         port=$(sed -n 's/.*listening on 127\.0\.0\.1:\([0-9]*\).*/\1/p' "$dir/log")

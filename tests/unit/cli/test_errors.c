@@ -47,8 +47,15 @@ static const char *hint(enum dr_kind kind, enum dr_origin origin, int code,
 
 static void hints_say_the_way_out(void **state)
 {
-    assert_string_equal(hint(DR_ERR_CONFIG, 0, 0, "it needs root"),
-                        "run it as root or with sudo");
+    const char *denied = hint(DR_ERR_INTERNAL, 0, 13 /* EACCES */, "open x");
+    if (geteuid() != 0)
+        assert_string_equal(denied, "run it as root, for example with sudo");
+    else
+        assert_string_not_equal(denied, "run it as root, for example with sudo");
+    assert_string_equal(hint(DR_ERR_CONFLICT, 0, 0, "container x is not running"),
+                        "`dray start` starts it");
+    assert_null(hint(DR_ERR_CONFLICT, 0, 0, "container x is running: stop it first"));
+    assert_null(hint(DR_ERR_CONFIG, 0, 0, "it needs root: run dray as root"));
     assert_string_equal(hint(DR_ERR_NOT_FOUND, 0, 0, "no container x"),
                         "`dray ps -a` lists the containers");
     assert_string_equal(hint(DR_ERR_INTERNAL, 0, 28 /* ENOSPC */, "write"),

@@ -36,7 +36,7 @@ static int parse(int flags, struct dr_error *err, char **argv)
     return cli_parse(table, "run", flags, argv, &args, &parsed, err);
 }
 
-#define ARGV(...) ((char *[]){__VA_ARGS__ __VA_OPT__(, ) NULL})
+#define ARGV(...) ((char **)(const char *[]){__VA_ARGS__, NULL})
 
 static int teardown(void **state)
 {
@@ -69,8 +69,9 @@ static void nothing_given_leaves_the_defaults(void **state)
 
 static void every_way_to_give_a_value_is_understood(void **state)
 {
-    static char *const ways[][4] = {{"--lines", "5"}, {"--lines=5"}, {"-n", "5"}, {"-n5"},
-                                    {"-n=5"},         {"-dn", "5"},  {"-din5"}};
+    static const char *const ways[][4] = {{"--lines", "5"}, {"--lines=5"}, {"-n", "5"},
+                                          {"-n5"},          {"-n=5"},      {"-dn", "5"},
+                                          {"-din5"}};
     for (size_t i = 0; i < DR_COUNT(ways); i++) {
         dr_auto_error struct dr_error err = DR_ERROR_INIT;
         assert_int_equal(parse(0, &err, (char **)ways[i]), 0);

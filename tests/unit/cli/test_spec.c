@@ -12,7 +12,7 @@
 #include "cli/args.h"
 #include "cli/cli.h"
 
-#define ARGV(...) ((char *[]){__VA_ARGS__, NULL})
+#define ARGV(...) ((char **)(const char *[]){__VA_ARGS__, NULL})
 
 /* The spec that a command line asks for, as its JSON; NULL with err. */
 static char *spec_of(char **argv, struct dr_error *err)

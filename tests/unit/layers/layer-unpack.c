@@ -25,7 +25,8 @@ static int put(struct layer_store *store, const struct oci_digest *id, const cha
     struct layer_stats s;
     if (layer_put(store, id, type, from_stdin, NULL, &s, err) < 0)
         return -1;
-    printf("{\"compressed_bytes\":%lld,\"tar_bytes\":%lld,\"entries\":%lld,\"disk_bytes\":%lld,"
+    printf("{\"compressed_bytes\":%lld,\"tar_bytes\":%lld,\"entries\":%lld,\"disk_"
+           "bytes\":%lld,"
            "\"skipped_devices\":%lld,\"existed\":%s}\n",
            (long long)s.compressed_bytes, (long long)s.tar_bytes, (long long)s.entries,
            (long long)s.disk_bytes, (long long)s.skipped_devices,

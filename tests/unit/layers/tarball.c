@@ -117,7 +117,8 @@ void tarball_record(struct tarball *t, const char *key, const char *value, size_
 
 void tarball_pax(struct tarball *t, char type)
 {
-    ADD(t, .type = type, .name = "PaxHeader", .data = t->records.data, .len = t->records.len);
+    ADD(t, .type = type, .name = "PaxHeader", .data = t->records.data,
+        .len = t->records.len);
     dr_buf_reset(&t->records);
 }
 
@@ -189,8 +190,8 @@ int lab_put(struct lab *lab, struct tarball *t, struct layer_stats *stats,
     struct oci_digest id;
     tarball_end(t);
     oci_digest_of(t->bytes.data, t->bytes.len, &id);
-    return lab_put_bytes(lab, &id, "application/vnd.oci.image.layer.v1.tar", t->bytes.data,
-                         t->bytes.len, 0, stats, err);
+    return lab_put_bytes(lab, &id, "application/vnd.oci.image.layer.v1.tar",
+                         t->bytes.data, t->bytes.len, 0, stats, err);
 }
 
 const char *lab_path(struct lab *lab, const char *path)

@@ -32,7 +32,7 @@ struct item {
     int64_t dev_major, dev_minor;
     /* raw fields win over the numbers */
     const char *raw_size, *raw_uid, *raw_mtime, *raw_prefix;
-    const char *magic; /* 8 bytes; POSIX' when NULL */
+    const char *magic;  /* 8 bytes; POSIX' when NULL */
     const char *at_386; /* 126 bytes: GNU's sparse header */
     bool wrong_checksum, no_payload;
 };

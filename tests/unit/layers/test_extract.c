@@ -18,7 +18,8 @@
 
 static void h1_names_that_lead_out_are_refused(void **state)
 {
-    static const char *const names[] = {"../x", "a/../../x", "/../x", "..", "a/b/../../../x"};
+    static const char *const names[] = {"../x", "a/../../x", "/../x", "..",
+                                        "a/b/../../../x"};
     for (size_t i = 0; i < DR_COUNT(names); i++) {
         auto_tarball struct tarball t = TARBALL_INIT;
         ADD(&t, .name = names[i], .data = "x");
@@ -141,10 +142,12 @@ static void h1_depth_and_length_of_names_are_capped(void **state)
     put_fails(*state, &deep, DR_ERR_FORMAT, "it is too deep");
     name[0] = '\0';
     for (int i = 0; i < 40; i++)
-        strcat(name, "0123456789012345678901234567890123456789012345678901234567890123456789"
-                     "01234567890123456789012345678/");
-    strcat(name, "01234567890123456789012345678901234567890123456789012345678901234567890123"
-                 "45678901234567890");
+        strcat(name,
+               "0123456789012345678901234567890123456789012345678901234567890123456789"
+               "01234567890123456789012345678/");
+    strcat(name,
+           "01234567890123456789012345678901234567890123456789012345678901234567890123"
+           "45678901234567890");
     strcat(name, "0123456789");
     ADD(&longer, .name = name, .data = "x");
     put_fails(*state, &longer, DR_ERR_FORMAT, "it is too long");
@@ -182,7 +185,8 @@ static void h1_hard_links_share_the_inode(void **state)
     auto_tarball struct tarball t = TARBALL_INIT;
     ADD(&t, .name = "a", .data = "shared", .mode = 0600);
     ADD(&t, .type = '1', .name = "d/b", .link = "./a");
-    ADD(&t, .type = '1', .name = "c", .link = "/d/b", .data = "ignored", .no_payload = true);
+    ADD(&t, .type = '1', .name = "c", .link = "/d/b", .data = "ignored",
+        .no_payload = true);
     ADD(&t, .type = '1', .name = "a", .link = "c"); /* itself */
     put_ok(lab, &t);
     struct stat a, b, c;
@@ -210,16 +214,17 @@ static void h1_hard_link_to_a_symlink_links_the_symlink(void **state)
 
 static void h1_hard_links_to_what_the_layer_lacks_are_refused(void **state)
 {
-    static const char *const targets[] = {"missing", "/etc/passwd", "dir", "dir/../..", "gone",
-                                          "", "out/passwd"};
+    static const char *const targets[] = {
+        "missing", "/etc/passwd", "dir", "dir/../..", "gone", "", "out/passwd"};
     for (size_t i = 0; i < DR_COUNT(targets); i++) {
         auto_tarball struct tarball t = TARBALL_INIT;
         ADD(&t, .type = '5', .name = "dir");
         ADD(&t, .type = '2', .name = "out", .link = "/etc");
         ADD(&t, .name = ".wh.gone");
         ADD(&t, .type = '1', .name = "h", .link = targets[i]);
-        put_fails(*state, &t, DR_ERR_FORMAT, i == 3 || i == 5 ? "bad hard link target"
-                                                             : "which the layer does not have");
+        put_fails(*state, &t, DR_ERR_FORMAT,
+                  i == 3 || i == 5 ? "bad hard link target"
+                                   : "which the layer does not have");
     }
 }
 
@@ -244,8 +249,8 @@ static void h1_c14_whiteouts_become_overlayfs_ones(void **state)
 
 static void h1_whiteouts_of_directories_themselves_are_refused(void **state)
 {
-    static const char *const names[] = {".wh.", ".wh..", ".wh...", "d/.wh.", "d/.wh..",
-                                        "d/.wh..."};
+    static const char *const names[] = {".wh.",   ".wh..",   ".wh...",
+                                        "d/.wh.", "d/.wh..", "d/.wh..."};
     for (size_t i = 0; i < DR_COUNT(names); i++) {
         auto_tarball struct tarball t = TARBALL_INIT;
         ADD(&t, .name = names[i]);
@@ -277,7 +282,8 @@ static void h1_unknown_whiteouts_never_become_visible(void **state)
 
 static void h1_whiteouts_act_on_lower_layers_only(void **state)
 {
-    /* whatever comes first, what the layer brings itself stays; a directory hides below */
+    /* whatever comes first, what the layer brings itself stays; a directory hides below
+     */
     struct lab *lab = *state;
     auto_tarball struct tarball t = TARBALL_INIT;
     ADD(&t, .name = "f1", .data = "1");
@@ -400,9 +406,11 @@ static void c14_owners_modes_and_times_are_kept(void **state)
         int mode;
         int64_t mtime;
     } items[] = {
-        {"file", '0', 0640, 5},      {"setuid", '0', 04711, 6}, {"none", '0', -1, 7},
-        {"setgid-dir", '5', 02775, 8}, {"sticky", '5', 01777, 9}, {"closed", '5', -1, 10},
-        {"fifo", '6', 0622, 11},     {"old", '0', 0644, -86400}, {"link", '2', 0777, 12},
+        {"file", '0', 0640, 5},    {"setuid", '0', 04711, 6},
+        {"none", '0', -1, 7},      {"setgid-dir", '5', 02775, 8},
+        {"sticky", '5', 01777, 9}, {"closed", '5', -1, 10},
+        {"fifo", '6', 0622, 11},   {"old", '0', 0644, -86400},
+        {"link", '2', 0777, 12},
     };
     for (size_t i = 0; i < DR_COUNT(items); i++)
         ADD(&t, .name = items[i].name, .type = items[i].type, .mode = items[i].mode,

@@ -103,7 +103,8 @@ static void add_member(struct dr_buf *out, const void *data, size_t len, int lev
     z_stream z = {0};
     gz_header header = {.os = 3, .hcrc = (flags & 2) != 0};
     Bytef extra[] = "SGsomething", name[] = "layer.tar", comment[] = "a comment";
-    assert_int_equal(deflateInit2(&z, level, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    assert_int_equal(deflateInit2(&z, level, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY),
+                     Z_OK);
     if (flags & 4) {
         header.extra = extra;
         header.extra_len = sizeof extra;
@@ -136,15 +137,17 @@ static void add_frame(struct dr_buf *out, const void *data, size_t len, int leve
 }
 
 #define TEXT_AND_PACKED                                                                  \
-    dr_auto_buf struct dr_buf text = DR_BUF_INIT(8 << 20), packed = DR_BUF_INIT(8 << 20); \
+    dr_auto_buf struct dr_buf text = DR_BUF_INIT(8 << 20),                               \
+                              packed = DR_BUF_INIT(8 << 20);                             \
     make_text(&text, 40000, 1)
 
 static void c10_gzip_at_every_level_and_with_every_header_field(void **state)
 {
     for (int i = 0; i < 10; i++) {
         TEXT_AND_PACKED;
-        add_member(&packed, text.data, text.len, i, (i & 1 ? 4 : 0) | (i & 2 ? 8 : 0) |
-                                                        (i & 4 ? 16 : 0) | (i > 5 ? 2 : 0));
+        add_member(&packed, text.data, text.len, i,
+                   (i & 1 ? 4 : 0) | (i & 2 ? 8 : 0) | (i & 4 ? 16 : 0) |
+                       (i > 5 ? 2 : 0));
         gives(GZIP, &packed, &text);
     }
 }
@@ -227,7 +230,8 @@ static void h1_truncated_streams_are_refused_at_every_byte(void **state)
     for (size_t len = 0; len < zst.len; len++)
         fails(ZSTD_TYPE, zst.data, len, DR_ERR_FORMAT, "");
     fails(GZIP, gz.data, gz.len - 1, DR_ERR_FORMAT, "gzip: the stream ends too early");
-    fails(ZSTD_TYPE, zst.data, zst.len - 1, DR_ERR_FORMAT, "zstd: the stream ends too early");
+    fails(ZSTD_TYPE, zst.data, zst.len - 1, DR_ERR_FORMAT,
+          "zstd: the stream ends too early");
 }
 
 static void h1_flipped_bits_are_an_error_or_harmless(void **state)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Layers on each other, looked at through a real overlay mount (CONTRACT C14, HAZARDS H1). */
+/* Layers on each other, looked at through a real overlay mount (CONTRACT C14, HAZARDS
+ * H1). */
 #include <errno.h>
 #include <sched.h>
 #include <stdarg.h>

@@ -115,8 +115,8 @@ static void *race(void *arg)
 {
     struct racer *r = arg;
     struct lab lab = *r->lab;
-    r->result = lab_put_bytes(&lab, &r->id, PLAIN, r->t->bytes.data, r->t->bytes.len, 1000,
-                              NULL, &r->err);
+    r->result = lab_put_bytes(&lab, &r->id, PLAIN, r->t->bytes.data, r->t->bytes.len,
+                              1000, NULL, &r->err);
     return NULL;
 }
 
@@ -262,7 +262,8 @@ static void i2_meta_of_another_version_is_refused_and_kept(void **state)
     put_ok(lab, &t);
     dr_auto_free char *path =
         dr_printf("%s/layers/%s/meta", lab->root, oci_digest_hex(&lab->id));
-    assert_int_equal(dr_file_write(AT_FDCWD, path, "{\"version\":99}", 14, 0600, 0, &err), 0);
+    assert_int_equal(dr_file_write(AT_FDCWD, path, "{\"version\":99}", 14, 0600, 0, &err),
+                     0);
     struct layer_stats stats;
     assert_int_equal(layer_meta(lab->store, &lab->id, &stats, &err), -1);
     assert_int_equal(err.kind, DR_ERR_UNSUPPORTED);
@@ -280,7 +281,8 @@ static void a_torn_directory_does_not_stand_in_the_way(void **state)
     tarball_end(&t);
     struct oci_digest id;
     oci_digest_of(t.bytes.data, t.bytes.len, &id);
-    dr_auto_free char *path = dr_printf("%s/layers/%s/fs/x", lab->root, oci_digest_hex(&id));
+    dr_auto_free char *path =
+        dr_printf("%s/layers/%s/fs/x", lab->root, oci_digest_hex(&id));
     assert_int_equal(dr_mkdir_all(path, 0755, &err), 0);
     assert_false(layer_store_has(lab->store, &id));
     assert_int_equal(
@@ -309,7 +311,8 @@ static void h1_truncated_and_flipped_layers_leave_nothing(void **state)
     deflateEnd(&z);
     for (size_t i = 0; i < 60; i++) {
         dr_auto_error struct dr_error err = DR_ERROR_INIT;
-        size_t cut = len * i / 60, flip = 10 + (len - 10) * i / 60; /* behind the header */
+        size_t cut = len * i / 60,
+               flip = 10 + (len - 10) * i / 60; /* behind the header */
         assert_int_equal(lab_put_bytes(lab, &id, GZIP, packed, cut, 0, NULL, &err), -1);
         assert_int_equal(err.kind, DR_ERR_FORMAT);
         assert_int_equal(lab_leftovers(lab), 0);
@@ -374,7 +377,8 @@ static void i7_full_disk_is_told_and_leaves_nothing(void **state)
     memset(data, 'x', 4 << 20);
     ADD(&bytes, .name = "f", .data = data, .len = 4 << 20);
     put_fails(&small, &bytes, DR_ERR_INTERNAL, "(the layer needs more than 4.2MB)");
-    ADD(&big, .name = "f", .raw_size = "77777777777"); /* 8 GiB: refused before it is read */
+    ADD(&big, .name = "f",
+        .raw_size = "77777777777"); /* 8 GiB: refused before it is read */
     put_fails(&small, &big, DR_ERR_INTERNAL, "(the layer needs more than 8.59GB)");
     /* with not a byte free the rest can still be removed */
     dr_auto_free char *fill = dr_path_join(dir, "fill");

@@ -203,6 +203,8 @@ static void documents_that_are_too_much_are_refused_H2(void **state)
     refuse_manifest("[]", NULL, DR_ERR_FORMAT, "not a JSON object");
     refuse_manifest("", NULL, DR_ERR_FORMAT, "JSON");
     refuse_manifest(MANIFEST("") "x", NULL, DR_ERR_FORMAT, "JSON");
+    /* what the parser quotes of the document is escaped (found by fuzzing) */
+    refuse_manifest("{\033[31m", NULL, DR_ERR_FORMAT, "\\x1b");
     refuse_manifest("{\"schemaVersion\":2,\"manifests\":[]}", NULL, DR_ERR_FORMAT,
                     "an index stands where an image manifest should");
     char *many = dr_alloc(200000);

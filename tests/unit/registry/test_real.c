@@ -164,7 +164,7 @@ static void processes_share_a_pull_of_a_large_layer_in_64_MiB(void **state)
     struct fixture *f = *state;
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
     dr_auto_image struct oci_image image = OCI_IMAGE_INIT;
-    make_image(f, "1", "--layer", "200000000:plain", NULL);
+    make_image(f, "1", "--layer", "100000000:plain", NULL);
     start_registry(f, NULL);
     assert_int_equal(resolve_image(f, "app:1", "linux/amd64", &image, &err), 0);
     dr_auto_free char *ref = dr_printf("127.0.0.1:%d/app:1", f->port);

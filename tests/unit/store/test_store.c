@@ -320,8 +320,9 @@ static void *reader_main(void *context)
 {
     struct reader *reader = context;
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
-    reader->rc = read_all(reader->f, reader->fetch, &err);
+    int rc = read_all(reader->f, reader->fetch, &err);
     snprintf(reader->text, sizeof reader->text, "%s", err.text);
+    __atomic_store_n(&reader->rc, rc, __ATOMIC_RELEASE);
     return NULL;
 }
 

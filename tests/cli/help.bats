@@ -1,0 +1,64 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+load helpers
+
+@test "dray alone and dray help and dray --help show every command" {
+    "$DRAY" >a
+    "$DRAY" help >b
+    "$DRAY" --help >c
+    cmp a b && cmp a c
+    for verb in run create start stop kill rm wait ps logs exec inspect pull images rmi info \
+        version help; do
+        grep -q "^  $verb  " a
+    done
+}
+
+@test "every command shows its help in three ways, and does nothing" {
+    for verb in $(verbs); do
+        "$DRAY" help "$verb" >a
+        "$DRAY" "$verb" --help >b
+        cmp a b
+        grep -q "^Usage:  dray $verb" a
+        [ "$verb" = run ] || [ "$verb" = create ] || { "$DRAY" "$verb" -h >c && cmp a c; }
+    done
+    [ ! -e root ] && [ ! -e run ]
+}
+
+@test "help wins over what follows it" {
+    "$DRAY" run --help --nope >a
+    "$DRAY" help run >b
+    cmp a b
+}
+
+@test "Docker's management commands lead to the same help" {
+    "$DRAY" container ls --help >a
+    "$DRAY" help ps >b
+    "$DRAY" help container ls >c
+    cmp a b && cmp a c
+    "$DRAY" image rm --help >a
+    "$DRAY" help rmi >b
+    cmp a b
+    "$DRAY" container | grep -q "^Usage:  dray container COMMAND"
+}
+
+@test "the version needs no target" {
+    [[ "$("$DRAY" --version)" =~ ^dray\ version\ [0-9]+\.[0-9]+\.[0-9]+$ ]]
+    [ "$("$DRAY" -v)" = "$("$DRAY" --version)" ]
+}
+
+@test "lines of help are at most 100 characters" {
+    for verb in "" $(verbs); do
+        # shellcheck disable=SC2086
+        if "$DRAY" help $verb | grep -E '^.{101}'; then return 1; fi
+    done
+}
+
+@test "a full disk behind stdout is an error, a reader that went away is not told" {
+    rc=0
+    "$DRAY" help >/dev/full 2>err || rc=$?
+    [ "$rc" = 1 ]
+    [ "$(cat err)" = "dray: cannot write to stdout: No space left on device" ]
+    rc=0
+    { "$DRAY" help 2>err || echo $? >rc; } | true
+    [ ! -s err ]
+}
