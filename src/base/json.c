@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/text.h"
+
 void dr_cleanup_json(json_t **value)
 {
     json_decref(*value);
@@ -48,9 +50,10 @@ json_t *dr_json_parse(const char *text, size_t len, size_t max_bytes,
     }
     json_error_t at;
     json_t *value = json_loadb(text, len, JSON_REJECT_DUPLICATES, &at);
-    if (!value)
-        dr_fail(err, DR_ERR_FORMAT, "JSON line %d column %d: %s", at.line, at.column,
-                at.text);
+    if (!value) {
+        dr_auto_free char *why = dr_escape(at.text, 200); /* it quotes the document */
+        dr_fail(err, DR_ERR_FORMAT, "JSON line %d column %d: %s", at.line, at.column, why);
+    }
     return value;
 }
 

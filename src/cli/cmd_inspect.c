@@ -33,7 +33,7 @@ static void add_refs(json_t *out, const json_t *image)
     dr_json_set(out, "RepoDigests", digests);
 }
 
-/* image.get's reply in the shape of `docker image inspect`. */
+/* The reply of image.get in the shape of `docker image inspect`. */
 static json_t *image_object(const json_t *image)
 {
     json_t *out = json_object();

@@ -17,6 +17,11 @@
 #define SENDERS_MIN 2
 #define SENDERS_MAX 8
 
+/* C10: the cache is bounded. What was used longest ago goes first; parts of blobs that
+ * nobody came back for within a week go too. */
+#define CACHE_MAX_BYTES (10ll << 30)
+#define CACHE_PARTIAL_AGE_S (7 * 24 * 3600)
+
 struct transfer {
     size_t layer; /* index in the manifest */
     struct store_fetch *fetch;
@@ -412,6 +417,11 @@ static int pull_from_registry(struct host *host, const struct host_pull_options 
     }
     for (size_t i = 0; i < pull.transfer_count; i++)
         store_fetch_close(pull.transfers[i].fetch);
+    if (pull.transfer_count) { /* the cache grew; tidying it is not worth an error */
+        struct store_usage freed;
+        dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+        store_prune(store, CACHE_MAX_BYTES, CACHE_PARTIAL_AGE_S, &freed, &ignored);
+    }
     free(pull.transfers);
     dr_error_release(&pull.error);
     registry_close(pull.registry);

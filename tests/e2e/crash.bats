@@ -126,7 +126,7 @@ no_container_runs() { [[ -z $("$DRAY" ps -q) ]]; }
     local pid=$!
     within 5 is_status m running
     kill -9 "$(monitor_pid m)"
-    run wait "$pid"
+    try wait "$pid"
     same "$status" 125
 }
 
@@ -201,7 +201,7 @@ no_container_runs() { [[ -z $("$DRAY" ps -q) ]]; }
     within 5 is_status c running
     helper=$(helper_of "$pid")
     kill -9 "$helper"
-    run wait "$pid"
+    try wait "$pid"
     same "$status" 125
     has "$(cat "$OUT/out")" dray
 }

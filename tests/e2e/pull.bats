@@ -182,10 +182,10 @@ content() { dray run --rm "$1" cat "$2"; }
 }
 
 @test "rmi refuses an image that a container uses, and names the container" {
-    ok create --name user-of-it "$(image busybox:1)" true
-    refused 1 "$(image busybox:1)" user-of-it -- rmi "$(image busybox:1)"
+    ok create --name user-of-it --entrypoint true "$(image deep:1)"
+    refused 1 "$(image deep:1)" user-of-it -- rmi "$(image deep:1)"
     ok rm user-of-it
-    ok rmi "$(image busybox:1)"
+    ok rmi "$(image deep:1)"
 }
 
 @test "images can be named by id and by a prefix of it" {

@@ -90,7 +90,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$DRAY" run --rm "$IMAGE" on-signal 7 "$sig
         pid=$!
         within 10 grep -q ready "$OUT/$sig"
         kill "-$sig" "$pid"
-        run wait "$pid"
+        try wait "$pid"
         same "$status" 7 "exit code after SIG$sig"
         has "$(cat "$OUT/$sig")" "got $sig"
     done

@@ -16,6 +16,7 @@
 #include "guest/cgroup/cgroup.h"
 #include "guest/container/create.h"
 #include "guest/container/pump.h"
+#include "guest/runtime/children.h"
 #include "guest/runtime/runtime.h"
 
 #define RUNTIME_MS 120000
@@ -148,8 +149,7 @@ static int send_started(struct wire_chan *chan, pid_t pid, struct dr_error *err)
 
 static void *reap_main(void *arg)
 {
-    while (waitpid((pid_t)(intptr_t)arg, NULL, 0) < 0 && errno == EINTR)
-        ;
+    children_wait((pid_t)(intptr_t)arg, NULL);
     return NULL;
 }
 
@@ -179,10 +179,7 @@ static int follow(struct exec *x, struct wire_chan *chan, pid_t pid, struct dr_b
         result = pump_run(chan, pidfd, x->ours, err);
     if (result < 0 && pidfd >= 0) /* C26: nobody listens any more */
         syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
-    int status;
-    pid_t got;
-    while ((got = waitpid(pid, &status, 0)) < 0 && errno == EINTR)
-        ;
+    int status, got = children_wait(pid, &status);
     if (result < 0)
         return -1;
     if (got < 0)
@@ -196,8 +193,12 @@ static int exec_locked(struct exec *x, const json_t *request, struct wire_chan *
 {
     dr_auto_buf struct dr_buf early = DR_BUF_INIT(COMPLAINT_MAX);
     pid_t pid = -1;
-    if (write_process(x, request, err) < 0 || make_pipes(x, request, err) < 0 ||
-        run(x, &early, &pid, err) < 0)
+    if (write_process(x, request, err) < 0 || make_pipes(x, request, err) < 0)
+        return -1;
+    children_expect();
+    int started = run(x, &early, &pid, err);
+    children_arrived(started == 0 ? pid : 0);
+    if (started < 0)
         return -1;
     if (dr_json_bool(request, "detach")) {
         *ret_exit = 0;

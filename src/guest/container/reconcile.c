@@ -8,7 +8,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "base/fs.h"
 #include "base/text.h"
@@ -16,6 +15,7 @@
 #include "guest/container/journal.h"
 #include "guest/container/names.h"
 #include "guest/container/record.h"
+#include "guest/runtime/children.h"
 
 #define KILL_MS 10000
 
@@ -47,14 +47,6 @@ static void set_end(struct container *c)
                     "its monitor was lost: how it ended is not known");
 }
 
-/* The lost monitor's children became this process's when it had started the monitor. */
-static void reap_lost(const struct container *c)
-{
-    pid_t pid = (pid_t)dr_json_int(c->state, "pid", 0);
-    if (pid > 0 && container_pid_start(pid) == dr_json_int(c->state, "pid_start", 0))
-        waitpid(pid, NULL, WNOHANG);
-}
-
 /* Lock held. Brings one container to a state in which nobody is at work on it. */
 static int settle(struct guest *guest, struct container *c, struct dr_error *err)
 {
@@ -66,7 +58,7 @@ static int settle(struct guest *guest, struct container *c, struct dr_error *err
     dr_auto_free char *cgroup = cgroup_path(c->id);
     if (strcmp(status, "running") == 0 && container_auto_remove(c)) {
         int result = container_destroy_by_name(guest, c->id, true, err);
-        reap_lost(c);
+        children_sweep(); /* the lost monitor's children are ours when we had started it */
         return result;
     }
     if (dr_json_bool(c->state, "for_run")) /* a `run` that was cut off before it ran */
@@ -75,7 +67,7 @@ static int settle(struct guest *guest, struct container *c, struct dr_error *err
     if (cgroup_kill(cgroup, dr_clock_ms() + KILL_MS, err) < 0 || cgroup_remove(cgroup, err) < 0)
         return -1;
     if (strcmp(status, "running") == 0) {
-        reap_lost(c);
+        children_sweep();
         set_end(c);
         if (container_write_state(c, err) < 0)
             return -1; /* a full disk: the entry stays, the next command tries again */

@@ -10,6 +10,9 @@
 
 #include "base/text.h"
 #include "guest/monitor/monitor.h"
+#include "guest/runtime/children.h"
+
+#define SWEEP_MS 500
 
 struct relay {
     struct wire_chan *chan;
@@ -195,7 +198,12 @@ int container_wait_exit(struct wire_chan *chan, int monitor_fd, int64_t deadline
         int64_t left = deadline_ms ? deadline_ms - dr_clock_ms() : -1;
         if (deadline_ms && left <= 0)
             return dr_fail(err, DR_ERR_TIMEOUT, "the container has not ended in time");
-        if (poll(fds, 2, (int)left) < 0)
+        if (left < 0 || left > SWEEP_MS)
+            left = SWEEP_MS;
+        int n = poll(fds, 2, (int)left);
+        if (n == 0)
+            children_sweep(); /* a stray of ours in the container would keep it from ending */
+        if (n <= 0)
             continue;
         if (fds[1].revents) {
             wire_poll_clear(chan);

@@ -3,10 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+
+#include "guest/runtime/children.h"
 
 /* Between vfork and exec: system calls only. */
 static int become(int client_fd, int lock_fd, char *const *argv)
@@ -34,27 +35,6 @@ static int become(int client_fd, int lock_fd, char *const *argv)
     return errno;
 }
 
-/* Monitors outlive this process, mostly. Those that do not are reaped when the next is
- * started, so that a long session collects no zombies. */
-static pthread_mutex_t children_lock = PTHREAD_MUTEX_INITIALIZER;
-static pid_t *children;
-static size_t child_count, child_cap;
-
-static void remember(pid_t pid)
-{
-    pthread_mutex_lock(&children_lock);
-    for (size_t i = 0; i < child_count;) {
-        if (waitpid(children[i], NULL, WNOHANG) != 0)
-            children[i] = children[--child_count];
-        else
-            i++;
-    }
-    if (child_count == child_cap)
-        children = dr_realloc(children, (child_cap += 16) * sizeof *children);
-    children[child_count++] = pid;
-    pthread_mutex_unlock(&children_lock);
-}
-
 int monitor_spawn(int client_fd, int lock_fd, const char *name, struct dr_error *err)
 {
     char *argv[] = {(char *)"dray-guest", (char *)"monitor", (char *)name, NULL};
@@ -62,21 +42,19 @@ int monitor_spawn(int client_fd, int lock_fd, const char *name, struct dr_error 
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     volatile int child_errno = 0;
+    children_lock(); /* held until a failed one is reaped; a monitor itself is nobody's */
     pid_t pid = vfork();
     if (pid == 0) {
         child_errno = become(client_fd, lock_fd, argv);
         _exit(127);
     }
-    int fork_errno = errno;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    errno = pid < 0 ? fork_errno : child_errno;
-    if (errno == 0) {
-        remember(pid);
-        return 0;
-    }
-    int why = errno;
-    if (pid > 0)
+    int why = pid < 0 ? errno : child_errno;
+    if (pid > 0 && why)
         waitpid(pid, NULL, 0);
+    children_unlock();
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!why)
+        return 0;
     errno = why;
     return dr_fail_errno(err, DR_ERR_START, "start the container's monitor");
 }

@@ -13,6 +13,7 @@
 
 #include "base/fs.h"
 #include "base/text.h"
+#include "guest/runtime/children.h"
 
 static void add_common(char ***argv, const struct runtime_call *call)
 {
@@ -100,19 +101,23 @@ int runtime_spawn(const struct runtime_call *call, char *const *argv, pid_t *ret
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     volatile int child_errno = 0;
+    children_lock();
     pid_t pid = vfork();
     if (pid == 0) {
         child_errno = become(call, argv);
         _exit(127);
     }
     int fork_errno = errno;
+    if (pid > 0)
+        children_claim(pid);
+    children_unlock();
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (pid < 0) {
         errno = fork_errno;
         return dr_fail_errno(err, DR_ERR_INTERNAL, "start %s", argv[0]);
     }
     if (child_errno) {
-        waitpid(pid, NULL, 0);
+        children_wait(pid, NULL);
         errno = child_errno;
         return dr_fail_errno(err, DR_ERR_CONFIG, "start %s", argv[0]);
     }
@@ -132,15 +137,13 @@ int runtime_wait(pid_t pid, int64_t deadline_ms, int *ret_status, struct dr_erro
                 break;
             if (n == 0 && dr_clock_ms() >= deadline_ms) {
                 kill(pid, SIGKILL);
-                while (waitpid(pid, ret_status, 0) < 0 && errno == EINTR)
-                    ;
+                children_wait(pid, ret_status);
                 return dr_fail(err, DR_ERR_TIMEOUT, "the runtime did not answer in time");
             }
         }
     }
-    while (waitpid(pid, ret_status, 0) < 0)
-        if (errno != EINTR)
-            return dr_fail_errno(err, DR_ERR_INTERNAL, "wait for process %d", (int)pid);
+    if (children_wait(pid, ret_status) < 0)
+        return dr_fail_errno(err, DR_ERR_INTERNAL, "wait for process %d", (int)pid);
     return 0;
 }
 

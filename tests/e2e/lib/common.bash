@@ -72,7 +72,7 @@ baseline() {
     echo "temporary files, half layers:"
     below "$TMPDIR"
     below "$DRAY_ROOT/tmp"
-    below "$DRAY_ROOT/layers" -maxdepth 1 ! -name '????????????????????????????????????????????????????????????????'
+    below "$DRAY_ROOT/layers/tmp"
 }
 below() { # DIR [find's tests]
     [[ ! -d $1 ]] || find "$1" -mindepth 1 "${@:2}" | sort
@@ -239,3 +239,20 @@ cgroup_dir() { # CONTAINER CONTROLLER
 }
 
 runtime_name() { dray info --format '{{.runtime.name}}'; }
+
+# without NAME... -- COMMAND...: runs COMMAND where these runtimes cannot be executed, in a
+# private mount namespace.
+without() {
+    local hide="" dir
+    while [[ $1 != -- ]]; do
+        for dir in /usr/local/sbin /usr/local/bin /usr/sbin /usr/bin /sbin /bin; do
+            [[ ! -x $dir/$1 ]] || hide+=" $(realpath "$dir/$1")"
+        done
+        shift
+    done
+    shift
+    : >"$OUT/hidden"
+    chmod 644 "$OUT/hidden"
+    HIDDEN="$OUT/hidden" HIDE=$hide unshare -m bash -c \
+        'for f in $HIDE; do mount --bind "$HIDDEN" "$f" || exit 99; done; "$@"' bash "$@"
+}

@@ -32,6 +32,16 @@ static void h2_ambiguous_json_is_refused(void **state)
     }
 }
 
+/* H3: the parser quotes the document, which may hold anything */
+static void h3_parse_errors_hold_no_escapes(void **state)
+{
+    struct dr_error err = DR_ERROR_INIT;
+    static const char text[] = "{\"a\": \x1b[31m}";
+    assert_null(dr_json_parse(text, strlen(text), 1000, &err));
+    assert_null(strchr(err.text, '\x1b'));
+    assert_non_null(strstr(err.text, "\\x1b"));
+}
+
 static void h2_depth_and_size_are_bounded(void **state)
 {
     struct dr_error err = DR_ERROR_INIT;
@@ -109,6 +119,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(h2_ambiguous_json_is_refused),
+        cmocka_unit_test(h3_parse_errors_hold_no_escapes),
         cmocka_unit_test(h2_depth_and_size_are_bounded),
         cmocka_unit_test(getters_never_fail),
         cmocka_unit_test(string_vectors_cross_json),
