@@ -54,7 +54,7 @@ teardown() { test_teardown; }
     local middle
     middle=$(dray logs -t l | sed -n 's/ late$//p')
     same "$(dray logs --since "$middle" l)" late
-    same "$(dray logs --until "$middle" l)" early
+    same "$(dray logs --until "$(dray logs -t l | sed -n 's/ early$//p')" l)" early
     same "$(dray logs --since 1h l | wc -l)" 2
     same "$(dray logs --since 0.01s l 2>&1 | grep -c early)" 0
 }

@@ -96,8 +96,8 @@ static int skip(struct tar *tar, int64_t count, struct dr_error *err)
     return 0;
 }
 
-/* The padding of the last entry may be missing: some writers (umoci insert, say) end there.
- * Returns 1, 0 when the stream ended in it, -1. */
+/* The padding of the last entry may be missing: some writers (umoci insert, say) end
+ * there. Returns 1, 0 when the stream ended in it, -1. */
 static int skip_padding(struct tar *tar, struct dr_error *err)
 {
     while (tar->padding > 0) {

@@ -261,6 +261,7 @@ static void slow_reader_stops_only_its_own_stream(void **state)
     free(block);
 }
 
+/* C33: no operation can hang */
 static void c33_a_write_without_credit_ends_at_its_deadline(void **state)
 {
     struct pair *pair = *state;
