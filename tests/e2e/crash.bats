@@ -24,7 +24,7 @@ next_command_works() {
 helper_of() {
     local pid
     for pid in $(cat "/proc/$1/task/$1/children" 2>/dev/null); do
-        [[ $(readlink "/proc/$pid/exe") == "$DRAY_ROOT"/bin/* ]] && echo "$pid"
+        [[ $(readlink "/proc/$pid/exe" 2>/dev/null) != "$DRAY_ROOT"/bin/* ]] || echo "$pid"
     done
 }
 
@@ -36,7 +36,7 @@ killed_at() {
     pid=$!
     sleep "$(printf '%d.%03d' $((ms / 1000)) $((ms % 1000)))"
     if [[ $role == helper ]]; then
-        helper=$(helper_of "$pid")
+        helper=$(helper_of "$pid") || true
         [[ -z $helper ]] || kill -9 "$helper" 2>/dev/null || true
     else
         kill -9 "$pid" 2>/dev/null || true

@@ -22,12 +22,12 @@ teardown_file() {
 }
 setup() {
     [[ -d $E2E/disk ]] || skip "no loop mount here: $(cat "$E2E/mount-error")"
-    rm -f "$E2E/disk/ballast"
+    rm -rf "$E2E/disk"/ballast*
     test_setup
 }
 teardown() {
     [[ -d $E2E/disk ]] || return 0
-    rm -f "$E2E/disk/ballast"
+    rm -rf "$E2E/disk"/ballast*
     test_teardown
 }
 
@@ -38,6 +38,12 @@ fill() { # leaves this many kB free; 0: not one block
         fallocate -l "$((free - $1))k" "$E2E/disk/ballast"
     else
         cat /dev/zero >"$E2E/disk/ballast" 2>/dev/null || true
+        # what is too little for a file may do for a directory
+        mkdir "$E2E/disk/ballast.d" 2>/dev/null || return 0
+        local i
+        for ((i = 0; i < 5000; i++)); do
+            mkdir "$E2E/disk/ballast.d/$i" 2>/dev/null || return 0
+        done
     fi
 }
 

@@ -58,6 +58,8 @@ teardown() { test_teardown; }
     [[ -z ${DRAY_SANITIZED:-} ]] || skip "a sanitizer's shadow memory is not ours"
     suite_pull busybox:1
     ok run -d --name m "$(image busybox:1)" sleep 100
+    # pages of the program itself are shared as soon as there is a second one
+    ok run -d --name n "$(image busybox:1)" sleep 100
     local kb
     kb=$(awk '/^Private_(Clean|Dirty)/ { sum += $2 } END { print sum }' "/proc/$(monitor_pid m)/smaps_rollup")
     echo "# monitor: $kb kB private" >&3

@@ -11,16 +11,21 @@ setup() { test_setup; }
 teardown() { test_teardown; }
 
 # mounted IMAGE COMMAND...: runs COMMAND with the image's layers mounted at $OUT/tree, in a
-# mount namespace of its own. The layers are found as the store keeps them.
+# mount namespace of its own, as the store keeps them. A stack whose layers depend on each
+# other has a directory more, whose meta file lists what is mounted (src/guest/layers/stack.c).
 mounted() {
-    local ref=$1 ids lower="" id
+    local ref=$1 stack lower top meta
     shift
-    ids=$(dray inspect --type image --format '{{json .RootFS.Layers}}' "$ref" | jq -r '.[]')
-    for id in $ids; do
-        lower=${id#sha256:}/fs${lower:+:$lower} # the last one first
+    dray create --name stack-of --entrypoint none "$ref" >/dev/null || return 1
+    stack=$(dray inspect --type image --format '{{json .RootFS.Layers}}' "$ref" |
+        jq -r 'reverse | .[]' | cut -d: -f2)
+    top=${stack%%$'\n'*}
+    for meta in "$DRAY_ROOT/layers/$top"-*/meta; do
+        [[ ! -f $meta ]] || ! jq -e .stack "$meta" >/dev/null || stack=$(jq -r '.stack[]' "$meta")
     done
-    mkdir -p "$OUT/tree" "$OUT/upper" "$OUT/work"
     # relative names: forty absolute ones would not fit into the page that mount(2) takes
+    lower=$(sed 's|$|/fs|' <<<"$stack" | paste -sd:)
+    mkdir -p "$OUT/tree" "$OUT/upper" "$OUT/work"
     cd "$DRAY_ROOT/layers" || return 1
     # shellcheck disable=SC2016 # $1.. are the inner shell's
     unshare -m sh -c 'mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/tree" &&
@@ -58,8 +63,11 @@ compare() { # NAME [options of compare-trees.py]
     ok rmi "$(image layers:1)"
     dray rmi -f "$(image implied:1)" >/dev/null 2>&1 || true
     ok pull -q "$(image layers:1)"
-    local id
+    local id white
     for id in $(dray inspect --type image --format '{{json .RootFS.Layers}}' "$(image layers:1)" | jq -r '.[]'); do
-        /usr/bin/python3 "$E2E_LIB/compare-trees.py" "$OUT/first/${id#sha256:}/fs" "$DRAY_ROOT/layers/${id#sha256:}/fs"
+        id=${id#sha256:}
+        # a whiteout is never seen, and has the time at which it was made
+        mapfile -t white < <(find "$OUT/first/$id/fs" -type c -printf '--no-mtime-of\n%P\n')
+        /usr/bin/python3 "$E2E_LIB/compare-trees.py" "${white[@]}" "$OUT/first/$id/fs" "$DRAY_ROOT/layers/$id/fs"
     done
 }

@@ -14,6 +14,7 @@
 #include "guest/container/filter.h"
 #include "guest/container/record.h"
 #include "guest/monitor/setup.h"
+#include "guest/runtime/children.h"
 #include "guest/runtime/runtime.h"
 
 #define RUNTIME_MS 120000          /* a runtime that takes longer hangs */
@@ -133,7 +134,9 @@ static int start_runtime(struct monitor *m, const json_t *request, const struct 
                                 .id = m->id,
                                 .stdio = {io->theirs[0], io->theirs[1], io->theirs[2]},
                                 .mount_ns = -1};
+    children_expect(); /* its exit status is the loop's to see, however soon it comes */
     int result = run(m, request, &call, io->ours[2], &early, err);
+    children_arrived(result == 0 ? m->init : 0);
     stdio_close(io->theirs);
     if (result < 0 || record_start(m, runtime, err) < 0)
         return -1;

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kills the helper or the monitor at every step of a container's life (HAZARDS H5).
+
+    test_crash.py <dray-guest> <runtime> [step]
+
+strace kills whichever of the two makes the N-th call that changes something; the next
+command must be back at the baseline (I4). step > 1 tries every step-th N only.
+"""
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+step = int(sys.argv.pop(3)) if len(sys.argv) > 3 else 1
+import test_lifecycle as life  # noqa: E402
+from session import GuestError, busybox_layer  # noqa: E402
+
+CALLS = ("mkdir,mkdirat,openat,rename,renameat,symlink,unlink,unlinkat,rmdir,mount,umount2,vfork,"
+         "sendmsg,socketpair,socket,bind,listen,unshare,pipe2,fchmod,chown,chmod,write,flock,"
+         "pidfd_open,readlink,execve")
+
+
+def exclude_runtime(names):
+    return names
+
+
+def trial(n, fault, work):
+    """True when the fault hit somebody."""
+    log = life.BASE + "/strace"
+    wrap = ["strace", "-f", "-o", log, "-e", "trace=" + CALLS, "-e",
+            "inject=%s:%s:when=%d" % (CALLS, fault, n)]
+    try:
+        s = life.session(wrap=wrap)
+        try:
+            work(s)
+        finally:
+            s.process.stdin.close()
+            s.process.wait(30)
+            s.process.stdout.close()
+    except (EOFError, OSError, GuestError, AssertionError):
+        pass
+    text = open(log, errors="replace").read()
+    return "killed by SIGKILL" in text or "(INJECTED)" in text
+
+
+def settle():
+    """What the next command finds, and leaves."""
+    with life.session() as s:
+        left = s.items("container.list", all=True)
+        for item in left:
+            life.IDS.add(item["id"])
+            assert item["status"] in ("created", "exited", "running"), item
+            s.call("container.remove", id=item["id"], force=True, volumes=True)
+    return left
+
+
+def run_rm(s):
+    channel = s.open("container.run", attach=True, spec=life.spec(
+        "sh", "-c", "echo hi", auto_remove=True, mounts=[{"type": "volume", "target": "/data"}]))
+    channel.wait(30)
+
+
+def run_then_remove(s):
+    channel = s.open("container.run", attach=False, spec=life.spec("sleep", "100", name="x"))
+    channel.wait(30)
+    s.call("container.remove", id="x", force=True, volumes=True)
+
+
+def main():
+    with life.session() as s:
+        s.put_image(life.IMAGE, [busybox_layer()], {"Env": ["PATH=/bin"]})
+        life.run(s, "true")
+    before, failed, trials = life.baseline(), 0, 0
+    for work in (run_rm, run_then_remove):
+        for fault in ("signal=KILL", "error=ENOSPC"):
+            n, misses = 1, 0
+            while misses < 3:
+                hit = trial(n, fault, work)
+                misses = 0 if hit else misses + 1
+                trials += 1
+                try:
+                    left = settle()
+                    if work is run_rm:
+                        assert not [i for i in left if i["status"] != "running"], left
+                    for _ in range(40):
+                        after = life.baseline()
+                        if after == before:
+                            break
+                        time.sleep(0.05)
+                    assert after == before, {k: [x for x in after[k] if x not in before[k]]
+                                             for k in after}
+                except (AssertionError, GuestError, EOFError) as error:
+                    failed += 1
+                    print("not ok - %s %s at call %d: %r" % (work.__name__, fault, n, error),
+                          flush=True)
+                    shutil.copy(life.BASE + "/strace", "/tmp/crash-%s-%d" % (work.__name__, n))
+                    settle()
+                    before = life.baseline()
+                n += step
+            print("# %s %s: %d calls" % (work.__name__, fault, n), flush=True)
+    print("%s - %d trials, %d failed" % ("not ok" if failed else "ok", trials, failed))
+    if not failed:
+        shutil.rmtree(life.BASE, ignore_errors=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
