@@ -9,10 +9,15 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
+#include "base/text.h"
 #include "host/session.h"
 
+#define SIGNAL_TIMEOUT_MS 10000
+
 struct stream {
+    struct host *host;
     struct wire_chan *chan;
+    char *id; /* of the container; NULL for exec; owned */
     const struct host_streams *to;
     bool started;    /* the event came: the container is there to hear us */
     bool stdin_open; /* more may come from stdin_fd */
@@ -21,6 +26,23 @@ struct stream {
     int stop_fd; /* eventfd: readable when the thread shall end */
     char *buf;   /* WIRE_DATA_MAX bytes for stdin */
 };
+
+/* To the container by a request of its own: on the stream's channel it would wait behind
+ * stdin that nobody reads, and Ctrl-C must not. An exec has no other way. */
+static void pass_on(struct stream *s, int number)
+{
+    dr_auto_error struct dr_error unused = DR_ERROR_INIT; /* it may have ended just now */
+    dr_auto_json json_t *message = NULL;
+    if (s->id) {
+        message = host_request("container.kill");
+        dr_json_set_str(message, "id", s->id);
+        dr_json_set_int(message, "signal", number);
+        wire_call(s->host->mux, message, dr_clock_ms() + SIGNAL_TIMEOUT_MS, NULL, &unused);
+    } else {
+        message = json_pack("{sssi}", "event", "signal", "signal", number);
+        wire_event(s->chan, message, &unused);
+    }
+}
 
 static void *signal_thread(void *arg)
 {
@@ -38,13 +60,7 @@ static void *signal_thread(void *arg)
             return NULL; /* nobody will write any more */
         if (n < 0)
             continue;
-        struct dr_error unused =
-            DR_ERROR_INIT; /* the loop sees a broken session itself */
-        dr_auto_json json_t *event = json_object();
-        dr_json_set_str(event, "event", "signal");
-        dr_json_set_int(event, "signal", number);
-        wire_event(s->chan, event, &unused);
-        dr_error_release(&unused);
+        pass_on(s, number);
     }
 }
 
@@ -75,6 +91,9 @@ static int on_item(struct stream *s, struct wire_item *item, struct dr_error *er
         const char *name = dr_json_str(item->json, "event");
         if (s->to->on_event)
             s->to->on_event(s->to->arg, item->json);
+        const char *id = dr_json_str(item->json, "id");
+        if (!s->id && name && id && strcmp(name, "created") == 0)
+            s->id = dr_strdup(id);
         if (!s->started && name && strcmp(name, "started") == 0)
             rc = on_started(s, err);
     } else if (item->type == WIRE_ITEM_DATA && s->to->on_output) {
@@ -154,8 +173,12 @@ int host_stream(struct host *host, json_t *request, const struct host_streams *s
                 json_t **ret_reply, struct dr_error *err)
 {
     dr_auto_json json_t *taken = request;
-    struct stream s = {
-        .to = streams, .stdin_open = streams->stdin_fd >= 0, .stop_fd = -1};
+    struct stream s = {.host = host,
+                       .to = streams,
+                       .stdin_open = streams->stdin_fd >= 0,
+                       .stop_fd = -1};
+    if (strcmp(dr_json_str(taken, "op"), "container.start") == 0)
+        s.id = dr_strdup(dr_json_str(taken, "id"));
     json_t *hello;
     if (wire_open(host->mux, taken, &s.chan, err) < 0)
         return -1;
@@ -174,5 +197,6 @@ int host_stream(struct host *host, json_t *request, const struct host_streams *s
     stop_signals(&s); /* before the channel that it writes to goes */
     wire_close(s.chan);
     free(s.buf);
+    free(s.id);
     return rc;
 }

@@ -13,9 +13,10 @@ teardown_file() { suite_teardown; }
 setup() { test_setup; }
 teardown() { test_teardown; }
 
-# spawns ARGS...: how many times dray-guest was executed to serve a session
+# spawns ARGS...: how many times dray-guest was executed to serve a session. With -D strace
+# does not hold us up while a detached container runs.
 spawns() {
-    timeout 60 strace -f -qq -e trace=execve -e signal=none -o "$OUT/trace" "$DRAY" "$@" >"$OUT/out" 2>&1
+    timeout 60 strace -D -f -qq -e trace=execve -e signal=none -o "$OUT/trace" "$DRAY" "$@" >"$OUT/out" 2>&1
     grep -c 'execve(.*"serve".*= 0' "$OUT/trace"
 }
 

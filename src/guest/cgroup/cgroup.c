@@ -54,8 +54,10 @@ char *cgroup_path(const char *container_id)
 /* Something to do with the directory `name` of `parent`, once per hierarchy. */
 typedef int (*visit_fn)(void *arg, int parent, const char *name, struct dr_error *err);
 
-/* Calls visit for path in each hierarchy. Goes on after a failure and reports the first. */
-static int each_hierarchy(const char *path, visit_fn visit, void *arg, struct dr_error *err)
+/* Calls visit for path in each hierarchy. Goes on after a failure and reports the first.
+ */
+static int each_hierarchy(const char *path, visit_fn visit, void *arg,
+                          struct dr_error *err)
 {
     const char *relative = path + strspn(path, "/");
     dr_auto_fd int root = open(CGROUP_ROOT, DIR_FLAGS);
@@ -72,7 +74,8 @@ static int each_hierarchy(const char *path, visit_fn visit, void *arg, struct dr
         if (entry->d_name[0] == '.' || entry->d_type == DT_LNK)
             continue;
         dr_auto_fd int top = openat(root, entry->d_name, DIR_FLAGS);
-        /* a plain directory in that place (a hidden hierarchy, see monitor/) is no cgroup */
+        /* a plain directory in that place (a hidden hierarchy, see monitor/) is no cgroup
+         */
         if (top < 0 || fstatfs(top, &fs) < 0 ||
             (fs.f_type != CGROUP_SUPER_MAGIC && fs.f_type != CGROUP2_SUPER_MAGIC))
             continue;
@@ -91,7 +94,8 @@ static int each_below(visit_fn visit, void *arg, int parent, const char *name, i
 {
     int fd = openat(parent, name, DIR_FLAGS);
     if (fd < 0)
-        return errno == ENOENT ? 0 : dr_fail_errno(err, DR_ERR_INTERNAL, "cgroup %s", name);
+        return errno == ENOENT ? 0
+                               : dr_fail_errno(err, DR_ERR_INTERNAL, "cgroup %s", name);
     struct stat st;
     /* two links: no child; cgroup file systems keep the count */
     if (fstat(fd, &st) == 0 && st.st_nlink > 2 && depth < DEPTH_MAX) {
@@ -99,7 +103,8 @@ static int each_below(visit_fn visit, void *arg, int parent, const char *name, i
         DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
         struct dirent *entry;
         while (dir && (entry = readdir(dir))) {
-            dr_auto_error struct dr_error ignored = DR_ERROR_INIT; /* the parent will fail */
+            dr_auto_error struct dr_error ignored =
+                DR_ERROR_INIT; /* the parent will fail */
             if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
                 each_below(visit, arg, fd, entry->d_name, depth + 1, &ignored);
         }
@@ -110,7 +115,8 @@ static int each_below(visit_fn visit, void *arg, int parent, const char *name, i
     return visit(arg, parent, name, err);
 }
 
-/* --- processes ------------------------------------------------------------------------ */
+/* --- processes ------------------------------------------------------------------------
+ */
 
 struct census {
     bool kill;
@@ -139,7 +145,8 @@ static int count_processes(void *arg, int parent, const char *name, struct dr_er
     }
     long pid;
     while (fscanf(file, "%ld", &pid) == 1) {
-        /* 0: a process of another pid namespace than ours, which cannot be ours to kill */
+        /* 0: a process of another pid namespace than ours, which cannot be ours to kill
+         */
         if (pid <= 0)
             continue;
         census->count++;
@@ -181,18 +188,21 @@ int cgroup_kill(const char *path, int64_t deadline_ms, struct dr_error *err)
         census = (struct census){.kill = true};
         each_hierarchy(path, census_tree, &census, err);
         if (dr_clock_ms() > deadline_ms)
-            return dr_fail(err, DR_ERR_TIMEOUT,
-                           "process %ld of cgroup %s does not die: it waits in the kernel",
-                           census.one, path);
+            return dr_fail(
+                err, DR_ERR_TIMEOUT,
+                "process %ld of cgroup %s does not die: it waits in the kernel",
+                census.one, path);
         poll(NULL, 0, pause_ms);
     }
 }
 
-/* --- removal -------------------------------------------------------------------------- */
+/* --- removal --------------------------------------------------------------------------
+ */
 
 static int remove_one(void *arg, int parent, const char *name, struct dr_error *err)
 {
-    /* A process that was reaped a moment ago may still be on its way out of the cgroup. */
+    /* A process that was reaped a moment ago may still be on its way out of the cgroup.
+     */
     for (int attempt = 0; unlinkat(parent, name, AT_REMOVEDIR) < 0; attempt++) {
         if (errno == ENOENT)
             return 0;
@@ -215,7 +225,8 @@ int cgroup_remove(const char *path, struct dr_error *err)
     return each_hierarchy(path, remove_tree, NULL, err);
 }
 
-/* --- out of memory --------------------------------------------------------------------- */
+/* --- out of memory ---------------------------------------------------------------------
+ */
 
 static int read_oom(void *arg, int parent, const char *name, struct dr_error *err)
 {

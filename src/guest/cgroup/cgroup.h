@@ -16,7 +16,8 @@
 enum cgroup_mode { CGROUP_NONE, CGROUP_V1, CGROUP_V2, CGROUP_HYBRID };
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
-/* The unified hierarchy of a hybrid host: crun before 1.9 refuses to work with it there. */
+/* The unified hierarchy of a hybrid host: crun before 1.9 refuses to work with it there.
+ */
 #define CGROUP_UNIFIED CGROUP_ROOT "/unified"
 
 enum cgroup_mode cgroup_mode(void);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Containers of a target, for the rest of the guest. The requests themselves are the table
- * guest_container_ops (guest.h).
+ * Containers of a target, for the rest of the guest. The requests themselves are the
+ * table guest_container_ops (guest.h).
  *
  * A container is <root>/containers/<id>/{spec.json,state.json,upper,work,…}, its name a
  * symlink <root>/containers/.names/<name> → <id>, its bundle and log are named from its
@@ -16,7 +16,8 @@
 #include "guest/guest.h"
 
 /* Brings back to order what a crash left: entries of <run_root> whose lock nobody holds.
- * After a reboot every container is looked at. Costs some microseconds when all is well. */
+ * After a reboot every container is looked at. Costs some microseconds when all is well.
+ */
 int container_reconcile(struct guest *guest, struct dr_error *err);
 
 /* The same for one container whose monitor was lost just now: waits for its lock, which a
@@ -26,8 +27,8 @@ int container_settle(struct guest *guest, const char *id, int64_t wait_ms,
 
 int container_count(struct guest *guest, int *ret_containers, int *ret_running,
                     struct dr_error *err);
-/* Calls each with every diff id that some container's root file system is made of. Something
- * else than 0 stops it and is returned. */
+/* Calls each with every diff id that some container's root file system is made of.
+ * Something else than 0 stops it and is returned. */
 int container_each_layer(struct guest *guest, int (*each)(void *arg, const char *diff_id),
                          void *arg, struct dr_error *err);
 /* The name of some container made from the image "sha256:…", owned. */

@@ -75,18 +75,20 @@ static int resolve_user(struct plan *plan, struct bundle_user *ret, struct dr_er
     for (size_t i = 0; i < count; i++) {
         fds[i] = open(plan->stack.lowers[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (fds[i] < 0 && result == 0)
-            result = dr_fail_errno(err, DR_ERR_CREATE, "open layer %s", plan->stack.lowers[i]);
+            result =
+                dr_fail_errno(err, DR_ERR_CREATE, "open layer %s", plan->stack.lowers[i]);
     }
     if (result == 0)
-        result = bundle_resolve_user(fds, count,
-                                     bundle_user_text(plan->spec, plan->image.config), ret, err);
+        result = bundle_resolve_user(
+            fds, count, bundle_user_text(plan->spec, plan->image.config), ret, err);
     close_all(fds, count);
     return result;
 }
 
 static int plan_volumes(struct plan *plan, struct dr_error *err)
 {
-    dr_auto_strv char **targets = bundle_image_volumes(plan->spec, plan->image.config, err);
+    dr_auto_strv char **targets =
+        bundle_image_volumes(plan->spec, plan->image.config, err);
     if (!targets)
         return -1;
     plan->volumes = volumes_plan(plan->guest, plan->spec, targets, err);
@@ -94,13 +96,15 @@ static int plan_volumes(struct plan *plan, struct dr_error *err)
 }
 
 /* config.json, from volumes, user and files that may not exist yet. */
-static int plan_config(struct plan *plan, const char *id, const char *dir, struct dr_error *err)
+static int plan_config(struct plan *plan, const char *id, const char *dir,
+                       struct dr_error *err)
 {
     const struct spec_container *spec = plan->spec;
     bundle_auto_user struct bundle_user user = {0};
     if (resolve_user(plan, &user, err) < 0)
         return -1;
-    dr_auto_free const char **sources = dr_alloc((spec->mount_count + 1) * sizeof *sources);
+    dr_auto_free const char **sources =
+        dr_alloc((spec->mount_count + 1) * sizeof *sources);
     size_t all = json_array_size(plan->volumes), used = 0, i;
     for (i = 0; i < spec->mount_count; i++)
         if (spec->mounts[i].type == SPEC_MOUNT_VOLUME)
@@ -162,7 +166,8 @@ static int take_name(struct plan *plan, const char *id, struct dr_error *err)
 {
     for (int attempt = 0;; attempt++) {
         free(plan->name);
-        plan->name = plan->spec->name ? dr_strdup(plan->spec->name) : name_generate(attempt);
+        plan->name =
+            plan->spec->name ? dr_strdup(plan->spec->name) : name_generate(attempt);
         if (name_reserve(plan->guest, plan->name, id, err) == 0)
             return 0;
         if (err->kind != DR_ERR_EXISTS || plan->spec->name || attempt == 20)
@@ -171,7 +176,8 @@ static int take_name(struct plan *plan, const char *id, struct dr_error *err)
     }
 }
 
-static int work_out(struct plan *plan, const char *id, const char *dir, struct dr_error *err)
+static int work_out(struct plan *plan, const char *id, const char *dir,
+                    struct dr_error *err)
 {
     plan->slug = spec_slug(plan->name);
     plan->hostname = dr_strdup(plan->spec->hostname ? plan->spec->hostname : plan->slug);
@@ -205,7 +211,8 @@ static json_t *make_record(const struct plan *plan, const char *id)
     for (size_t i = 0; i < DR_COUNT(kept); i++)
         dr_json_set(run, kept[i], json_incref(json_object_get(process, kept[i])));
     dr_json_set(record, "process", run);
-    dr_json_set_int(record, "stop_signal", bundle_stop_signal(plan->spec, plan->image.config));
+    dr_json_set_int(record, "stop_signal",
+                    bundle_stop_signal(plan->spec, plan->image.config));
     dr_json_set_int(record, "stop_timeout_s",
                     plan->spec->stop_timeout_s >= 0 ? plan->spec->stop_timeout_s : 10);
     dr_json_set(record, "volumes", json_incref(plan->volumes));
@@ -223,20 +230,21 @@ static json_t *make_state(const struct plan *plan, const json_t *record)
     static const char *const same[] = {"name", "image", "image_id", "created_ns"};
     for (size_t i = 0; i < DR_COUNT(same); i++)
         dr_json_set(state, same[i], json_incref(json_object_get(record, same[i])));
-    dr_auto_buf struct dr_buf command = DR_BUF_INIT(4096); /* a list shows its beginning */
+    dr_auto_buf struct dr_buf command =
+        DR_BUF_INIT(4096); /* a list shows its beginning */
     dr_auto_error struct dr_error full = DR_ERROR_INIT;
     size_t i;
     json_t *word;
-    json_array_foreach(dr_json_array(dr_json_object(record, "process"), "args"), i, word)
-        if (dr_buf_addf(&command, &full, "%s%s", i ? " " : "", json_string_value(word)) < 0)
-            break;
+    json_array_foreach(dr_json_array(dr_json_object(record, "process"), "args"), i,
+                       word) if (dr_buf_addf(&command, &full, "%s%s", i ? " " : "",
+                                             json_string_value(word)) < 0) break;
     dr_auto_free char *text = dr_buf_take(&command);
     dr_json_set_str(state, "command", text);
     json_t *labels = json_object();
     for (i = 0; plan->spec->labels && plan->spec->labels[i]; i++) {
         const char *label = plan->spec->labels[i], *equals = strchr(label, '=');
-        dr_auto_free char *key = dr_strndup(label, equals ? (size_t)(equals - label)
-                                                          : strlen(label));
+        dr_auto_free char *key =
+            dr_strndup(label, equals ? (size_t)(equals - label) : strlen(label));
         dr_json_set_str(labels, key, equals ? equals + 1 : "");
     }
     dr_json_set(state, "labels", labels);
@@ -256,10 +264,11 @@ static int make_bundle(struct plan *plan, const char *id, struct dr_error *err)
             return dr_fail_errno(err, DR_ERR_CREATE, "make bundle %s", plan->bundle);
         /* Another target shares this bundle root: undoing must not touch what is its. */
         name_free(plan->guest, plan->name, id);
-        return dr_fail(err, DR_ERR_EXISTS,
-                       "bundle %s exists, but no container %s of this target: another target "
-                       "uses this bundle root, or it was left over; remove it",
-                       plan->bundle, plan->name);
+        return dr_fail(
+            err, DR_ERR_EXISTS,
+            "bundle %s exists, but no container %s of this target: another target "
+            "uses this bundle root, or it was left over; remove it",
+            plan->bundle, plan->name);
     }
     if (mkdir(plan->rootfs, 0755) < 0)
         return dr_fail_errno(err, DR_ERR_CREATE, "make %s", plan->rootfs);
@@ -281,11 +290,13 @@ static int make_upper(const struct plan *plan, const char *dir, struct dr_error 
         chmod(upper, plan->stack.root_mode) < 0)
         return dr_fail_errno(err, DR_ERR_CREATE, "make %s", upper);
     if (times[1].tv_nsec >= 0)
-        utimensat(AT_FDCWD, upper, times, 0); /* a time that cannot be kept is no failure */
+        utimensat(AT_FDCWD, upper, times,
+                  0); /* a time that cannot be kept is no failure */
     return 0;
 }
 
-static int make_directory(const struct guest *guest, const char *dir, struct dr_error *err)
+static int make_directory(const struct guest *guest, const char *dir,
+                          struct dr_error *err)
 {
     if (mkdir(dir, 0711) == 0)
         return 0;

@@ -39,7 +39,8 @@ static void remove_named(struct guest *guest, struct container *c, struct dr_err
 {
     struct dr_error err = DR_ERROR_INIT;
     const char *name = dr_json_str(c->record, "name");
-    const char *bundle = dr_json_str(c->record, "bundle"), *log = dr_json_str(c->record, "log");
+    const char *bundle = dr_json_str(c->record, "bundle"),
+               *log = dr_json_str(c->record, "log");
     if (!name) {
         name_free_by_id(guest, c->id);
         return;
@@ -69,7 +70,8 @@ int container_destroy_by_name(struct guest *guest, const char *id, bool volumes,
     if (cgroup_remove(cgroup, &later) < 0) {
         dr_error_release(&later);
         if (cgroup_kill(cgroup, dr_clock_ms() + KILL_MS, &later) < 0)
-            return dr_error_move(err, &later); /* what lives still writes: remove nothing */
+            return dr_error_move(err,
+                                 &later); /* what lives still writes: remove nothing */
         cgroup_remove(cgroup, &later);
         keep(&first, &later);
     }

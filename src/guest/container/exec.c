@@ -30,8 +30,8 @@ struct exec {
     int ours[3], theirs[3];                   /* −1: none */
 };
 
-static int resolve_user(const struct container *c, const char *user, struct bundle_user *ret,
-                        struct dr_error *err)
+static int resolve_user(const struct container *c, const char *user,
+                        struct bundle_user *ret, struct dr_error *err)
 {
     pid_t pid = -1;
     dr_auto_fd int pidfd = container_pidfd(c, &pid);
@@ -39,7 +39,8 @@ static int resolve_user(const struct container *c, const char *user, struct bund
     snprintf(path, sizeof path, "/proc/%d/root", (int)pid);
     dr_auto_fd int root = pidfd < 0 ? -1 : open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (root < 0)
-        return dr_fail(err, DR_ERR_CONFLICT, "container %s is not running", container_name(c));
+        return dr_fail(err, DR_ERR_CONFLICT, "container %s is not running",
+                       container_name(c));
     return bundle_resolve_user(&root, 1, user, ret, err);
 }
 
@@ -54,7 +55,8 @@ static int write_process(struct exec *x, const json_t *request, struct dr_error 
         return dr_fail(err, DR_ERR_INVALID, "exec needs a command");
     if (user_text && resolve_user(c, user_text, &user, err) < 0)
         return -1;
-    dr_auto_free char *path = dr_path_join(dr_json_str(c->record, "bundle") ?: "", "config.json");
+    dr_auto_free char *path =
+        dr_path_join(dr_json_str(c->record, "bundle") ?: "", "config.json");
     dr_auto_buf struct dr_buf text = DR_BUF_INIT(RECORD_MAX);
     if (dr_file_read(AT_FDCWD, path, &text, err) < 0)
         return -1;
@@ -112,7 +114,8 @@ static int monitor_mounts(const struct exec *x)
     return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-/* Runs the runtime; what comes on stderr is kept for its complaint, or is the command's. */
+/* Runs the runtime; what comes on stderr is kept for its complaint, or is the command's.
+ */
 static int run(struct exec *x, struct dr_buf *early, pid_t *ret_pid, struct dr_error *err)
 {
     dr_auto_free char *state_root = dr_path_join(x->container->run_dir, "rt");
@@ -129,8 +132,8 @@ static int run(struct exec *x, struct dr_buf *early, pid_t *ret_pid, struct dr_e
     if (runtime_spawn(&call, argv, &runtime_pid, err) < 0)
         return -1;
     close_fds(x->theirs);
-    if (runtime_wait_reading(runtime_pid, x->ours[2], dr_clock_ms() + RUNTIME_MS, &status, early,
-                             err) < 0)
+    if (runtime_wait_reading(runtime_pid, x->ours[2], dr_clock_ms() + RUNTIME_MS, &status,
+                             early, err) < 0)
         return -1;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
         *ret_pid = runtime_pid_read(x->pid_file, err);
@@ -153,8 +156,8 @@ static void *reap_main(void *arg)
     return NULL;
 }
 
-/* A detached process stays our child as long as this session lives. Dead and not reaped it
- * would keep the whole container from ending: its pid namespace waits for it. */
+/* A detached process stays our child as long as this session lives. Dead and not reaped
+ * it would keep the whole container from ending: its pid namespace waits for it. */
 static void reap_detached(pid_t pid)
 {
     pthread_attr_t attr;
@@ -183,7 +186,8 @@ static int follow(struct exec *x, struct wire_chan *chan, pid_t pid, struct dr_b
     if (result < 0)
         return -1;
     if (got < 0)
-        return dr_fail_errno(err, DR_ERR_INTERNAL, "the exit code of process %d is lost", (int)pid);
+        return dr_fail_errno(err, DR_ERR_INTERNAL, "the exit code of process %d is lost",
+                             (int)pid);
     *ret_exit = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     return 0;
 }

@@ -8,9 +8,10 @@
 /*
  * request: {"args","env","user","workdir","privileged","stdin","detach"}. Sends the event
  * "started" on chan, then its output; takes stdin and signals from it.
- * On success *ret_exit is the command's own exit code (128 + n for signal n; 0 for detach).
- * DR_ERR_START means that it never ran: code 127 not found, 126 cannot be executed.
- * When the host gives up or is gone the process is killed, unless it is detached.
+ * On success *ret_exit is the command's own exit code (128 + n for signal n; 0 for
+ * detach). DR_ERR_START means that it never ran: code 127 not found, 126 cannot be
+ * executed. When the host gives up or is gone the process is killed, unless it is
+ * detached.
  */
 int container_exec(struct guest *guest, const struct container *container,
                    const json_t *request, struct wire_chan *chan, int64_t *ret_exit,

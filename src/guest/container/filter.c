@@ -10,16 +10,17 @@
 /* The kernel takes at most 4096 instructions of 8 bytes each. */
 #define FILTER_MAX (4096 * 8)
 
-char *filter_path(const struct guest *guest, const struct runtime *runtime, const json_t *config)
+char *filter_path(const struct guest *guest, const struct runtime *runtime,
+                  const json_t *config)
 {
     json_t *profile = dr_json_object(dr_json_object(config, "linux"), "seccomp");
     struct utsname name;
     if (!profile || !runtime->traits->seccomp_bpf || uname(&name) < 0)
         return NULL;
     dr_auto_free char *text = dr_json_text(profile);
-    dr_auto_free char *identity =
-        dr_printf("%s\n%lld\n%lld\n%s\n%s\n", runtime->path, (long long)runtime->size_bytes,
-                  (long long)runtime->mtime_ns, name.release, name.machine);
+    dr_auto_free char *identity = dr_printf(
+        "%s\n%lld\n%lld\n%s\n%s\n", runtime->path, (long long)runtime->size_bytes,
+        (long long)runtime->mtime_ns, name.release, name.machine);
     struct dr_sha256 hash;
     char hex[DR_SHA256_HEX + 1];
     dr_sha256_init(&hash);

@@ -65,7 +65,8 @@ static json_t *mount_entry(const char *type, const char *name, const char *sourc
     return mount;
 }
 
-/* Volumes stand in the record in the order of the spec's volume mounts, then the image's. */
+/* Volumes stand in the record in the order of the spec's volume mounts, then the image's.
+ */
 static void add_mounts(json_t *mounts, json_t *binds, json_t *tmpfs,
                        const struct spec_container *spec, const json_t *volumes)
 {
@@ -77,17 +78,18 @@ static void add_mounts(json_t *mounts, json_t *binds, json_t *tmpfs,
         const char *name = dr_json_str(volume, "name");
         if (m->type == SPEC_MOUNT_TMPFS) {
             dr_json_set_str(tmpfs, m->target, m->options ? m->options : "");
-            json_array_append_new(mounts, mount_entry("tmpfs", NULL, "", m->target, false));
+            json_array_append_new(mounts,
+                                  mount_entry("tmpfs", NULL, "", m->target, false));
             continue;
         }
-        json_array_append_new(mounts, mount_entry(volume ? "volume" : "bind", name,
-                                                  volume ? dr_json_str(volume, "source")
-                                                         : m->source,
-                                                  m->target, m->read_only));
+        json_array_append_new(
+            mounts, mount_entry(volume ? "volume" : "bind", name,
+                                volume ? dr_json_str(volume, "source") : m->source,
+                                m->target, m->read_only));
         if (volume && dr_json_bool(volume, "anonymous"))
             continue;
-        dr_auto_free char *bind = dr_printf("%s:%s%s", volume ? name : m->source, m->target,
-                                            m->read_only ? ":ro" : "");
+        dr_auto_free char *bind = dr_printf("%s:%s%s", volume ? name : m->source,
+                                            m->target, m->read_only ? ":ro" : "");
         json_array_append_new(binds, json_string(bind));
     }
     for (; used < count; used++) {
@@ -125,7 +127,8 @@ static json_t *host_config(const struct container *c, const struct spec_containe
     dr_json_set_int(host, "NanoCpus", spec->nano_cpus);
     dr_json_set_int(host, "CpuShares", spec->cpu_shares);
     dr_json_set_int(host, "PidsLimit", spec->pids_limit);
-    dr_json_set_int(host, "ShmSize", spec->shm_size_bytes ? spec->shm_size_bytes : 64 << 20);
+    dr_json_set_int(host, "ShmSize",
+                    spec->shm_size_bytes ? spec->shm_size_bytes : 64 << 20);
     static const char *const same[][2] = {
         {"Devices", "devices"}, {"Ulimits", "ulimits"}, {"Sysctls", "sysctls"}};
     for (size_t i = 0; i < DR_COUNT(same); i++)
@@ -146,11 +149,13 @@ static json_t *config(const struct container *c, const struct spec_container *sp
     dr_json_set(config, "Env", member(process, "env"));
     bool has_args = spec && dr_strv_len(spec->args) > 0;
     bool has_entrypoint = spec && spec->has_entrypoint;
-    dr_json_set(config, "Cmd", has_args         ? dr_json_from_strv(spec->args)
-                               : has_entrypoint ? json_null()
-                                                : member(image, "Cmd"));
-    dr_json_set(config, "Entrypoint", has_entrypoint ? dr_json_from_strv(spec->entrypoint)
-                                                     : member(image, "Entrypoint"));
+    dr_json_set(config, "Cmd",
+                has_args         ? dr_json_from_strv(spec->args)
+                : has_entrypoint ? json_null()
+                                 : member(image, "Cmd"));
+    dr_json_set(config, "Entrypoint",
+                has_entrypoint ? dr_json_from_strv(spec->entrypoint)
+                               : member(image, "Entrypoint"));
     dr_json_set_str(config, "Image", dr_json_str(c->record, "image"));
     dr_json_set(config, "Volumes", member(image, "Volumes"));
     dr_json_set_str(config, "WorkingDir", dr_json_str(process, "cwd"));

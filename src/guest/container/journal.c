@@ -14,8 +14,8 @@
 static bool is_current(int fd, const char *path)
 {
     struct stat mine, theirs;
-    return fstat(fd, &mine) == 0 && stat(path, &theirs) == 0 && mine.st_ino == theirs.st_ino &&
-           mine.st_dev == theirs.st_dev;
+    return fstat(fd, &mine) == 0 && stat(path, &theirs) == 0 &&
+           mine.st_ino == theirs.st_ino && mine.st_dev == theirs.st_dev;
 }
 
 /* 0 taken, 1 held by another, -1 errno */
@@ -68,7 +68,8 @@ int journal_enter(const struct guest *guest, const char *id, int64_t wait_ms, in
     }
 }
 
-int journal_take(const struct guest *guest, const char *id, int *ret_fd, struct dr_error *err)
+int journal_take(const struct guest *guest, const char *id, int *ret_fd,
+                 struct dr_error *err)
 {
     dr_auto_free char *dir = container_run_dir(guest, id);
     dr_auto_free char *path = dr_path_join(dir, "lock");
@@ -78,8 +79,8 @@ int journal_take(const struct guest *guest, const char *id, int *ret_fd, struct 
         return result;
     if (errno != ENOENT)
         return dr_fail_errno(err, DR_ERR_INTERNAL, "lock %s", path);
-    /* An entry without a lock: its maker died in between, or is about to make it. Who makes
-     * it looks again after locking, so taking it is safe. */
+    /* An entry without a lock: its maker died in between, or is about to make it. Who
+     * makes it looks again after locking, so taking it is safe. */
     if (access(dir, F_OK) < 0)
         return 1;
     result = try_lock(path, O_CREAT, ret_fd);

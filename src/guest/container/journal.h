@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * <run_root>/<id>/: there is one as long as somebody is at work on the container, and that
- * somebody holds flock on its file `lock`. An entry whose lock is free was left by a crash.
- * The open lock is handed from the helper to the monitor, so that there is no gap.
+ * <run_root>/<id>/: there is one as long as somebody is at work on the container, and
+ * that somebody holds flock on its file `lock`. An entry whose lock is free was left by a
+ * crash. The open lock is handed from the helper to the monitor, so that there is no gap.
  */
 #ifndef DRAY_GUEST_CONTAINER_JOURNAL_H
 #define DRAY_GUEST_CONTAINER_JOURNAL_H
@@ -17,11 +17,12 @@
  */
 int journal_enter(const struct guest *guest, const char *id, int64_t wait_ms, int *ret_fd,
                   struct dr_error *err);
-/* Takes the lock of an entry that is there, without waiting. Returns as above; 1 also when
- * there is no entry. */
+/* Takes the lock of an entry that is there, without waiting. Returns as above; 1 also
+ * when there is no entry. */
 int journal_take(const struct guest *guest, const char *id, int *ret_fd,
                  struct dr_error *err);
 /* Removes the entry with all that is in it, then lets go of the lock (fd may be -1). */
-int journal_leave(const struct guest *guest, const char *id, int fd, struct dr_error *err);
+int journal_leave(const struct guest *guest, const char *id, int fd,
+                  struct dr_error *err);
 
 #endif

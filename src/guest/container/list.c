@@ -24,10 +24,9 @@ json_t *container_summary(const struct container *c)
     const char *status = shown_status(c);
     dr_json_set_str(item, "id", c->id);
     dr_json_set_str(item, "status", status);
-    static const char *const same[] = {"name",       "image",       "image_id",
-                                       "command",    "created_ns",  "started_ns",
-                                       "finished_ns", "labels",     "network",
-                                       "error",      "auto_remove"};
+    static const char *const same[] = {
+        "name",        "image",  "image_id", "command", "created_ns", "started_ns",
+        "finished_ns", "labels", "network",  "error",   "auto_remove"};
     for (size_t i = 0; i < DR_COUNT(same); i++)
         dr_json_set(item, same[i], json_incref(json_object_get(c->state, same[i])));
     if (!dr_json_str(item, "name"))
@@ -119,9 +118,8 @@ static int layers_of(void *arg, const char *id)
     size_t i;
     json_t *diff_id;
     int result = 0;
-    json_array_foreach(dr_json_array(c.record, "diff_ids"), i, diff_id)
-        if (result == 0)
-            result = layers->each(layers->arg, json_string_value(diff_id));
+    json_array_foreach(dr_json_array(c.record, "diff_ids"), i, diff_id) if (result == 0)
+        result = layers->each(layers->arg, json_string_value(diff_id));
     return result;
 }
 

@@ -15,7 +15,8 @@ static char *link_path(const struct guest *guest, const char *name)
 }
 
 /* The id that a name stands for; false when there is none. */
-static bool resolve(const struct guest *guest, const char *name, char ret_id[CONTAINER_ID_HEX + 1])
+static bool resolve(const struct guest *guest, const char *name,
+                    char ret_id[CONTAINER_ID_HEX + 1])
 {
     if (!*name || strchr(name, '/') || name[0] == '.')
         return false;
@@ -62,16 +63,18 @@ int name_reserve(const struct guest *guest, const char *name, const char *id,
             return dr_fail_errno(err, DR_ERR_CREATE, "reserve the name %s", name);
         bool known = resolve(guest, name, owner);
         if (known && is_there(guest, owner))
-            return dr_fail(err, DR_ERR_EXISTS,
-                           "the name %s is in use by container %.12s: remove or rename that "
-                           "one, or take another name",
-                           name, owner);
+            return dr_fail(
+                err, DR_ERR_EXISTS,
+                "the name %s is in use by container %.12s: remove or rename that "
+                "one, or take another name",
+                name, owner);
         unlink(path);
     }
     return 0;
 }
 
-/* Frees the names of the container `id`, or with NULL those of containers that are gone. */
+/* Frees the names of the container `id`, or with NULL those of containers that are gone.
+ */
 static void free_names(const struct guest *guest, const char *id)
 {
     dr_auto_free char *path = link_path(guest, "");
@@ -100,27 +103,31 @@ void name_sweep(const struct guest *guest)
 char *name_generate(int attempt)
 {
     static const char *const manners[] = {
-        "agile", "amber",  "bold",  "brisk",  "calm",   "candid", "clever", "crisp",
-        "deft",  "eager",  "fair",  "fleet",  "frank",  "gentle", "glad",   "hardy",
-        "jolly", "keen",   "kind",  "lively", "lucid",  "mellow", "merry",  "mild",
+        "agile", "amber",  "bold",  "brisk",   "calm",   "candid", "clever", "crisp",
+        "deft",  "eager",  "fair",  "fleet",   "frank",  "gentle", "glad",   "hardy",
+        "jolly", "keen",   "kind",  "lively",  "lucid",  "mellow", "merry",  "mild",
         "neat",  "nimble", "noble", "patient", "placid", "plucky", "proud",  "quick",
-        "quiet", "rapid",  "ready", "sharp",  "silent", "sleek",  "smart",  "snug",
-        "solid", "spry",   "stout", "sturdy", "sunny",  "swift",  "tidy",   "trim",
-        "vivid", "warm",   "wary",  "wise",   "witty",  "young",  "zesty",  "zippy"};
+        "quiet", "rapid",  "ready", "sharp",   "silent", "sleek",  "smart",  "snug",
+        "solid", "spry",   "stout", "sturdy",  "sunny",  "swift",  "tidy",   "trim",
+        "vivid", "warm",   "wary",  "wise",    "witty",  "young",  "zesty",  "zippy"};
     static const char *const things[] = {
-        "anchor",  "axle",   "ballast", "barge",  "beacon", "berth",  "bollard", "bridle",
-        "buoy",    "cable",  "canal",   "capstan", "cargo",  "carter", "cask",    "cleat",
-        "clipper", "cooper", "crane",   "crate",  "davit",  "derrick", "dock",   "dolly",
-        "drayman", "ferry",  "freight", "gantry", "girder", "halyard", "harbor", "hawser",
-        "hitch",   "hoist",  "jetty",   "keel",   "ketch",  "lantern", "lever",  "lighter",
-        "lorry",   "mast",   "mooring", "packet", "pallet", "pier",   "pilot",   "porter",
-        "pulley",  "quay",   "rigger",  "rudder", "schooner", "sloop", "spindle", "tackle",
-        "tender",  "tiller", "trestle", "tugboat", "wagon",  "wharf",  "winch",   "yard"};
+        "anchor",  "axle",    "ballast", "barge",    "beacon",  "berth",   "bollard",
+        "bridle",  "buoy",    "cable",   "canal",    "capstan", "cargo",   "carter",
+        "cask",    "cleat",   "clipper", "cooper",   "crane",   "crate",   "davit",
+        "derrick", "dock",    "dolly",   "drayman",  "ferry",   "freight", "gantry",
+        "girder",  "halyard", "harbor",  "hawser",   "hitch",   "hoist",   "jetty",
+        "keel",    "ketch",   "lantern", "lever",    "lighter", "lorry",   "mast",
+        "mooring", "packet",  "pallet",  "pier",     "pilot",   "porter",  "pulley",
+        "quay",    "rigger",  "rudder",  "schooner", "sloop",   "spindle", "tackle",
+        "tender",  "tiller",  "trestle", "tugboat",  "wagon",   "wharf",   "winch",
+        "yard"};
     unsigned r[3] = {0};
     if (getrandom(r, sizeof r, 0) != sizeof r)
         r[0] = (unsigned)dr_now_ns();
-    const char *a = manners[r[0] % DR_COUNT(manners)], *b = things[r[1] % DR_COUNT(things)];
-    return attempt == 0 ? dr_printf("%s_%s", a, b) : dr_printf("%s_%s%u", a, b, r[2] % 100000);
+    const char *a = manners[r[0] % DR_COUNT(manners)],
+               *b = things[r[1] % DR_COUNT(things)];
+    return attempt == 0 ? dr_printf("%s_%s", a, b)
+                        : dr_printf("%s_%s%u", a, b, r[2] % 100000);
 }
 
 struct prefix {
@@ -158,8 +165,9 @@ int container_find(const struct guest *guest, const char *text, struct container
     if (prefix.count == 1)
         return container_load(guest, prefix.found, ret, err);
     if (prefix.count > 1)
-        return dr_fail(err, DR_ERR_INVALID, "%d containers have ids that begin with %s: give "
-                                            "more of it",
+        return dr_fail(err, DR_ERR_INVALID,
+                       "%d containers have ids that begin with %s: give "
+                       "more of it",
                        prefix.count, shown);
     return dr_fail(err, DR_ERR_NOT_FOUND, "no such container: %s", shown);
 }

@@ -5,8 +5,8 @@
 
 #include "guest/container/record.h"
 
-/* Atomically. DR_ERR_EXISTS names the container that has it. A link to a container that is
- * gone is taken over. */
+/* Atomically. DR_ERR_EXISTS names the container that has it. A link to a container that
+ * is gone is taken over. */
 int name_reserve(const struct guest *guest, const char *name, const char *id,
                  struct dr_error *err);
 /* Is name the name of this container? */

@@ -124,14 +124,15 @@ static int op_start(struct guest *guest, struct wire_chan *chan, const json_t *r
     if (taken == 1 && strcmp(status, "running") == 0 && !attach)
         return 0; /* as Docker: it runs, that is what was asked for */
     if (taken == 1)
-        return dr_fail(err, DR_ERR_CONFLICT, "container %s is %s already", container_name(&c),
-                       status);
+        return dr_fail(err, DR_ERR_CONFLICT, "container %s is %s already",
+                       container_name(&c), status);
     if (lock < 0)
         return dr_fail(err, DR_ERR_INTERNAL, "no space left in %s", guest->run_root);
     if (strcmp(status, "created") != 0 && strcmp(status, "exited") != 0) {
         dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
         journal_leave(guest, c.id, lock, &ignored);
-        return dr_fail(err, DR_ERR_CONFLICT, "container %s is damaged (%s): it can only be removed",
+        return dr_fail(err, DR_ERR_CONFLICT,
+                       "container %s is damaged (%s): it can only be removed",
                        container_name(&c), status);
     }
     struct start_options options = {.attach = attach};
@@ -217,7 +218,8 @@ static int op_inspect(struct guest *guest, struct wire_chan *chan, const json_t 
     return 0;
 }
 
-/* --- logs ------------------------------------------------------------------------------ */
+/* --- logs ------------------------------------------------------------------------------
+ */
 
 struct log_stream_to {
     struct guest *guest;
@@ -233,13 +235,15 @@ static int send_log(void *arg, enum log_stream stream, const char *data, size_t 
     return wire_write(to->chan, (int)stream, data, len, err);
 }
 
-/* The monitor closes its socket when all is written; a reader that gave up ends it too. */
+/* The monitor closes its socket when all is written; a reader that gave up ends it too.
+ */
 static bool log_finished(void *arg)
 {
     struct log_stream_to *to = arg;
     container_auto struct container c = {0};
     dr_auto_error struct dr_error gone = DR_ERROR_INIT;
-    if (wire_cancelled(to->chan) || container_load_state(to->guest, to->id, &c, &gone) < 0)
+    if (wire_cancelled(to->chan) ||
+        container_load_state(to->guest, to->id, &c, &gone) < 0)
         return true;
     if (strcmp(container_status(&c), "running") != 0)
         return true;

@@ -84,7 +84,8 @@ static int to_host(struct pump *p, int stream, struct dr_error *err)
     size_t credit = wire_credit(p->chan, stream);
     if (credit == 0 || p->fds[stream] < 0)
         return 0;
-    ssize_t n = read(p->fds[stream], p->buffer, credit < WIRE_DATA_MAX ? credit : WIRE_DATA_MAX);
+    ssize_t n =
+        read(p->fds[stream], p->buffer, credit < WIRE_DATA_MAX ? credit : WIRE_DATA_MAX);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
     if (n <= 0) {
@@ -105,10 +106,11 @@ static int pump(struct pump *p, struct dr_error *err)
         for (int stream = 1; stream <= 2; stream++) {
             bool may = wire_credit(p->chan, stream) > 0;
             behind = behind || (!may && p->fds[stream] >= 0);
-            fds[2 + stream] = (struct pollfd){.fd = may ? p->fds[stream] : -1, .events = POLLIN};
+            fds[2 + stream] =
+                (struct pollfd){.fd = may ? p->fds[stream] : -1, .events = POLLIN};
         }
-        /* Dead: what is in the pipes is the rest. A child of it that lives on and holds them
-         * open keeps nobody waiting. */
+        /* Dead: what is in the pipes is the rest. A child of it that lives on and holds
+         * them open keeps nobody waiting. */
         if (poll(fds, 5, dead && !behind ? 0 : -1) < 0)
             continue;
         if (fds[0].revents && from_host(p, err) < 0)

@@ -7,8 +7,8 @@
 
 /*
  * fds: by stream number, stdin's write end and the read ends of stdout and stderr, −1 for
- * none; non-blocking. Closed and set to −1 as they end. Returns 0 when pidfd is dead and what
- * it wrote was sent; −1 when the host gave up or is gone.
+ * none; non-blocking. Closed and set to −1 as they end. Returns 0 when pidfd is dead and
+ * what it wrote was sent; −1 when the host gave up or is gone.
  */
 int pump_run(struct wire_chan *chan, int pidfd, int fds[3], struct dr_error *err);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * After a crash: whatever an entry of <run_root> stands for is undone or finished, by name
- * (HAZARDS I4). Exit statuses that nobody saw are unknown, never made up (I6).
+ * After a crash: whatever an entry of <run_root> stands for is undone or finished, by
+ * name (HAZARDS I4). Exit statuses that nobody saw are unknown, never made up (I6).
  */
 #include "guest/container/container.h"
 
@@ -43,8 +43,7 @@ static void set_end(struct container *c)
     dr_json_set(c->state, "exit_code", json_null());
     dr_json_set_int(c->state, "pid", 0);
     dr_json_set_int(c->state, "finished_ns", dr_now_ns());
-    dr_json_set_str(c->state, "error",
-                    "its monitor was lost: how it ended is not known");
+    dr_json_set_str(c->state, "error", "its monitor was lost: how it ended is not known");
 }
 
 /* Lock held. Brings one container to a state in which nobody is at work on it. */
@@ -58,13 +57,15 @@ static int settle(struct guest *guest, struct container *c, struct dr_error *err
     dr_auto_free char *cgroup = cgroup_path(c->id);
     if (strcmp(status, "running") == 0 && container_auto_remove(c)) {
         int result = container_destroy_by_name(guest, c->id, true, err);
-        children_sweep(); /* the lost monitor's children are ours when we had started it */
+        children_sweep(); /* the lost monitor's children are ours when we had started it
+                           */
         return result;
     }
     if (dr_json_bool(c->state, "for_run")) /* a `run` that was cut off before it ran */
         return container_destroy_by_name(guest, c->id, true, err);
     /* a start that was cut off leaves a process or a cgroup in any state */
-    if (cgroup_kill(cgroup, dr_clock_ms() + KILL_MS, err) < 0 || cgroup_remove(cgroup, err) < 0)
+    if (cgroup_kill(cgroup, dr_clock_ms() + KILL_MS, err) < 0 ||
+        cgroup_remove(cgroup, err) < 0)
         return -1;
     if (strcmp(status, "running") == 0) {
         children_sweep();
@@ -96,7 +97,8 @@ static int reconcile_one(struct guest *guest, const char *id, struct dr_error *e
     return settle_locked(guest, id, err);
 }
 
-int container_settle(struct guest *guest, const char *id, int64_t wait_ms, struct dr_error *err)
+int container_settle(struct guest *guest, const char *id, int64_t wait_ms,
+                     struct dr_error *err)
 {
     dr_auto_fd int lock = -1;
     int taken = journal_enter(guest, id, wait_ms, &lock, err);
@@ -107,7 +109,8 @@ int container_settle(struct guest *guest, const char *id, int64_t wait_ms, struc
     return settle_locked(guest, id, err);
 }
 
-/* --- after a reboot -------------------------------------------------------------------- */
+/* --- after a reboot --------------------------------------------------------------------
+ */
 
 static int settle_any(void *arg, const char *id)
 {
@@ -136,9 +139,11 @@ static int after_reboot(struct guest *guest, struct dr_error *err)
     if (container_each(guest, settle_any, guest, err) < 0)
         return -1;
     name_sweep(guest);
-    dr_auto_error struct dr_error ignored = DR_ERROR_INIT; /* full: looked at again next time */
+    dr_auto_error struct dr_error ignored =
+        DR_ERROR_INIT; /* full: looked at again next time */
     if (dr_mkdir_all(guest->run_root, 0700, &ignored) == 0)
-        dr_file_write(AT_FDCWD, mark, guest->boot_id, strlen(guest->boot_id), 0600, 0, &ignored);
+        dr_file_write(AT_FDCWD, mark, guest->boot_id, strlen(guest->boot_id), 0600, 0,
+                      &ignored);
     return 0;
 }
 
@@ -148,7 +153,9 @@ int container_reconcile(struct guest *guest, struct dr_error *err)
         return -1;
     DIR *dir = opendir(guest->run_root);
     if (!dir)
-        return errno == ENOENT ? 0 : dr_fail_errno(err, DR_ERR_INTERNAL, "open %s", guest->run_root);
+        return errno == ENOENT
+                   ? 0
+                   : dr_fail_errno(err, DR_ERR_INTERNAL, "open %s", guest->run_root);
     struct dirent *entry;
     while ((entry = readdir(dir))) {
         if (!container_is_id(entry->d_name))

@@ -29,7 +29,8 @@ char *container_run_dir(const struct guest *guest, const char *id)
 }
 
 /* NULL in *ret when the file is missing or torn: a crash must not make it unremovable. */
-static int read_json(const char *dir, const char *name, json_t **ret, struct dr_error *err)
+static int read_json(const char *dir, const char *name, json_t **ret,
+                     struct dr_error *err)
 {
     dr_auto_free char *path = dr_path_join(dir, name);
     dr_auto_buf struct dr_buf text = DR_BUF_INIT(RECORD_MAX);
@@ -124,8 +125,8 @@ const char *container_name(const struct container *container)
     return name ? name : container->id;
 }
 
-static int write_json(const struct container *container, const char *name, const json_t *json,
-                      struct dr_error *err)
+static int write_json(const struct container *container, const char *name,
+                      const json_t *json, struct dr_error *err)
 {
     dr_auto_free char *path = dr_path_join(container->dir, name);
     dr_auto_free char *text = dr_json_text(json);

@@ -10,8 +10,8 @@
  * state:  {"version":1,"status":"created|running|exited","name","image","image_id",
  *          "command","created_ns","labels":{},"network","auto_remove","runtime","pid",
  *          "pid_start","monitor_pid","boot_id","started_ns","finished_ns","exit_code"
- *          (null: unknown, I6),"oom_killed","error"}. It has what `ps` shows, so that a list
- *          reads one small file per container.
+ *          (null: unknown, I6),"oom_killed","error"}. It has what `ps` shows, so that a
+ * list reads one small file per container.
  *
  * A directory without state.json is being made. `rm` renames state.json to rmove.json, or
  * to rmvol.json when anonymous volumes go too: that needs no space (I7) and says after a
@@ -31,7 +31,7 @@
 
 struct container {
     char id[CONTAINER_ID_HEX + 1];
-    char *dir, *run_dir; /* owned */
+    char *dir, *run_dir;    /* owned */
     json_t *record, *state; /* references; NULL when not there (being made, torn) */
 };
 
@@ -40,7 +40,8 @@ char *container_dir(const struct guest *guest, const char *id);
 char *container_run_dir(const struct guest *guest, const char *id);
 
 /* Reads both files. DR_ERR_NOT_FOUND when the directory is not there. A file that is
- * missing or torn leaves its member NULL; one of a later version is DR_ERR_UNSUPPORTED. */
+ * missing or torn leaves its member NULL; one of a later version is DR_ERR_UNSUPPORTED.
+ */
 int container_load(const struct guest *guest, const char *id, struct container *ret,
                    struct dr_error *err);
 /* The state alone, for lists. */
@@ -55,14 +56,15 @@ bool container_auto_remove(const struct container *container);
 /* The name, or the short id when it has none yet. Borrowed. */
 const char *container_name(const struct container *container);
 
-/* Writes the record, and the state. Synced unless the container is removed with its end. */
+/* Writes the record, and the state. Synced unless the container is removed with its end.
+ */
 int container_write_record(const struct container *container, struct dr_error *err);
 int container_write_state(const struct container *container, struct dr_error *err);
 
 /* (pid, start time) names a process for good; 0 when there is none such. */
 int64_t container_pid_start(pid_t pid);
-/* A pidfd of the container's first process while it is alive; -1 otherwise. *ret_pid may be
- * NULL. */
+/* A pidfd of the container's first process while it is alive; -1 otherwise. *ret_pid may
+ * be NULL. */
 int container_pidfd(const struct container *container, pid_t *ret_pid);
 
 /* Calls each with every container's id, in no order; stops at a result that is not 0. */

@@ -165,7 +165,8 @@ int container_relay(struct wire_chan *chan, int monitor_fd, int pidfd, int64_t *
     int host_fd = wire_poll_fd(chan), result = 0;
     while (result == 0 && !r.exited) {
         struct pollfd fds[2] = {
-            {.fd = r.fd, .events = (short)((may_read(&r) ? POLLIN : 0) | (r.out ? POLLOUT : 0))},
+            {.fd = r.fd,
+             .events = (short)((may_read(&r) ? POLLIN : 0) | (r.out ? POLLOUT : 0))},
             {.fd = host_fd, .events = POLLIN}};
         /* with nothing to ask of the monitor its hang-up would be reported for ever */
         if (fds[0].events == 0)
@@ -179,7 +180,8 @@ int container_relay(struct wire_chan *chan, int monitor_fd, int pidfd, int64_t *
             if (!r.out)
                 result = from_host(&r, err);
         }
-        if (result == 0 && (fds[0].revents & (POLLIN | POLLHUP | POLLERR)) && may_read(&r))
+        if (result == 0 && (fds[0].revents & (POLLIN | POLLHUP | POLLERR)) &&
+            may_read(&r))
             result = pass_frame(&r, err);
     }
     free(r.out);
@@ -202,7 +204,8 @@ int container_wait_exit(struct wire_chan *chan, int monitor_fd, int64_t deadline
             left = SWEEP_MS;
         int n = poll(fds, 2, (int)left);
         if (n == 0)
-            children_sweep(); /* a stray of ours in the container would keep it from ending */
+            children_sweep(); /* a stray of ours in the container would keep it from
+                                 ending */
         if (n <= 0)
             continue;
         if (fds[1].revents) {

@@ -16,8 +16,8 @@
 #define START_MS 180000 /* longer than the monitor gives the runtime */
 #define SETTLE_MS 5000
 
-/* The kept or future filter for crun, from the bundle. Only when it is not kept yet does the
- * monitor need to know where it goes. */
+/* The kept or future filter for crun, from the bundle. Only when it is not kept yet does
+ * the monitor need to know where it goes. */
 static void add_filter(struct guest *guest, const struct runtime *runtime,
                        const struct container *c, json_t *request)
 {
@@ -30,20 +30,24 @@ static void add_filter(struct guest *guest, const struct runtime *runtime,
     if (dr_file_read(AT_FDCWD, path, &text, &ignored) < 0 ||
         strstr(text.data, "\"run.oci.seccomp_bpf_data\""))
         return;
-    dr_auto_json json_t *config = dr_json_parse(text.data, text.len, RECORD_MAX, &ignored);
+    dr_auto_json json_t *config =
+        dr_json_parse(text.data, text.len, RECORD_MAX, &ignored);
     dr_auto_free char *filter = filter_path(guest, runtime, config);
     dr_json_set_str(request, "filter", filter);
 }
 
-static json_t *lowers(struct guest *guest, const struct container *c, struct dr_error *err)
+static json_t *lowers(struct guest *guest, const struct container *c,
+                      struct dr_error *err)
 {
     const json_t *list = dr_json_array(c->record, "diff_ids");
     size_t count = json_array_size(list), i;
     dr_auto_free struct oci_digest *diff_ids = dr_alloc((count + 1) * sizeof *diff_ids);
     json_t *item;
-    json_array_foreach(list, i, item) {
+    json_array_foreach(list, i, item)
+    {
         const char *text = json_string_value(item);
-        if (oci_digest_parse(text ? text : "", text ? strlen(text) : 0, &diff_ids[i], err) < 0)
+        if (oci_digest_parse(text ? text : "", text ? strlen(text) : 0, &diff_ids[i],
+                             err) < 0)
             return NULL;
     }
     struct layer_stack stack = {0};
@@ -93,7 +97,8 @@ static int await_started(int fd, pid_t *ret_pid, struct dr_error *err)
     if (n < 0)
         return -1;
     if (n == 0)
-        return dr_fail(err, DR_ERR_START, "the container's monitor died while it started it");
+        return dr_fail(err, DR_ERR_START,
+                       "the container's monitor died while it started it");
     dr_auto_json json_t *json = frame.json;
     if (frame.header.type == WIRE_ERROR)
         return wire_error_from_json(json, err);
@@ -123,7 +128,8 @@ int container_start(struct guest *guest, const struct container *container, int 
         close(DR_TAKE_FD(theirs));
         close(DR_TAKE_FD(lock));
         if (monitor_send_json(ours, WIRE_REQUEST, request) < 0)
-            result = dr_fail_errno(err, DR_ERR_START, "tell the container's monitor what to do");
+            result = dr_fail_errno(err, DR_ERR_START,
+                                   "tell the container's monitor what to do");
         else
             result = await_started(ours, ret_pid, err);
         /* A monitor that died without a word left things: the next command would find

@@ -11,10 +11,10 @@ struct start_options {
 };
 
 /*
- * Starts a container whose lock is held; the lock goes to the monitor and lock_fd is closed
- * in any case. On success *ret_fd is the monitor's first client (monitor.h), *ret_pid the
- * container's first process. DR_ERR_START, from the runtime or from us, when it did not
- * start: everything that was made for it is undone then.
+ * Starts a container whose lock is held; the lock goes to the monitor and lock_fd is
+ * closed in any case. On success *ret_fd is the monitor's first client (monitor.h),
+ * *ret_pid the container's first process. DR_ERR_START, from the runtime or from us, when
+ * it did not start: everything that was made for it is undone then.
  */
 int container_start(struct guest *guest, const struct container *container, int lock_fd,
                     const struct start_options *options, int *ret_fd, pid_t *ret_pid,
@@ -22,8 +22,8 @@ int container_start(struct guest *guest, const struct container *container, int 
 
 /*
  * Passes on between a channel and a monitor's client: output to the host as fast as it
- * gives credit, stdin and signals the other way. Ends when the container did; *ret_exit is
- * its exit code. When the host gave up or is gone the container runs on and
+ * gives credit, stdin and signals the other way. Ends when the container did; *ret_exit
+ * is its exit code. When the host gave up or is gone the container runs on and
  * DR_ERR_CANCELLED is the answer.
  */
 int container_relay(struct wire_chan *chan, int monitor_fd, int pidfd, int64_t *ret_exit,

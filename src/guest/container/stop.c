@@ -58,8 +58,8 @@ int container_kill(const struct container *container, int signal, struct dr_erro
     return 0;
 }
 
-/* Kills what is left and waits for the monitor to clean up; does that itself when there is
- * no monitor. monitor_fd: a subscription or -1. */
+/* Kills what is left and waits for the monitor to clean up; does that itself when there
+ * is no monitor. monitor_fd: a subscription or -1. */
 static int kill_and_wait(struct guest *guest, const struct container *c, int pidfd,
                          int monitor_fd, struct dr_error *err)
 {
@@ -77,8 +77,8 @@ static int kill_and_wait(struct guest *guest, const struct container *c, int pid
     return container_settle(guest, c->id, CLEANUP_MS, err);
 }
 
-int container_stop(struct guest *guest, const struct container *container, int64_t timeout_s,
-                   struct wire_chan *chan, struct dr_error *err)
+int container_stop(struct guest *guest, const struct container *container,
+                   int64_t timeout_s, struct wire_chan *chan, struct dr_error *err)
 {
     if (!is_running(container))
         return 0;
@@ -89,7 +89,8 @@ int container_stop(struct guest *guest, const struct container *container, int64
     int number = (int)dr_json_int(container->record, "stop_signal", SIGTERM);
     if (pidfd < 0 || monitor_fd < 0 || timeout_s == 0 || send_signal(pidfd, number) < 0)
         return kill_and_wait(guest, container, pidfd, monitor_fd, err);
-    /* "stopping" while it may take its time (C20); a mark that cannot be made is no loss */
+    /* "stopping" while it may take its time (C20); a mark that cannot be made is no loss
+     */
     dr_auto_free char *mark = dr_path_join(container->run_dir, "stopping");
     dr_auto_fd int mark_fd = open(mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     int64_t exit_code;

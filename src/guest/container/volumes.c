@@ -36,8 +36,8 @@ json_t *volumes_plan(const struct guest *guest, const struct spec_container *spe
             dr_wrap(err, "volume");
             return NULL;
         }
-        json_array_append_new(volumes,
-                              plan_one(guest, mount->source, mount->target, !mount->no_copy));
+        json_array_append_new(
+            volumes, plan_one(guest, mount->source, mount->target, !mount->no_copy));
     }
     for (size_t i = 0; image_targets && image_targets[i]; i++)
         json_array_append_new(volumes, plan_one(guest, NULL, image_targets[i], true));
@@ -48,7 +48,8 @@ int volumes_make(const struct guest *guest, const json_t *volumes, struct dr_err
 {
     size_t i;
     json_t *volume;
-    json_array_foreach(volumes, i, volume) {
+    json_array_foreach(volumes, i, volume)
+    {
         const char *source = dr_json_str(volume, "source");
         if (dr_mkdir_all(source, 0755, err) < 0)
             return dr_wrap(err, "make volume %.64s", dr_json_str(volume, "name"));
@@ -62,7 +63,8 @@ int volumes_remove_anonymous(const struct guest *guest, const json_t *volumes,
     int result = 0;
     size_t i;
     json_t *volume;
-    json_array_foreach(volumes, i, volume) {
+    json_array_foreach(volumes, i, volume)
+    {
         const char *name = dr_json_str(volume, "name");
         /* what the record says becomes a path: only what volumes_plan makes up */
         if (!dr_json_bool(volume, "anonymous") || !name || !container_is_id(name))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Volumes: <root>/volumes/<name>/_data. An anonymous one is named by 64 random hex digits,
- * is listed in its container's record before it is made, and goes with `rm -v` and --rm.
+ * Volumes: <root>/volumes/<name>/_data. An anonymous one is named by 64 random hex
+ * digits, is listed in its container's record before it is made, and goes with `rm -v`
+ * and --rm.
  */
 #ifndef DRAY_GUEST_CONTAINER_VOLUMES_H
 #define DRAY_GUEST_CONTAINER_VOLUMES_H

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 /* Signals that say something about this process itself are not the command's business. */
-static const int own_signals[] = {SIGFPE, SIGILL, SIGSEGV, SIGBUS, SIGABRT, SIGTRAP, SIGSYS,
-                                  SIGTTIN, SIGTTOU};
+static const int own_signals[] = {SIGFPE,  SIGILL, SIGSEGV, SIGBUS, SIGABRT,
+                                  SIGTRAP, SIGSYS, SIGTTIN, SIGTTOU};
 
 static void run_command(char **argv, const sigset_t *mask)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Process 1 of a container that was run with --init: starts the command, passes signals on
- * to it, reaps whatever else ends up here, and exits as the command did.
+ * Process 1 of a container that was run with --init: starts the command, passes signals
+ * on to it, reaps whatever else ends up here, and exits as the command did.
  */
 #ifndef DRAY_GUEST_INIT_H
 #define DRAY_GUEST_INIT_H

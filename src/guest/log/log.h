@@ -5,8 +5,8 @@
  * One entry per line of text, in the form that Kubernetes' CRI and podman's k8s-file use:
  *     2006-01-02T15:04:05.123456789Z stdout F message\n
  * F ends a line of the container's, P is a piece of one that goes on in the next entry of
- * the same stream. So the writer holds nothing back and a line without end costs no memory
- * (HAZARDS H3). Files: <path> and <path>.1 (newer) .. <path>.<files-1> (older).
+ * the same stream. So the writer holds nothing back and a line without end costs no
+ * memory (HAZARDS H3). Files: <path> and <path>.1 (newer) .. <path>.<files-1> (older).
  */
 #ifndef DRAY_GUEST_LOG_H
 #define DRAY_GUEST_LOG_H
@@ -22,7 +22,8 @@
 /* Stream numbers are the wire's: 1 stdout, 2 stderr. */
 enum log_stream { LOG_STDOUT = 1, LOG_STDERR = 2 };
 
-/* --- writing: one process, one thread ------------------------------------------------ */
+/* --- writing: one process, one thread ------------------------------------------------
+ */
 
 struct log_writer {
     char *path; /* owned */
@@ -39,9 +40,9 @@ struct log_writer {
 int log_open(struct log_writer *writer, const char *path, int64_t file_bytes,
              unsigned files, struct dr_error *err);
 /*
- * len bytes as they came from one read(2), all with the time now_ns. Never fails and never
- * blocks on anything but the disk: what cannot be written is counted in lost_bytes, and
- * the file ends at an entry's end all the same.
+ * len bytes as they came from one read(2), all with the time now_ns. Never fails and
+ * never blocks on anything but the disk: what cannot be written is counted in lost_bytes,
+ * and the file ends at an entry's end all the same.
  */
 void log_write(struct log_writer *writer, enum log_stream stream, const char *data,
                size_t len, int64_t now_ns);
@@ -49,7 +50,8 @@ void log_close(struct log_writer *writer);
 /* Unlinks path and its rotated files; missing ones are success. */
 void log_remove(const char *path, unsigned files);
 
-/* --- reading ------------------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------------------
+ */
 
 struct log_query {
     const char *path;
@@ -57,7 +59,8 @@ struct log_query {
     int64_t since_ns, until_ns; /* of the entries' times; 0: no bound */
     bool timestamps;            /* "<time> " before each line */
     bool follow;                /* go on until finished() says so and all is read */
-    /* sink: raw bytes of one stream in the order written; -1 with err stops the reading */
+    /* sink: raw bytes of one stream in the order written; -1 with err stops the reading
+     */
     int (*sink)(void *arg, enum log_stream stream, const char *data, size_t len,
                 struct dr_error *err);
     /* follow: asked at each wake-up, at least every LOG_POLL_MS; true: no more will be

@@ -48,7 +48,8 @@ static int put(struct output *out, enum log_stream stream, const char *data, siz
     return 0;
 }
 
-static int put_line(struct output *out, const char *line, size_t len, struct dr_error *err)
+static int put_line(struct output *out, const char *line, size_t len,
+                    struct dr_error *err)
 {
     struct log_entry entry;
     if (!log_entry_parse(line, len, &entry))
@@ -103,7 +104,8 @@ static int wait_for_more(const struct log_query *query, int notify_fd)
 }
 
 /* The files that came behind `fd` by rotation, oldest first; fd's own is left out. */
-static int newer_files(const char *path, int fd, struct log_files *ret, struct dr_error *err)
+static int newer_files(const char *path, int fd, struct log_files *ret,
+                       struct dr_error *err)
 {
     struct stat mine, other;
     if (log_files_open(ret, path, err) < 0)
@@ -145,13 +147,14 @@ static int follow(struct output *out, int fd, int64_t offset, char *buffer,
             return -1;
         struct log_files newer = {0};
         struct stat a, b;
-        bool same = current >= 0 && stat(query->path, &a) == 0 && fstat(current, &b) == 0 &&
-                    a.st_ino == b.st_ino;
+        bool same = current >= 0 && stat(query->path, &a) == 0 &&
+                    fstat(current, &b) == 0 && a.st_ino == b.st_ino;
         if (!same && newer_files(query->path, current, &newer, err) < 0)
             return -1;
         if (newer.count > 0) {
             /* the old file may have got its last entries before it was renamed */
-            int result = current >= 0 ? copy_entries(out, current, &offset, buffer, err) : 0;
+            int result =
+                current >= 0 ? copy_entries(out, current, &offset, buffer, err) : 0;
             for (unsigned i = 0; i < newer.count && result == 0; i++) {
                 offset = 0;
                 result = copy_entries(out, newer.fds[i], &offset, buffer, err);

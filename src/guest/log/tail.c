@@ -53,7 +53,8 @@ static int open_all(struct log_files *files, const char *path, struct dr_error *
                 close(newest_first[--n]);
             return -1;
         } else if (i > 0)
-            break; /* the current file alone may be missing, in the middle of a rotation */
+            break; /* the current file alone may be missing, in the middle of a rotation
+                    */
     }
     files->count = n;
     for (unsigned i = 0; i < n; i++) {
@@ -114,9 +115,11 @@ static bool count_line(struct backward *back, const char *line, size_t len)
 }
 
 /* Offset behind the entry that is not wanted, or -1 when all of the file is. */
-static int64_t scan_back(int fd, int64_t size, struct backward *back, struct dr_error *err)
+static int64_t scan_back(int fd, int64_t size, struct backward *back,
+                         struct dr_error *err)
 {
-    /* text: the bytes [start, start + have) of the file, of which [.., end) are undecided */
+    /* text: the bytes [start, start + have) of the file, of which [.., end) are undecided
+     */
     dr_auto_free char *text = dr_alloc(BLOCK);
     size_t cap = BLOCK, have = 0;
     int64_t start = size;

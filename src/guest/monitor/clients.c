@@ -49,14 +49,15 @@ void monitor_clients_sweep(struct monitor *m)
     }
 }
 
-/* --- to the client --------------------------------------------------------------------- */
+/* --- to the client ---------------------------------------------------------------------
+ */
 
 void monitor_client_flush(struct monitor_client *client)
 {
     while (client->pending && !client->gone) {
-        ssize_t n = send(client->fd, client->pending + client->pending_done,
-                         client->pending_len - client->pending_done,
-                         MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t n =
+            send(client->fd, client->pending + client->pending_done,
+                 client->pending_len - client->pending_done, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && errno == EAGAIN)
@@ -126,7 +127,8 @@ void monitor_clients_output(struct monitor *m, int stream, const char *data, siz
             monitor_client_send(client, len ? WIRE_DATA : WIRE_EOF, stream, data, len);
 }
 
-/* --- from the client ------------------------------------------------------------------- */
+/* --- from the client -------------------------------------------------------------------
+ */
 
 static bool somebody_writes(const struct monitor *m)
 {
@@ -139,7 +141,8 @@ static bool somebody_writes(const struct monitor *m)
 void monitor_stdin_flush(struct monitor *m)
 {
     while (m->stdin_data && m->stdin_fd >= 0) {
-        ssize_t n = write(m->stdin_fd, m->stdin_data + m->stdin_done, m->stdin_len - m->stdin_done);
+        ssize_t n = write(m->stdin_fd, m->stdin_data + m->stdin_done,
+                          m->stdin_len - m->stdin_done);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && errno == EAGAIN)
@@ -166,8 +169,8 @@ bool monitor_client_readable(const struct monitor *m, const struct monitor_clien
 static void on_request(struct monitor_client *client)
 {
     dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
-    dr_auto_json json_t *json =
-        dr_json_parse(client->request, client->frame.length, MONITOR_REQUEST_MAX, &ignored);
+    dr_auto_json json_t *json = dr_json_parse(client->request, client->frame.length,
+                                              MONITOR_REQUEST_MAX, &ignored);
     const char *op = dr_json_str(json, "op");
     if (op && strcmp(op, "wait") == 0)
         client->waits = true;

@@ -19,7 +19,8 @@
 
 #include "base/fs.h"
 
-#define DEPTH_MAX 256 /* directories open at once; deeper trees are no image's volumes */
+#define DEPTH_MAX 256 /* directories open at once; deeper trees are no image's volumes   \
+                       */
 #define XATTR_MAX 65536
 
 static int copy_xattrs(int from, int to)
@@ -34,7 +35,8 @@ static int copy_xattrs(int from, int to)
         if (strncmp(name, "trusted.", 8) == 0 || strcmp(name, "security.selinux") == 0)
             continue;
         ssize_t size = fgetxattr(from, name, value, XATTR_MAX);
-        if (size >= 0 && fsetxattr(to, name, value, (size_t)size, 0) < 0 && errno != ENOTSUP)
+        if (size >= 0 && fsetxattr(to, name, value, (size_t)size, 0) < 0 &&
+            errno != ENOTSUP)
             return -1;
     }
     return 0;
@@ -70,10 +72,12 @@ static int copy_bytes(int from, int to)
 
 static int copy_file(int from_dir, int to_dir, const char *name, const struct stat *st)
 {
-    dr_auto_fd int from = openat(from_dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    dr_auto_fd int from =
+        openat(from_dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     dr_auto_fd int to =
         from < 0 ? -1
-                 : openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+                 : openat(to_dir, name,
+                          O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (to < 0 || copy_bytes(from, to) < 0)
         return -1;
     return copy_attributes(from, to, st);
@@ -107,12 +111,15 @@ static int copy_entry(int from, int to, const char *name, int depth, struct dr_e
         result = copy_symlink(from, to, name, &st);
     } else if (S_ISDIR(st.st_mode)) {
         if (depth >= DEPTH_MAX)
-            return dr_fail(err, DR_ERR_START, "the image's volume nests more than %d deep",
-                           DEPTH_MAX);
-        dr_auto_fd int next = openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+            return dr_fail(err, DR_ERR_START,
+                           "the image's volume nests more than %d deep", DEPTH_MAX);
+        dr_auto_fd int next =
+            openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         result = next < 0 ? -1 : mkdirat(to, name, 0700);
         dr_auto_fd int made =
-            result < 0 ? -1 : openat(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+            result < 0
+                ? -1
+                : openat(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (made >= 0 && copy_tree(next, made, depth + 1, err) < 0)
             return -1;
         result = made < 0 ? -1 : copy_attributes(next, made, &st);
@@ -180,7 +187,8 @@ int setup_volumes(const char *rootfs, const json_t *volumes, struct dr_error *er
     dr_auto_fd int root = -1;
     size_t i;
     json_t *volume;
-    json_array_foreach(volumes, i, volume) {
+    json_array_foreach(volumes, i, volume)
+    {
         const char *source = dr_json_str(volume, "source");
         if (!source || !dr_json_bool(volume, "copy") || !is_empty(source))
             continue;

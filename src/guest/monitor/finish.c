@@ -99,8 +99,8 @@ static void tell_clients(struct monitor *m, int exit_code, bool oom)
 
 void monitor_finish(struct monitor *m, int wait_status)
 {
-    int exit_code = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status)
-                                           : 128 + WTERMSIG(wait_status);
+    int exit_code =
+        WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
     /* only a kill can be the OOM killer's; looking costs some calls */
     bool oom = exit_code == 137 && cgroup_oom_kills(m->cgroup) > 0;
     log_close(&m->log);
@@ -109,7 +109,8 @@ void monitor_finish(struct monitor *m, int wait_status)
     if (m->auto_remove) {
         container_destroy_by_name(&m->guest, m->id, true, &err);
     } else {
-        /* the end first: cleaning up can be done again, an exit status cannot be got back */
+        /* the end first: cleaning up can be done again, an exit status cannot be got back
+         */
         int written = record_end(m, exit_code, oom);
         int cleared = clear_cgroup(m, &err);
         if (written == 0 && cleared == 0) {

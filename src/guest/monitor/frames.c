@@ -49,7 +49,8 @@ int monitor_send_json(int fd, enum wire_type type, const json_t *json)
 }
 
 /* Fills data; 1, 0 at the end before the first byte, -1. */
-static int receive_full(int fd, int64_t deadline_ms, void *data, size_t len, struct dr_error *err)
+static int receive_full(int fd, int64_t deadline_ms, void *data, size_t len,
+                        struct dr_error *err)
 {
     size_t done = 0;
     while (done < len) {
@@ -70,7 +71,8 @@ static int receive_full(int fd, int64_t deadline_ms, void *data, size_t len, str
         if (n == 0 && done == 0)
             return 0;
         if (n <= 0)
-            return dr_fail(err, DR_ERR_INTERNAL, "the monitor died in the middle of an answer");
+            return dr_fail(err, DR_ERR_INTERNAL,
+                           "the monitor died in the middle of an answer");
         done += (size_t)n;
     }
     return 1;
@@ -92,7 +94,8 @@ int monitor_receive(int fd, int64_t deadline_ms, struct monitor_frame *ret,
         dr_auto_free char *text = dr_alloc((size_t)frame.header.length + 1);
         n = receive_full(fd, deadline_ms, text, frame.header.length, err);
         if (n == 0)
-            return dr_fail(err, DR_ERR_INTERNAL, "the monitor died in the middle of an answer");
+            return dr_fail(err, DR_ERR_INTERNAL,
+                           "the monitor died in the middle of an answer");
         if (n < 0)
             return -1;
         frame.json = dr_json_parse(text, frame.header.length, WIRE_CONTROL_MAX, err);

@@ -53,7 +53,8 @@ static bool on_signals(struct monitor *m, int *ret_status)
 {
     struct signalfd_siginfo info;
     while (read(m->signal_fd, &info, sizeof info) == sizeof info)
-        if (info.ssi_signo == SIGTERM) /* the guest shuts down, say: the container's turn */
+        if (info.ssi_signo ==
+            SIGTERM) /* the guest shuts down, say: the container's turn */
             kill(m->init, SIGTERM);
     return reap(m, ret_status);
 }

@@ -43,7 +43,8 @@ static int become_monitor(struct monitor *m)
     sigaddset(&set, SIGCHLD);
     sigaddset(&set, SIGTERM);
     sigprocmask(SIG_BLOCK, &set, NULL);
-    static const int ignored[] = {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU};
+    static const int ignored[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGPIPE,
+                                  SIGTSTP, SIGTTIN, SIGTTOU};
     for (size_t i = 0; i < DR_COUNT(ignored); i++)
         signal(ignored[i], SIG_IGN);
     umask(022);

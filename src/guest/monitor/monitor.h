@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The monitor: one small process per running container, started by the helper and alive as
- * long as the container is. It mounts the root file system in a mount namespace of its own,
- * runs the runtime, reaps the container's first process (so that exit codes are true, C21),
- * writes its log, and cleans up after it.
+ * The monitor: one small process per running container, started by the helper and alive
+ * as long as the container is. It mounts the root file system in a mount namespace of its
+ * own, runs the runtime, reaps the container's first process (so that exit codes are
+ * true, C21), writes its log, and cleans up after it.
  *
  * It has one thread and no state that is not also in files: after kill -9 of it the next
  * command finds the container by name and cleans up (HAZARDS H5).
@@ -16,8 +16,9 @@
 #include "wire/frame.h"
 
 /* Descriptors that the helper hands over. */
-#define MONITOR_CLIENT_FD 3 /* a socket: the first client, whose request says what to do */
-#define MONITOR_LOCK_FD 4   /* the container's lock, held as long as this process lives */
+#define MONITOR_CLIENT_FD                                                                \
+    3                     /* a socket: the first client, whose request says what to do */
+#define MONITOR_LOCK_FD 4 /* the container's lock, held as long as this process lives */
 
 /* Starts a monitor in a session of its own, with the two descriptors (borrowed) at their
  * places and no others. name: for people who look at ps. */
@@ -34,9 +35,9 @@ int monitor_main(int argc, char **argv);
  *   then, when it attached with "stdin":  DATA 0, EOF 0
  *   monitor → client:         EVENT {"event":"started","pid":N}      (start)
  *                             ERROR …: it did not start; nothing is left behind
- *                             DATA 1, DATA 2                         (start with "attach")
- *                             EVENT {"event":"exited","exit_code":N}: the last, when all
- *                             output was sent and everything is cleaned up and written
+ *                             DATA 1, DATA 2                         (start with
+ * "attach") EVENT {"event":"exited","exit_code":N}: the last, when all output was sent
+ * and everything is cleaned up and written
  */
 struct monitor_frame {
     struct wire_header header;
@@ -46,13 +47,13 @@ struct monitor_frame {
 /* All of it, blocking. -1 with errno. */
 int monitor_send(int fd, enum wire_type type, int stream, const void *data, size_t len);
 int monitor_send_json(int fd, enum wire_type type, const json_t *json);
-/* Reads a header, and for control frames the payload. The payload of DATA stays to be read
- * by the caller. deadline_ms: dr_clock_ms() time, 0: none. Returns 1, 0 when the peer closed,
- * -1 with err. */
+/* Reads a header, and for control frames the payload. The payload of DATA stays to be
+ * read by the caller. deadline_ms: dr_clock_ms() time, 0: none. Returns 1, 0 when the
+ * peer closed, -1 with err. */
 int monitor_receive(int fd, int64_t deadline_ms, struct monitor_frame *ret,
                     struct dr_error *err);
-/* Connects to a running container's monitor; -1 with errno when there is none. run_dir may
- * be longer than a socket's address. */
+/* Connects to a running container's monitor; -1 with errno when there is none. run_dir
+ * may be longer than a socket's address. */
 int monitor_connect(const char *run_dir);
 /* Listening end, for the monitor. */
 int monitor_listen(const char *run_dir);

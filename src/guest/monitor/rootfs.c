@@ -20,15 +20,18 @@ int setup_namespace(bool hide_unified, struct dr_error *err)
         return dr_fail_errno(err, DR_ERR_START, "make a mount namespace");
     if (mount("none", "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
         return dr_fail_errno(err, DR_ERR_START, "separate the mounts");
-    /* Something of our own in its place: crun makes directories and files there even so. */
-    if (hide_unified && mount("none", CGROUP_UNIFIED, "tmpfs", 0, "size=256k,mode=755") < 0)
-        return dr_fail_errno(err, DR_ERR_START, "hide %s from the runtime", CGROUP_UNIFIED);
+    /* Something of our own in its place: crun makes directories and files there even so.
+     */
+    if (hide_unified &&
+        mount("none", CGROUP_UNIFIED, "tmpfs", 0, "size=256k,mode=755") < 0)
+        return dr_fail_errno(err, DR_ERR_START, "hide %s from the runtime",
+                             CGROUP_UNIFIED);
     return 0;
 }
 
 /* Paths go in as descriptors: any path works, and 127 layers fit into mount(2)'s page. */
-static int add_path(struct dr_buf *options, const char *before, const char *path, int *fds,
-                    size_t *count, struct dr_error *err)
+static int add_path(struct dr_buf *options, const char *before, const char *path,
+                    int *fds, size_t *count, struct dr_error *err)
 {
     int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
@@ -45,10 +48,8 @@ int setup_overlay(const json_t *lowers, const char *upper, const char *work,
     dr_auto_buf struct dr_buf options = DR_BUF_INIT(4095);
     json_t *lower;
     int result = 0;
-    json_array_foreach(lowers, i, lower)
-        if (result == 0)
-            result = add_path(&options, i ? ":" : "lowerdir=", json_string_value(lower), fds,
-                              &count, err);
+    json_array_foreach(lowers, i, lower) if (result == 0) result = add_path(
+        &options, i ? ":" : "lowerdir=", json_string_value(lower), fds, &count, err);
     if (result == 0)
         result = add_path(&options, ",upperdir=", upper, fds, &count, err);
     if (result == 0)
@@ -60,8 +61,8 @@ int setup_overlay(const json_t *lowers, const char *upper, const char *work,
         /* kernels before 5.10 know no volatile */
         options.data[without] = '\0';
         if (!is_volatile || mount("overlay", rootfs, "overlay", 0, options.data) < 0)
-            result = dr_fail_errno(err, DR_ERR_START, "mount the root file system (%zu layers)",
-                                   layers);
+            result = dr_fail_errno(err, DR_ERR_START,
+                                   "mount the root file system (%zu layers)", layers);
     }
     while (count > 0)
         close(fds[--count]);
@@ -80,15 +81,18 @@ int setup_mount_points(const char *rootfs, struct dr_error *err)
             if (S_ISDIR(st.st_mode))
                 continue;
             if (unlinkat(root, names[i], 0) < 0)
-                return dr_fail_errno(err, DR_ERR_START, "replace /%s of the image", names[i]);
+                return dr_fail_errno(err, DR_ERR_START, "replace /%s of the image",
+                                     names[i]);
         }
         if (mkdirat(root, names[i], 0755) < 0)
-            return dr_fail_errno(err, DR_ERR_START, "make /%s in the container", names[i]);
+            return dr_fail_errno(err, DR_ERR_START, "make /%s in the container",
+                                 names[i]);
     }
     return 0;
 }
 
-/* --- why it did not start -------------------------------------------------------------- */
+/* --- why it did not start --------------------------------------------------------------
+ */
 
 static int open_in_root(int root, const char *path)
 {
@@ -111,14 +115,16 @@ static int look_at(int root, const char *path)
 
 int setup_command_code(const char *rootfs, const json_t *process)
 {
-    const char *command = json_string_value(json_array_get(dr_json_array(process, "args"), 0));
+    const char *command =
+        json_string_value(json_array_get(dr_json_array(process, "args"), 0));
     const char *cwd = dr_json_str(process, "cwd");
     dr_auto_fd int root = open(rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (root < 0 || !command)
         return 0;
     if (strchr(command, '/')) {
-        dr_auto_free char *path =
-            *command == '/' ? dr_strdup(command) : dr_printf("%s/%s", cwd ? cwd : "", command);
+        dr_auto_free char *path = *command == '/'
+                                      ? dr_strdup(command)
+                                      : dr_printf("%s/%s", cwd ? cwd : "", command);
         return look_at(root, path);
     }
     dr_auto_strv char **env = dr_json_strv(dr_json_array(process, "env"));

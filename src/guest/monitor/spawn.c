@@ -30,7 +30,8 @@ static int become(int client_fd, int lock_fd, char *const *argv)
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    static char *const environment[] = {(char *)"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL};
+    static char *const environment[] = {(char *)"PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+                                        NULL};
     execve("/proc/self/exe", argv, environment);
     return errno;
 }

@@ -50,8 +50,8 @@ static int make_stdio(struct stdio *io, bool with_stdin, struct dr_error *err)
     return 0;
 }
 
-static int mount_rootfs(struct monitor *m, const json_t *request, const struct runtime *runtime,
-                        struct dr_error *err)
+static int mount_rootfs(struct monitor *m, const json_t *request,
+                        const struct runtime *runtime, struct dr_error *err)
 {
     bool hide = runtime->traits->no_hybrid_cgroup && cgroup_mode() == CGROUP_HYBRID;
     const json_t *volumes = dr_json_array(request, "volumes");
@@ -59,14 +59,15 @@ static int mount_rootfs(struct monitor *m, const json_t *request, const struct r
     dr_auto_free char *upper = dr_path_join(dir, "upper");
     dr_auto_free char *work = dr_path_join(dir, "work");
     if (setup_namespace(hide, err) < 0 ||
-        setup_overlay(dr_json_array(request, "lowers"), upper, work, m->rootfs, m->auto_remove,
-                      err) < 0 ||
+        setup_overlay(dr_json_array(request, "lowers"), upper, work, m->rootfs,
+                      m->auto_remove, err) < 0 ||
         setup_mount_points(m->rootfs, err) < 0)
         return -1;
     return setup_volumes(m->rootfs, volumes, err);
 }
 
-static int record_start(struct monitor *m, const struct runtime *runtime, struct dr_error *err)
+static int record_start(struct monitor *m, const struct runtime *runtime,
+                        struct dr_error *err)
 {
     container_auto struct container c = {0};
     if (container_load_state(&m->guest, m->id, &c, err) < 0)
@@ -98,7 +99,8 @@ static int run(struct monitor *m, const json_t *request, const struct runtime_ca
     pid_t pid;
     int status;
     if (runtime_spawn(call, argv, &pid, err) < 0 ||
-        runtime_wait_reading(pid, stderr_fd, dr_clock_ms() + RUNTIME_MS, &status, early, err) < 0)
+        runtime_wait_reading(pid, stderr_fd, dr_clock_ms() + RUNTIME_MS, &status, early,
+                             err) < 0)
         return -1;
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
         runtime_failed(call, "run", status, early->data, err);
@@ -123,8 +125,9 @@ static void say_started(struct monitor *m)
         monitor_client_send(client, WIRE_EVENT, 0, text, strlen(text));
 }
 
-static int start_runtime(struct monitor *m, const json_t *request, const struct runtime *runtime,
-                         struct stdio *io, struct dr_error *err)
+static int start_runtime(struct monitor *m, const json_t *request,
+                         const struct runtime *runtime, struct stdio *io,
+                         struct dr_error *err)
 {
     dr_auto_free char *log_path = dr_path_join(m->run_dir, "runtime.log");
     dr_auto_buf struct dr_buf early = DR_BUF_INIT(COMPLAINT_MAX);

@@ -16,23 +16,23 @@
 struct monitor_client {
     struct monitor_client *next;
     int fd;
-    bool attached; /* gets the output */
+    bool attached;   /* gets the output */
     bool stdin_open; /* its data goes to the container */
-    bool waits;    /* gets the exit event */
+    bool waits;      /* gets the exit event */
     bool gone;
     /* the frame that is being read */
     unsigned char head[WIRE_HEADER_BYTES];
     size_t head_len;
     struct wire_header frame;
-    uint32_t left;   /* bytes of its payload still to come */
-    char *request;   /* owned; of a control frame */
+    uint32_t left; /* bytes of its payload still to come */
+    char *request; /* owned; of a control frame */
     /* what the socket did not take yet */
     char *pending; /* owned */
     size_t pending_len, pending_done;
 };
 
 struct monitor {
-    struct guest guest; /* paths, owned; no layer store */
+    struct guest guest;                                /* paths, owned; no layer store */
     char *id, *rootfs, *run_dir, *cgroup, *state_root; /* owned */
     bool auto_remove;
     int listen_fd, signal_fd;
@@ -59,7 +59,8 @@ void monitor_client_read(struct monitor *m, struct monitor_client *client);
 /* Does some client have output that it did not take yet? */
 bool monitor_clients_behind(const struct monitor *m);
 /* May the client's next bytes be read? Not while the container is behind with stdin. */
-bool monitor_client_readable(const struct monitor *m, const struct monitor_client *client);
+bool monitor_client_readable(const struct monitor *m,
+                             const struct monitor_client *client);
 /* Output of the container for all that are attached; len 0: the stream's end. */
 void monitor_clients_output(struct monitor *m, int stream, const char *data, size_t len);
 void monitor_stdin_flush(struct monitor *m);

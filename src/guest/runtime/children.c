@@ -38,14 +38,14 @@ static bool is_claimed(pid_t pid)
     return false;
 }
 
-/* lock held. A dead child that is claimed hides those behind it; whoever claimed it sweeps
- * again when it has reaped it. */
+/* lock held. A dead child that is claimed hides those behind it; whoever claimed it
+ * sweeps again when it has reaped it. */
 static void sweep(void)
 {
     while (expected == 0) {
         siginfo_t info = {0};
-        if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0 ||
-            is_claimed(info.si_pid))
+        if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
+            info.si_pid == 0 || is_claimed(info.si_pid))
             return;
         waitpid(info.si_pid, NULL, WNOHANG);
     }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The helper's children. It is a subreaper, so that the processes of `exec --detach` become
- * its own; with them come strays that nobody asked for, what a failing runtime leaves say.
- * A dead stray in a container's pid namespace keeps the container from ending until it is
- * reaped. So: who waits for a child claims it, and every dead child that nobody claimed is
- * reaped by the sweep. Thread-safe.
+ * The helper's children. It is a subreaper, so that the processes of `exec --detach`
+ * become its own; with them come strays that nobody asked for, what a failing runtime
+ * leaves say. A dead stray in a container's pid namespace keeps the container from ending
+ * until it is reaped. So: who waits for a child claims it, and every dead child that
+ * nobody claimed is reaped by the sweep. Thread-safe.
  */
 #ifndef DRAY_GUEST_CHILDREN_H
 #define DRAY_GUEST_CHILDREN_H

@@ -15,12 +15,12 @@ static const struct {
     const char *words;
     int code;
 } phrases[] = {
-    {"executable file not found", 127},      /* runc */
-    {"not found in $PATH", 127},             /* crun, youki */
+    {"executable file not found", 127}, /* runc */
+    {"not found in $PATH", 127},        /* crun, youki */
     {"no such file or directory", 127},
     {"does not have correct permissions", 126}, /* youki */
     {"does not have the correct permission", 126},
-    {"open executable", 126},                /* crun: after it was found */
+    {"open executable", 126}, /* crun: after it was found */
     {"exec format error", 126},
     {"permission denied", 126},
     {"is a directory", 126},
@@ -84,7 +84,8 @@ int runtime_failed(const struct runtime_call *call, const char *verb, int wait_s
                    const char *stderr_text, struct dr_error *err)
 {
     const struct runtime *runtime = call->runtime;
-    const char *name = runtime->kind == RUNTIME_OTHER ? runtime->path : runtime->traits->name;
+    const char *name =
+        runtime->kind == RUNTIME_OTHER ? runtime->path : runtime->traits->name;
     dr_auto_free char *last = NULL;
     dr_auto_free char *log = read_log(call->log_path, &last);
     if (!stderr_text)
@@ -94,11 +95,11 @@ int runtime_failed(const struct runtime_call *call, const char *verb, int wait_s
     dr_auto_free char *words = dr_escape(*last ? last : "it said nothing", 700);
     int code = classify(*last ? last : stderr_text);
     if (WIFSIGNALED(wait_status))
-        dr_fail_at(err, DR_AT_RUNTIME, DR_ERR_START, code, "%s %s failed (signal %d): %s", name,
-                   verb, WTERMSIG(wait_status), words);
+        dr_fail_at(err, DR_AT_RUNTIME, DR_ERR_START, code, "%s %s failed (signal %d): %s",
+                   name, verb, WTERMSIG(wait_status), words);
     else
-        dr_fail_at(err, DR_AT_RUNTIME, DR_ERR_START, code, "%s %s failed (status %d): %s", name,
-                   verb, WEXITSTATUS(wait_status), words);
+        dr_fail_at(err, DR_AT_RUNTIME, DR_ERR_START, code, "%s %s failed (status %d): %s",
+                   name, verb, WEXITSTATUS(wait_status), words);
     /* what went to stderr is mostly the log again */
     bool repeated = *stderr_text && strstr(log, last) && strstr(stderr_text, last) &&
                     strlen(stderr_text) <= strlen(log) + strlen(name) + 64;

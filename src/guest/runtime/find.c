@@ -50,8 +50,8 @@ static bool fill(struct runtime *ret, const char *path)
                             .path = dr_strdup(path),
                             .traits = &traits[kind],
                             .size_bytes = st.st_size,
-                            .mtime_ns = st.st_mtim.tv_sec * 1000000000LL +
-                                        st.st_mtim.tv_nsec};
+                            .mtime_ns =
+                                st.st_mtim.tv_sec * 1000000000LL + st.st_mtim.tv_nsec};
     return true;
 }
 
@@ -72,8 +72,9 @@ int runtime_find(const char *wanted, struct runtime *ret, struct dr_error *err)
     if (wanted && strchr(wanted, '/')) {
         if (fill(ret, wanted))
             return 0;
-        return dr_fail(err, DR_ERR_CONFIG, "runtime %s: %s; give the path of youki, crun or runc",
-                       wanted, errno == EACCES ? "not an executable file" : strerror(errno));
+        return dr_fail(err, DR_ERR_CONFIG,
+                       "runtime %s: %s; give the path of youki, crun or runc", wanted,
+                       errno == EACCES ? "not an executable file" : strerror(errno));
     }
     if (wanted) {
         if (find_on_path(wanted, ret))
@@ -85,7 +86,8 @@ int runtime_find(const char *wanted, struct runtime *ret, struct dr_error *err)
     for (int kind = 0; kind < RUNTIME_OTHER; kind++)
         if (find_on_path(traits[kind].name, ret))
             return 0;
-    return dr_fail(err, DR_ERR_CONFIG,
-                   "no OCI runtime (youki, crun, runc) is installed; install one: apt-get "
-                   "install crun");
+    return dr_fail(
+        err, DR_ERR_CONFIG,
+        "no OCI runtime (youki, crun, runc) is installed; install one: apt-get "
+        "install crun");
 }

@@ -52,23 +52,25 @@ const struct runtime_traits *runtime_traits_of(enum runtime_kind kind);
 enum runtime_kind runtime_kind_of(const char *path);
 
 /* All runtimes that are there, for `info`: a new array of {"name","path","version",
- * "warnings":[…]}, the one that would be used first; warnings are sentences about known-bad
- * versions. Versions are asked once and kept in <root>/cache/. */
+ * "warnings":[…]}, the one that would be used first; warnings are sentences about
+ * known-bad versions. Versions are asked once and kept in <root>/cache/. */
 json_t *runtime_list(const char *root, const char *wanted);
 /* "1.8.1", owned; NULL when the program does not say. */
 char *runtime_version(const char *root, const struct runtime *runtime);
-/* A sentence naming the CVE when this version is known to be bad; NULL: none known. Owned. */
+/* A sentence naming the CVE when this version is known to be bad; NULL: none known.
+ * Owned. */
 char *runtime_version_warning(enum runtime_kind kind, const char *version);
 
-/* --- calling it ----------------------------------------------------------------------- */
+/* --- calling it -----------------------------------------------------------------------
+ */
 
 struct runtime_call {
     const struct runtime *runtime;
     const char *state_root; /* --root */
     const char *log_path;   /* --log: JSON lines; errors are read from it */
     const char *id;
-    int stdio[3];           /* what the container gets; -1: /dev/null */
-    int mount_ns;           /* mount namespace to enter first; -1: ours */
+    int stdio[3]; /* what the container gets; -1: /dev/null */
+    int mount_ns; /* mount namespace to enter first; -1: ours */
 };
 
 /* NULL-terminated, owned (dr_strv_free). */
@@ -77,8 +79,8 @@ char **runtime_argv_run(const struct runtime_call *call, const char *bundle,
 char **runtime_argv_exec(const struct runtime_call *call, const char *process_file,
                          const char *pid_file);
 
-/* Starts argv with descriptors 0-2 from the call and none beside them (CVE-2024-21626), an
- * environment of PATH alone, no signal blocked or ignored. The caller waits for it. */
+/* Starts argv with descriptors 0-2 from the call and none beside them (CVE-2024-21626),
+ * an environment of PATH alone, no signal blocked or ignored. The caller waits for it. */
 int runtime_spawn(const struct runtime_call *call, char *const *argv, pid_t *ret_pid,
                   struct dr_error *err);
 /* Waits for a child, at most until deadline_ms; killed and reaped when it passes
@@ -86,9 +88,9 @@ int runtime_spawn(const struct runtime_call *call, char *const *argv, pid_t *ret
 int runtime_wait(pid_t pid, int64_t deadline_ms, int *ret_status, struct dr_error *err);
 
 /*
- * The same, reading stderr_fd (-1: none; non-blocking) meanwhile: what comes is the runtime's
- * complaint or, when it succeeds, the container's first words. When ret_text is full the rest
- * stays in the pipe.
+ * The same, reading stderr_fd (-1: none; non-blocking) meanwhile: what comes is the
+ * runtime's complaint or, when it succeeds, the container's first words. When ret_text is
+ * full the rest stays in the pipe.
  */
 int runtime_wait_reading(pid_t pid, int stderr_fd, int64_t deadline_ms, int *ret_status,
                          struct dr_buf *ret_text, struct dr_error *err);

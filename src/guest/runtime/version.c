@@ -20,10 +20,19 @@ static const struct {
     int fixed[3];
     const char *cve, *what;
 } flaws[] = {
-    {RUNTIME_RUNC, {1, 1, 12}, "CVE-2024-21626", "a leaked descriptor lets containers out"},
-    {RUNTIME_RUNC, {1, 2, 8}, "CVE-2025-31133", "masked paths can be turned against the host"},
+    {RUNTIME_RUNC,
+     {1, 1, 12},
+     "CVE-2024-21626",
+     "a leaked descriptor lets containers out"},
+    {RUNTIME_RUNC,
+     {1, 2, 8},
+     "CVE-2025-31133",
+     "masked paths can be turned against the host"},
     {RUNTIME_CRUN, {1, 4, 4}, "CVE-2022-27650", "exec gives inheritable capabilities"},
-    {RUNTIME_YOUKI, {0, 5, 7}, "CVE-2025-62161", "masked paths can be turned against the host"},
+    {RUNTIME_YOUKI,
+     {0, 5, 7},
+     "CVE-2025-62161",
+     "masked paths can be turned against the host"},
 };
 
 static bool parse_version(const char *text, int ret[3])
@@ -134,7 +143,8 @@ static void add(json_t *list, const char *root, const struct runtime *runtime)
     dr_auto_free char *version = runtime_version(root, runtime);
     dr_auto_free char *warning = runtime_version_warning(runtime->kind, version);
     dr_json_set_str(item, "name",
-                    runtime->kind == RUNTIME_OTHER ? runtime->path : runtime->traits->name);
+                    runtime->kind == RUNTIME_OTHER ? runtime->path
+                                                   : runtime->traits->name);
     dr_json_set_str(item, "path", runtime->path);
     dr_json_set_str(item, "version", version);
     if (warning)

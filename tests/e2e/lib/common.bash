@@ -238,7 +238,7 @@ cgroup_dir() { # CONTAINER CONTROLLER
     fi
 }
 
-runtime_name() { dray info --format '{{.runtime.name}}'; }
+runtime_name() { dray info --format json | jq -r .runtime.name; }
 
 # without NAME... -- COMMAND...: runs COMMAND where these runtimes cannot be executed, in a
 # private mount namespace.

@@ -152,10 +152,11 @@ static void log_honours_since_and_until(void **state)
         put(&w, LOG_STDOUT, line, T0 + i * 1000000LL);
     }
     log_close(&w);
-    expect((struct log_query){.tail = -1, .since_ns = T0 + 19998 * 1000000LL}, "19998\n19999\n",
-           "");
+    expect((struct log_query){.tail = -1, .since_ns = T0 + 19998 * 1000000LL},
+           "19998\n19999\n", "");
     expect((struct log_query){.tail = -1, .until_ns = T0 + 1000000}, "0\n1\n", "");
-    expect((struct log_query){.tail = -1, .since_ns = T0 + 500 * 1000000LL,
+    expect((struct log_query){.tail = -1,
+                              .since_ns = T0 + 500 * 1000000LL,
                               .until_ns = T0 + 501 * 1000000LL},
            "500\n501\n", "");
 }
@@ -215,7 +216,9 @@ static void log_on_a_full_disk_loses_lines_but_stays_whole(void **state) /* H3, 
     put(&w, LOG_STDOUT, "before\n", T0);
     struct rlimit old, limit;
     getrlimit(RLIMIT_FSIZE, &old);
-    signal(SIGXFSZ, SIG_IGN); /* then a write over the limit fails or is short, as on a full disk */
+    signal(
+        SIGXFSZ,
+        SIG_IGN); /* then a write over the limit fails or is short, as on a full disk */
     limit = (struct rlimit){.rlim_cur = 100, .rlim_max = old.rlim_max};
     setrlimit(RLIMIT_FSIZE, &limit);
     put(&w, LOG_STDOUT, "this does not fit any more, not at all\n", T0);
@@ -262,8 +265,8 @@ struct follower {
     volatile bool done;
 };
 
-static int collect_followed(void *arg, enum log_stream stream, const char *data, size_t len,
-                            struct dr_error *err)
+static int collect_followed(void *arg, enum log_stream stream, const char *data,
+                            size_t len, struct dr_error *err)
 {
     return collect(&((struct follower *)arg)->sink, stream, data, len, err);
 }
@@ -297,14 +300,16 @@ static void log_is_followed_across_rotation(void **state) /* C24 */
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(log_keeps_lines_streams_and_times, setup, teardown),
+        cmocka_unit_test_setup_teardown(log_keeps_lines_streams_and_times, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(log_that_is_missing_is_empty, setup, teardown),
         cmocka_unit_test_setup_teardown(log_gives_the_last_lines, setup, teardown),
         cmocka_unit_test_setup_teardown(log_honours_since_and_until, setup, teardown),
         cmocka_unit_test_setup_teardown(log_rotates_and_reads_across, setup, teardown),
-        cmocka_unit_test_setup_teardown(log_of_one_endless_line_grows_no_memory, setup, teardown),
-        cmocka_unit_test_setup_teardown(log_on_a_full_disk_loses_lines_but_stays_whole, setup,
+        cmocka_unit_test_setup_teardown(log_of_one_endless_line_grows_no_memory, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(log_on_a_full_disk_loses_lines_but_stays_whole,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(log_with_a_torn_end_is_repaired, setup, teardown),
         cmocka_unit_test_setup_teardown(log_is_followed_across_rotation, setup, teardown),
     };

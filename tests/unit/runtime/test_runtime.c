@@ -119,9 +119,20 @@ static void runtime_gets_exactly_this_argv(void **state)
     struct runtime runtime = {.path = (char *)"/usr/bin/crun"};
     struct runtime_call call = call_for(&runtime, "/l");
     char **run = runtime_argv_run(&call, "/b", "/p");
-    static const char *const expected[] = {"/usr/bin/crun", "--root", dir, "--log", "/l",
-                                           "--log-format", "json", "run", "--detach",
-                                           "--bundle", "/b", "--pid-file", "/p", "abc"};
+    static const char *const expected[] = {"/usr/bin/crun",
+                                           "--root",
+                                           dir,
+                                           "--log",
+                                           "/l",
+                                           "--log-format",
+                                           "json",
+                                           "run",
+                                           "--detach",
+                                           "--bundle",
+                                           "/b",
+                                           "--pid-file",
+                                           "/p",
+                                           "abc"};
     assert_int_equal(dr_strv_len(run), DR_COUNT(expected));
     for (size_t i = 0; i < DR_COUNT(expected); i++)
         assert_string_equal(run[i], expected[i]);
@@ -137,10 +148,10 @@ static void runtime_gets_exactly_this_argv(void **state)
 static void runtime_that_fails_keeps_name_status_and_words(void **state) /* C32 */
 {
     dr_auto_free char *log = dr_path_join(dir, "log");
-    dr_auto_free char *body = dr_printf(
-        "echo '{\"msg\":\"executable file `x` not found in $PATH\",\"level\":\"error\"}' > %s\n"
-        "echo more >&2\nexit 3",
-        log);
+    dr_auto_free char *body = dr_printf("echo '{\"msg\":\"executable file `x` not found "
+                                        "in $PATH\",\"level\":\"error\"}' > %s\n"
+                                        "echo more >&2\nexit 3",
+                                        log);
     dr_auto_free char *path = script("crun", body);
     struct runtime runtime;
     struct dr_error err = DR_ERROR_INIT;
@@ -153,8 +164,8 @@ static void runtime_that_fails_keeps_name_status_and_words(void **state) /* C32 
     call.stdio[2] = pipe_fds[1];
     assert_int_equal(runtime_spawn(&call, argv, &pid, &err), 0);
     struct dr_buf text = DR_BUF_INIT(4096);
-    assert_int_equal(runtime_wait_reading(pid, pipe_fds[0], dr_clock_ms() + 10000, &status, &text,
-                                          &err),
+    assert_int_equal(runtime_wait_reading(pid, pipe_fds[0], dr_clock_ms() + 10000,
+                                          &status, &text, &err),
                      0);
     close(pipe_fds[0]);
     close(pipe_fds[1]);
@@ -162,8 +173,8 @@ static void runtime_that_fails_keeps_name_status_and_words(void **state) /* C32 
     assert_int_equal(err.kind, DR_ERR_START);
     assert_int_equal(err.origin, DR_AT_RUNTIME);
     assert_int_equal(err.code, 127);
-    assert_string_equal(err.text,
-                        "crun run failed (status 3): executable file `x` not found in $PATH");
+    assert_string_equal(
+        err.text, "crun run failed (status 3): executable file `x` not found in $PATH");
     assert_string_equal(err.output, "executable file `x` not found in $PATH\nmore\n");
     dr_buf_release(&text);
     dr_error_release(&err);
@@ -188,11 +199,12 @@ static void runtime_that_hangs_is_killed_at_the_deadline(void **state) /* C33 */
     runtime_release(&runtime);
 }
 
-static void runtime_inherits_nothing_but_three_descriptors(void **state) /* H3, CVE-2024-21626 */
+static void
+runtime_inherits_nothing_but_three_descriptors(void **state) /* H3, CVE-2024-21626 */
 {
     dr_auto_free char *out = dr_path_join(dir, "out");
-    dr_auto_free char *body =
-        dr_printf("ls /proc/$$/fd | grep -v '^10$' | tr '\\n' ' ' > %s; env >> %s", out, out);
+    dr_auto_free char *body = dr_printf(
+        "ls /proc/$$/fd | grep -v '^10$' | tr '\\n' ' ' > %s; env >> %s", out, out);
     dr_auto_free char *path = script("crun", body);
     int leak = open("/etc/passwd", O_RDONLY); /* without O_CLOEXEC */
     struct runtime runtime;
@@ -217,18 +229,19 @@ static void runtime_inherits_nothing_but_three_descriptors(void **state) /* H3, 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(runtime_given_by_path_is_used_verbatim, setup, teardown),
+        cmocka_unit_test_setup_teardown(runtime_given_by_path_is_used_verbatim, setup,
+                                        teardown),
         cmocka_unit_test(runtime_that_is_no_executable_is_a_config_error),
         cmocka_unit_test(runtime_kinds_are_told_by_name),
         cmocka_unit_test(runtime_known_to_be_bad_is_warned_of),
         cmocka_unit_test_setup_teardown(runtime_version_is_asked_once, setup, teardown),
         cmocka_unit_test(runtime_gets_exactly_this_argv),
-        cmocka_unit_test_setup_teardown(runtime_that_fails_keeps_name_status_and_words, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(runtime_that_hangs_is_killed_at_the_deadline, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(runtime_inherits_nothing_but_three_descriptors, setup,
-                                        teardown),
+        cmocka_unit_test_setup_teardown(runtime_that_fails_keeps_name_status_and_words,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(runtime_that_hangs_is_killed_at_the_deadline,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(runtime_inherits_nothing_but_three_descriptors,
+                                        setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
