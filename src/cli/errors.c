@@ -65,15 +65,19 @@ const char *cli_hint(const struct dr_error *err)
     return NULL;
 }
 
+/* The command is not in the image, or cannot be executed. */
+static bool is_command_error(const struct dr_error *err)
+{
+    return err->kind == DR_ERR_START &&
+           (err->code == CLI_NOT_FOUND || err->code == CLI_NOT_EXECUTABLE);
+}
+
 int cli_exit_code(const struct cli *cli, const struct dr_error *err)
 {
     if (err->kind == DR_ERR_CANCELLED)
         return CLI_INTERRUPTED;
-    if (cli->verb && (cli->verb->flags & CLI_VERB_RUNS)) {
-        bool command = err->kind == DR_ERR_START &&
-                       (err->code == CLI_NOT_FOUND || err->code == CLI_NOT_EXECUTABLE);
-        return command ? err->code : CLI_DRAY_FAILED;
-    }
+    if (cli->verb && (cli->verb->flags & CLI_VERB_RUNS))
+        return is_command_error(err) ? err->code : CLI_DRAY_FAILED;
     if (err->kind == DR_ERR_UNAVAILABLE)
         return CLI_UNAVAILABLE;
     return err->kind == DR_ERR_CONFIG ? CLI_CONFIG : CLI_FAILED;
@@ -116,7 +120,9 @@ int cli_error(const struct cli *cli, const struct dr_error *err)
     if (cli->global.debug)
         fprintf(stderr, "dray: debug: kind \"%s\", origin \"%s\", code %d\n",
                 dr_kind_name(err->kind), dr_origin_name(err->origin), err->code);
-    if (err->output)
+    /* A command that is not there is the user's typing mistake, and the line has said it;
+     * what all layers of a runtime say of it is of use to who looks for a bug. */
+    if (err->output && (cli->global.debug || !is_command_error(err)))
         print_output(err);
     return cli_exit_code(cli, err);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "guest/dispatch.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -109,7 +110,9 @@ static void on_request(void *arg, struct wire_chan *chan, json_t *request)
 static void on_end(void *arg, const struct dr_error *err)
 {
     struct server *server = arg;
-    if (err->kind != DR_ERR_NONE)
+    /* a host that left without waiting knows why, and its user is told by it */
+    bool left = err->code == EPIPE || err->code == ECONNRESET;
+    if (err->kind != DR_ERR_NONE && !left)
         fprintf(stderr, "dray-guest: %s\n", err->text);
     pthread_mutex_lock(&server->lock);
     server->ended = true;

@@ -14,6 +14,7 @@
 
 #include "oci/digest.h"
 #include "spec/container.h"
+#include "transport/transport.h"
 #include "wire/mux.h"
 
 struct host;
@@ -24,6 +25,9 @@ struct host_options {
     const char *root, *run_root, *bundle_root, *log_root, *runtime;
     const char *cache_dir;      /* host's blob cache; NULL: the user's cache directory */
     int64_t connect_timeout_ms; /* until the helper's HELLO; 0: 30 s */
+    /* A transport that is open already, instead of one to `target`: taken over. Tests put
+     * one here that records what is sent and plays answers (C34). */
+    const struct transport *transport;
 };
 
 /* Starts the helper over there and sends our HELLO; does not wait for its one.

@@ -37,7 +37,8 @@ static void pass_on(struct stream *s, int number)
         message = host_request("container.kill");
         dr_json_set_str(message, "id", s->id);
         dr_json_set_int(message, "signal", number);
-        wire_call(s->host->mux, message, dr_clock_ms() + SIGNAL_TIMEOUT_MS, NULL, &unused);
+        wire_call(s->host->mux, message, dr_clock_ms() + SIGNAL_TIMEOUT_MS, NULL,
+                  &unused);
     } else {
         message = json_pack("{sssi}", "event", "signal", "signal", number);
         wire_event(s->chan, message, &unused);
@@ -173,10 +174,8 @@ int host_stream(struct host *host, json_t *request, const struct host_streams *s
                 json_t **ret_reply, struct dr_error *err)
 {
     dr_auto_json json_t *taken = request;
-    struct stream s = {.host = host,
-                       .to = streams,
-                       .stdin_open = streams->stdin_fd >= 0,
-                       .stop_fd = -1};
+    struct stream s = {
+        .host = host, .to = streams, .stdin_open = streams->stdin_fd >= 0, .stop_fd = -1};
     if (strcmp(dr_json_str(taken, "op"), "container.start") == 0)
         s.id = dr_strdup(dr_json_str(taken, "id"));
     json_t *hello;

@@ -29,7 +29,9 @@ int host_open(const struct host_options *options, struct host **ret_host,
     host->cache_dir = dr_strdup(options->cache_dir);
     host->hello_deadline_ms = dr_clock_ms() + timeout;
     const char *root = options->root ? options->root : DEFAULT_ROOT;
-    if (transport_open(options->target, root, &host->transport, err) < 0) {
+    if (options->transport) {
+        host->transport = *options->transport;
+    } else if (transport_open(options->target, root, &host->transport, err) < 0) {
         if (err->origin == DR_AT_UNSET)
             err->origin = DR_AT_TRANSPORT;
         host_close(host);

@@ -4,7 +4,6 @@
 #define DRAY_HOST_SESSION_H
 
 #include "host/host.h"
-#include "transport/transport.h"
 
 struct host {
     struct transport transport;
@@ -12,8 +11,5 @@ struct host {
     char *cache_dir; /* NULL: the user's */
     int64_t hello_deadline_ms;
 };
-
-/* The stores of layers and images are asked for a ref: the deadline of short requests. */
-#define HOST_CALL_TIMEOUT_MS (120 * 1000)
 
 #endif

@@ -139,6 +139,11 @@ static int run(struct exec *x, struct dr_buf *early, pid_t *ret_pid, struct dr_e
         *ret_pid = runtime_pid_read(x->pid_file, err);
         return *ret_pid > 0 ? 0 : -1;
     }
+    dr_auto_fd int alive = container_pidfd(x->container, NULL);
+    if (alive < 0) /* what the runtime says then is about its own bookkeeping */
+        return dr_fail(err, DR_ERR_CONFLICT,
+                       "container %s ended before the command could be started in it",
+                       container_name(x->container));
     return runtime_failed(&call, "exec", status, early->data, err);
 }
 

@@ -8,12 +8,17 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "base/fs.h"
 #include "base/text.h"
 #include "guest/runtime/children.h"
+
+/* How long a runtime may live on when nothing more of what it says is taken: its complaint
+ * is full, and it may wait for us to read for ever. */
+#define FULL_MS 5000
 
 static void add_common(char ***argv, const struct runtime_call *call)
 {
@@ -61,9 +66,13 @@ char **runtime_argv_exec(const struct runtime_call *call, const char *process_fi
  * What runs between vfork and exec: system calls only, since memory is the parent's. The
  * descriptors are first moved above 2, so that none is overwritten before it is used.
  */
-static int become(const struct runtime_call *call, char *const *argv)
+static int become(const struct runtime_call *call, char *const *argv, pid_t parent)
 {
     int fds[3];
+    /* Who waits for the runtime holds the container's lock: when it dies, a runtime that
+     * went on would make things behind the back of the command that cleans up (I4). */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+        return errno ? errno : ECHILD;
     if (call->mount_ns >= 0 && setns(call->mount_ns, CLONE_NEWNS) < 0)
         return errno;
     for (int i = 0; i < 3; i++) {
@@ -102,9 +111,9 @@ int runtime_spawn(const struct runtime_call *call, char *const *argv, pid_t *ret
     pthread_sigmask(SIG_SETMASK, &all, &before);
     volatile int child_errno = 0;
     children_lock();
-    pid_t pid = vfork();
+    pid_t parent = getpid(), pid = vfork();
     if (pid == 0) {
-        child_errno = become(call, argv);
+        child_errno = become(call, argv, parent);
         _exit(127);
     }
     int fork_errno = errno;
@@ -147,12 +156,21 @@ int runtime_wait(pid_t pid, int64_t deadline_ms, int *ret_status, struct dr_erro
     return 0;
 }
 
+#define TEXT_STEP 4096
+
+/* Nothing more fits, and nothing may be thrown away: behind the runtime's words come the
+ * container's. */
+static bool is_full(const struct dr_buf *text)
+{
+    return text->len + TEXT_STEP > text->max;
+}
+
 /* What is there now; false when no more can be taken. */
 static bool take_text(int fd, struct dr_buf *text)
 {
-    char more[4096];
+    char more[TEXT_STEP];
     dr_auto_error struct dr_error full = DR_ERROR_INIT;
-    while (text->len + sizeof more <= text->max) {
+    while (!is_full(text)) {
         ssize_t n = read(fd, more, sizeof more);
         if (n < 0)
             return errno == EAGAIN || errno == EINTR;
@@ -175,9 +193,18 @@ int runtime_wait_reading(pid_t pid, int stderr_fd, int64_t deadline_ms, int *ret
         if (fds[0].revents)
             break;
         open = take_text(stderr_fd, ret_text);
+        if (!open && is_full(ret_text) && deadline_ms > dr_clock_ms() + FULL_MS)
+            deadline_ms = dr_clock_ms() + FULL_MS;
     }
-    if (runtime_wait(pid, deadline_ms, ret_status, err) < 0)
+    if (runtime_wait(pid, deadline_ms, ret_status, err) < 0) {
+        if (err->kind == DR_ERR_TIMEOUT && is_full(ret_text)) {
+            dr_error_release(err);
+            dr_fail(err, DR_ERR_START, "the runtime was killed: it wrote more than %zu KiB "
+                                       "of errors, beginning with: %.200s",
+                    ret_text->max >> 10, ret_text->data);
+        }
         return -1;
+    }
     if (open)
         take_text(stderr_fd, ret_text);
     return 0;
