@@ -52,7 +52,8 @@ json_t *dr_json_parse(const char *text, size_t len, size_t max_bytes,
     json_t *value = json_loadb(text, len, JSON_REJECT_DUPLICATES, &at);
     if (!value) {
         dr_auto_free char *why = dr_escape(at.text, 200); /* it quotes the document */
-        dr_fail(err, DR_ERR_FORMAT, "JSON line %d column %d: %s", at.line, at.column, why);
+        dr_fail(err, DR_ERR_FORMAT, "JSON line %d column %d: %s", at.line, at.column,
+                why);
     }
     return value;
 }

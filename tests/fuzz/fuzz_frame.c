@@ -48,7 +48,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     close(in[1]);
     struct wire_mux_options options = {.side = guest ? WIRE_GUEST : WIRE_HOST,
                                        .read_fd = in[0],
-                                       .write_fd = open("/dev/null", O_WRONLY | O_CLOEXEC),
+                                       .write_fd =
+                                           open("/dev/null", O_WRONLY | O_CLOEXEC),
                                        .on_request = on_request,
                                        .on_end = on_end,
                                        .arg = &end};

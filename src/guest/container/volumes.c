@@ -33,7 +33,11 @@ json_t *volumes_plan(const struct guest *guest, const struct spec_container *spe
         if (mount->type != SPEC_MOUNT_VOLUME)
             continue;
         if (mount->source && spec_name_check(mount->source, err) < 0) {
-            dr_wrap(err, "volume");
+            dr_error_release(err);
+            dr_fail(err, DR_ERR_INVALID,
+                    "invalid volume name '%s': only [a-zA-Z0-9][a-zA-Z0-9_.-]* is "
+                    "allowed, at most 128 bytes",
+                    mount->source);
             return NULL;
         }
         json_array_append_new(

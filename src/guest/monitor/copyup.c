@@ -19,8 +19,9 @@
 
 #include "base/fs.h"
 
-#define DEPTH_MAX 256 /* directories open at once; deeper trees are no image's volumes   \
-                       */
+#define DEPTH_MAX                                                                        \
+    256 /* directories open at once; deeper trees are no image's volumes                 \
+         */
 #define XATTR_MAX 65536
 
 static int copy_xattrs(int from, int to)

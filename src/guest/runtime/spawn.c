@@ -16,8 +16,8 @@
 #include "base/text.h"
 #include "guest/runtime/children.h"
 
-/* How long a runtime may live on when nothing more of what it says is taken: its complaint
- * is full, and it may wait for us to read for ever. */
+/* How long a runtime may live on when nothing more of what it says is taken: its
+ * complaint is full, and it may wait for us to read for ever. */
 #define FULL_MS 5000
 
 static void add_common(char ***argv, const struct runtime_call *call)
@@ -199,8 +199,9 @@ int runtime_wait_reading(pid_t pid, int stderr_fd, int64_t deadline_ms, int *ret
     if (runtime_wait(pid, deadline_ms, ret_status, err) < 0) {
         if (err->kind == DR_ERR_TIMEOUT && is_full(ret_text)) {
             dr_error_release(err);
-            dr_fail(err, DR_ERR_START, "the runtime was killed: it wrote more than %zu KiB "
-                                       "of errors, beginning with: %.200s",
+            dr_fail(err, DR_ERR_START,
+                    "the runtime was killed: it wrote more than %zu KiB "
+                    "of errors, beginning with: %.200s",
                     ret_text->max >> 10, ret_text->data);
         }
         return -1;
