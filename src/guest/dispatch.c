@@ -107,13 +107,19 @@ static void on_request(void *arg, struct wire_chan *chan, json_t *request)
     pthread_attr_destroy(&attr);
 }
 
-static void on_end(void *arg, const struct dr_error *err)
+/* On stderr, which is the user's terminal. A host that left without waiting knows why, and
+ * has told its user. */
+static void complain(const struct dr_error *err)
 {
-    struct server *server = arg;
-    /* a host that left without waiting knows why, and its user is told by it */
     bool left = err->code == EPIPE || err->code == ECONNRESET;
     if (err->kind != DR_ERR_NONE && !left)
         fprintf(stderr, "dray-guest: %s\n", err->text);
+}
+
+static void on_end(void *arg, const struct dr_error *err)
+{
+    struct server *server = arg;
+    complain(err);
     pthread_mutex_lock(&server->lock);
     server->ended = true;
     pthread_cond_broadcast(&server->changed);
@@ -187,7 +193,7 @@ int guest_serve(int read_fd, int write_fd)
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     dr_auto_json json_t *hello = guest_hello(), *peer = NULL;
     if (wire_mux_start(&options, hello, &server.mux, &err) < 0) {
-        fprintf(stderr, "dray-guest: %s\n", err.text);
+        complain(&err);
         return 1;
     }
     struct dr_error unfit = DR_ERROR_INIT;

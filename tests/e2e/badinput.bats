@@ -104,7 +104,7 @@ fake_stop() {
     local -a bad=("--memory x" "--memory 1k" "--cpus -1" "--cpus many" "--cpus 1.2.3"
         "--pids-limit x" "--cpu-shares x" "--ulimit nofile" "--ulimit nofile=2:1" "--ulimit nofile=x"
         "--stop-signal NOSUCH" "--stop-timeout x" "--shm-size x" "--sysctl nonsense"
-        "--cap-add NOSUCH" "-v rel/ative:/x" "-v /" "-v /etc:relative" "-v /a:/b:nosuch"
+        "--cap-add NOSUCH" "-v some/where:/x" "-v /" "-v /etc:relative" "-v /a:/b:nosuch"
         "-v /etc:/a:ro:rw:x" "-v :" "--tmpfs relative" "--device nonsense" "--device /dev/null:/x:q"
         "--network nosuch" "--pull sometimes" "--platform nonsense/x/y/z" "--hostname a_b/c"
         "--env-file /no/such/file" "--security-opt seccomp=/no/such/file" "--user a:b:c" "-e =x"

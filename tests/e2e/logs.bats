@@ -96,12 +96,12 @@ teardown() { test_teardown; }
 }
 
 @test "H3: the log rotates: two hundred megabytes of output do not fill the disk" {
-    dray run --name big "$IMAGE" sh -c 'yes "a line of some forty bytes, over and over" | head -c 209715200' >/dev/null
+    # not "yes | head": youki 0.7 starts containers with SIGPIPE ignored, and yes goes on
+    dray run --name big "$IMAGE" sh -c 'i=0; seq 1000000000 1000100000 >/tmp/x; while [ $i -lt 191 ]; do cat /tmp/x; i=$((i+1)); done' >/dev/null
     local used
     used=$(du -s --block-size=1M "$DRAY_ROOT/logs" | cut -f1)
     ((used < 150)) || explain "logs take $used MB"
-    same "$(dray logs -n 1 big)" "a line of some forty bytes, over and over" || true
-    [[ -n $(dray logs -n 1 big) ]]
+    same "$(dray logs -n 1 big)" 1000100000
 }
 
 @test "C24: lines of two processes at a time are not mixed within a line" {

@@ -28,6 +28,11 @@ teardown() { test_teardown; }
 }
 
 @test "C21: a container killed by signal n gives 128+n" {
+    ok run -d --name k "$IMAGE" sleep 100
+    ok kill k
+    ok wait k
+    same "$output" 137
+    [[ -z ${DRAY_SANITIZED:-} ]] || return 0 # its init is not static: it has no libraries
     # process 1 cannot be killed from inside: init's child can
     exits 137 run --rm --init "$IMAGE" sh -c 'kill -9 $$; sleep 5'
     exits 143 run --rm --init "$IMAGE" sh -c 'kill -15 $$; sleep 5'
@@ -208,7 +213,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$DRAY" run --rm "$IMAGE" on-signal 7 "$sig
 }
 
 @test "output goes away (a closed pipe): dray ends, the container too, nothing is left" {
-    run bash -c '"$DRAY" run --rm "$IMAGE" yes | head -n 1'
+    run bash -c '"$DRAY" run --rm "$IMAGE" sh -c "while echo y; do :; done" | head -n 1'
     same "${lines[0]}" y
 }
 

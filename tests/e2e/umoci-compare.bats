@@ -24,7 +24,7 @@ mounted() {
         [[ ! -f $meta ]] || ! jq -e .stack "$meta" >/dev/null || stack=$(jq -r '.stack[]' "$meta")
     done
     # relative names: forty absolute ones would not fit into the page that mount(2) takes
-    lower=$(sed 's|$|/fs|' <<<"$stack" | paste -sd:)
+    lower=${stack//$'\n'//fs:}/fs
     mkdir -p "$OUT/tree" "$OUT/upper" "$OUT/work"
     cd "$DRAY_ROOT/layers" || return 1
     # shellcheck disable=SC2016 # $1.. are the inner shell's

@@ -63,11 +63,10 @@ int name_reserve(const struct guest *guest, const char *name, const char *id,
             return dr_fail_errno(err, DR_ERR_CREATE, "reserve the name %s", name);
         bool known = resolve(guest, name, owner);
         if (known && is_there(guest, owner))
-            return dr_fail(
-                err, DR_ERR_EXISTS,
-                "the name %s is in use by container %.12s: remove or rename that "
-                "one, or take another name",
-                name, owner);
+            return dr_fail(err, DR_ERR_EXISTS,
+                           "the name %s is in use by container %.12s; remove that "
+                           "one with `dray rm`, or take another --name",
+                           name, owner);
         unlink(path);
     }
     return 0;

@@ -97,6 +97,7 @@ static int op_run(struct guest *guest, struct wire_chan *chan, const json_t *req
         return -1;
     }
     struct start_options options = {.attach = dr_json_bool(request, "attach"),
+                                    .chan = chan,
                                     .destroy_on_failure = true};
     return start_and_stay(guest, &c, lock, &options, chan, ret_reply, err);
 }
@@ -135,7 +136,7 @@ static int op_start(struct guest *guest, struct wire_chan *chan, const json_t *r
                        "container %s is damaged (%s): it can only be removed",
                        container_name(&c), status);
     }
-    struct start_options options = {.attach = attach};
+    struct start_options options = {.attach = attach, .chan = chan};
     return start_and_stay(guest, &c, lock, &options, chan, ret_reply, err);
 }
 

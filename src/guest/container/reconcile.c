@@ -25,20 +25,9 @@ static bool is_there(const struct container *c, const char *file)
     return access(path, F_OK) == 0;
 }
 
-/* The end that the monitor could not write where it belongs, or that nobody saw. */
+/* The end that nobody saw. */
 static void set_end(struct container *c)
 {
-    dr_auto_free char *path = dr_path_join(c->run_dir, "exit.json");
-    dr_auto_buf struct dr_buf text = DR_BUF_INIT(RECORD_MAX);
-    dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
-    json_t *kept = NULL;
-    if (dr_file_read(AT_FDCWD, path, &text, &ignored) == 0 && text.data)
-        kept = dr_json_parse(text.data, text.len, RECORD_MAX, &ignored);
-    if (kept) {
-        json_decref(c->state);
-        c->state = kept;
-        return;
-    }
     dr_json_set_str(c->state, "status", "exited");
     dr_json_set(c->state, "exit_code", json_null());
     dr_json_set_int(c->state, "pid", 0);
@@ -70,9 +59,10 @@ static int settle(struct guest *guest, struct container *c, struct dr_error *err
     if (strcmp(status, "running") == 0) {
         children_sweep();
         set_end(c);
-        if (container_write_state(c, err) < 0)
-            return -1; /* a full disk: the entry stays, the next command tries again */
     }
+    if ((strcmp(status, "running") == 0 || c->end_is_kept) &&
+        container_write_state(c, err) < 0)
+        return -1; /* a full disk: the entry stays, the next command tries again */
     return journal_leave(guest, c->id, -1, err);
 }
 

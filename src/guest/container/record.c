@@ -49,6 +49,23 @@ static int read_json(const char *dir, const char *name, json_t **ret,
     return 0;
 }
 
+/* An end that did not fit on the disk where it belongs is in the run directory until it
+ * does; whoever asks gets the truth meanwhile (I6). */
+static int take_kept_end(struct container *c, struct dr_error *err)
+{
+    json_t *kept = NULL;
+    if (strcmp(container_status(c), "running") != 0)
+        return 0;
+    if (read_json(c->run_dir, CONTAINER_KEPT_END, &kept, err) < 0)
+        return -1;
+    if (kept) {
+        json_decref(c->state);
+        c->state = kept;
+        c->end_is_kept = true;
+    }
+    return 0;
+}
+
 static int load(const struct guest *guest, const char *id, bool with_record,
                 struct container *ret, struct dr_error *err)
 {
@@ -56,6 +73,8 @@ static int load(const struct guest *guest, const char *id, bool with_record,
                           .run_dir = container_run_dir(guest, id)};
     snprintf(c.id, sizeof c.id, "%s", id);
     int result = read_json(c.dir, "state.json", &c.state, err);
+    if (result == 0)
+        result = take_kept_end(&c, err);
     if (result == 0 && with_record)
         result = read_json(c.dir, "spec.json", &c.record, err);
     struct stat st;

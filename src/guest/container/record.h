@@ -28,11 +28,14 @@
 #define CONTAINER_ID_HEX 64
 #define RECORD_VERSION 1
 #define RECORD_MAX (4u << 20) /* bytes of spec.json and of state.json */
+/* In the run directory: the state at the end, when its disk had no room for it. */
+#define CONTAINER_KEPT_END "exit.json"
 
 struct container {
     char id[CONTAINER_ID_HEX + 1];
     char *dir, *run_dir;    /* owned */
     json_t *record, *state; /* references; NULL when not there (being made, torn) */
+    bool end_is_kept;       /* state is CONTAINER_KEPT_END's, still to be written down */
 };
 
 bool container_is_id(const char *text); /* 64 lower-case hex digits */

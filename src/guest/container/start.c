@@ -2,6 +2,8 @@
 #include "guest/container/start.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -15,6 +17,7 @@
 
 #define START_MS 180000 /* longer than the monitor gives the runtime */
 #define SETTLE_MS 5000
+#define CANCEL_MS 200 /* how often a start looks whether it is still wanted */
 
 /* The kept or future filter for crun, from the bundle. Only when it is not kept yet does
  * the monitor need to know where it goes. */
@@ -89,10 +92,26 @@ static json_t *start_request(struct guest *guest, const struct container *c,
     return request;
 }
 
+/* Until the monitor says something; a host that gives up or leaves ends it: nobody waits
+ * for a runtime that hangs. */
+static int await_word(int fd, struct wire_chan *chan, struct dr_error *err)
+{
+    struct pollfd word = {.fd = fd, .events = POLLIN};
+    for (int64_t end = dr_clock_ms() + START_MS; dr_clock_ms() < end;) {
+        if (poll(&word, 1, CANCEL_MS) > 0)
+            return 0;
+        if (chan && wire_cancelled(chan))
+            return dr_fail(err, DR_ERR_CANCELLED, "the start was given up");
+    }
+    return dr_fail(err, DR_ERR_TIMEOUT, "the container's monitor said nothing in time");
+}
+
 /* The monitor's first word. */
-static int await_started(int fd, pid_t *ret_pid, struct dr_error *err)
+static int await_started(int fd, struct wire_chan *chan, pid_t *ret_pid, struct dr_error *err)
 {
     struct monitor_frame frame = {0};
+    if (await_word(fd, chan, err) < 0)
+        return -1;
     int n = monitor_receive(fd, dr_clock_ms() + START_MS, &frame, err);
     if (n < 0)
         return -1;
@@ -113,6 +132,7 @@ int container_start(struct guest *guest, const struct container *container, int 
     dr_auto_fd int lock = lock_fd;
     dr_auto_json json_t *request = start_request(guest, container, options, err);
     int fds[2] = {-1, -1};
+    pid_t monitor = -1;
     int result = request ? 0 : -1;
     if (result == 0 && !dr_json_str(request, "bundle"))
         result = dr_fail(err, DR_ERR_START, "what is kept of the container is damaged");
@@ -123,7 +143,7 @@ int container_start(struct guest *guest, const struct container *container, int 
     dr_auto_fd int ours = fds[0];
     dr_auto_fd int theirs = fds[1];
     if (result == 0)
-        result = monitor_spawn(theirs, lock, container_name(container), err);
+        result = monitor_spawn(theirs, lock, container_name(container), &monitor, err);
     if (result == 0) {
         close(DR_TAKE_FD(theirs));
         close(DR_TAKE_FD(lock));
@@ -131,7 +151,11 @@ int container_start(struct guest *guest, const struct container *container, int 
             result = dr_fail_errno(err, DR_ERR_START,
                                    "tell the container's monitor what to do");
         else
-            result = await_started(ours, ret_pid, err);
+            result = await_started(ours, options->chan, ret_pid, err);
+        /* its runtime goes with it, its mounts too; what is left is found by name */
+        if (result < 0 && (err->kind == DR_ERR_CANCELLED || err->kind == DR_ERR_TIMEOUT) &&
+            err->origin == DR_AT_UNSET)
+            kill(monitor, SIGKILL);
         /* A monitor that died without a word left things: the next command would find
          * them, but the answer to this one promises that nothing is left. */
         if (result < 0 && err->origin == DR_AT_UNSET) {

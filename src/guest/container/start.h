@@ -7,6 +7,7 @@
 
 struct start_options {
     bool attach;
+    struct wire_chan *chan;  /* whose giving up ends a start that hangs; NULL: nobody's */
     bool destroy_on_failure; /* `run`: when it does not start, nothing is left of it */
 };
 

@@ -148,14 +148,18 @@ int container_remove(struct guest *guest, const struct container *container, boo
                      bool volumes, struct dr_error *err)
 {
     if (is_running(container) && !force)
-        return dr_fail(err, DR_ERR_CONFLICT,
-                       "container %s is running: stop it first, or use -f",
-                       container_name(container));
+        return dr_fail(
+            err, DR_ERR_CONFLICT,
+            "container %s is running; stop it first with `dray stop`, or use -f",
+            container_name(container));
     if (is_running(container)) {
         dr_auto_fd int pidfd = container_pidfd(container, NULL);
         dr_auto_fd int monitor_fd = subscribe(container);
-        if (kill_and_wait(guest, container, pidfd, monitor_fd, err) < 0)
-            return -1;
+        if (kill_and_wait(guest, container, pidfd, monitor_fd, err) < 0) {
+            if (err->code != ENOSPC && err->code != EDQUOT)
+                return -1;
+            dr_error_release(err); /* its end is not written down; it goes anyway (I7) */
+        }
     }
     dr_auto_fd int lock = -1;
     int taken = journal_enter(guest, container->id, force ? 0 : BUSY_MS, &lock, err);

@@ -41,7 +41,7 @@ static int write_end(struct container *c, struct dr_error *err)
     if (container_write_state(c, err) == 0)
         return 0;
     dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
-    dr_auto_free char *path = dr_path_join(c->run_dir, "exit.json");
+    dr_auto_free char *path = dr_path_join(c->run_dir, CONTAINER_KEPT_END);
     dr_auto_free char *text = dr_json_text(c->state);
     dr_file_write(AT_FDCWD, path, text, strlen(text), 0600, 0, &ignored);
     return -1;

@@ -22,7 +22,8 @@
 
 /* Starts a monitor in a session of its own, with the two descriptors (borrowed) at their
  * places and no others. name: for people who look at ps. */
-int monitor_spawn(int client_fd, int lock_fd, const char *name, struct dr_error *err);
+int monitor_spawn(int client_fd, int lock_fd, const char *name, pid_t *ret_pid,
+                  struct dr_error *err);
 
 /* argv: "monitor" and the container's name, for people who look at ps. */
 int monitor_main(int argc, char **argv);

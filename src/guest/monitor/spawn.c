@@ -36,7 +36,8 @@ static int become(int client_fd, int lock_fd, char *const *argv)
     return errno;
 }
 
-int monitor_spawn(int client_fd, int lock_fd, const char *name, struct dr_error *err)
+int monitor_spawn(int client_fd, int lock_fd, const char *name, pid_t *ret_pid,
+                  struct dr_error *err)
 {
     char *argv[] = {(char *)"dray-guest", (char *)"monitor", (char *)name, NULL};
     sigset_t all, before;
@@ -54,6 +55,7 @@ int monitor_spawn(int client_fd, int lock_fd, const char *name, struct dr_error 
         waitpid(pid, NULL, 0);
     children_unlock();
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    *ret_pid = pid;
     if (!why)
         return 0;
     errno = why;

@@ -86,7 +86,13 @@ static int record_start(struct monitor *m, const struct runtime *runtime,
     dr_json_set_bool(c.state, "oom_killed", false);
     json_object_del(c.state, "error");
     json_object_del(c.state, "for_run");
-    return container_write_state(&c, err);
+    if (container_write_state(&c, err) < 0)
+        return -1;
+    if (c.end_is_kept) { /* of the run before, and nothing any more */
+        dr_auto_free char *path = dr_path_join(m->run_dir, CONTAINER_KEPT_END);
+        unlink(path);
+    }
+    return 0;
 }
 
 /* Runs the runtime; m->init is the container's first process then. */

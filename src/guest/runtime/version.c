@@ -149,6 +149,11 @@ static void add(json_t *list, const char *root, const struct runtime *runtime)
     dr_json_set_str(item, "version", version);
     if (warning)
         json_array_append_new(warnings, json_string(warning));
+    if (runtime->kind ==
+        RUNTIME_YOUKI) /* seen with 0.7.0; no version is known to be better */
+        json_array_append_new(
+            warnings, json_string("youki runs `exec` without the container's seccomp "
+                                  "profile; use crun or runc where that matters"));
     dr_json_set(item, "warnings", warnings);
     json_array_append_new(list, item);
 }

@@ -105,6 +105,7 @@ try() {
     output=$(tr -d '\0' <"$OUT/.stdout")
     stderr=$(tr -d '\0' <"$OUT/.stderr")
     mapfile -t lines <<<"$output"
+    # shellcheck disable=SC2034 # for the tests
     [[ -n $output ]] || lines=()
 }
 
