@@ -21,6 +21,7 @@ static const struct {
 } hints[] = {
     {DR_ERR_NONE, ENOSPC, NULL,
      "free some space: `dray rmi` and `dray rm` work on a full disk"},
+    {DR_ERR_NONE, EROFS, NULL, "make it writable, or give another directory"},
     {DR_ERR_NONE, EACCES, NULL, AS_ROOT},
     {DR_ERR_NONE, EPERM, NULL, AS_ROOT},
     {DR_ERR_CONFLICT, 0, "is not running", "`dray start` starts it"},

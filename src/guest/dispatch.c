@@ -107,8 +107,8 @@ static void on_request(void *arg, struct wire_chan *chan, json_t *request)
     pthread_attr_destroy(&attr);
 }
 
-/* On stderr, which is the user's terminal. A host that left without waiting knows why, and
- * has told its user. */
+/* On stderr, which is the user's terminal. A host that left without waiting knows why,
+ * and has told its user. */
 static void complain(const struct dr_error *err)
 {
     bool left = err->code == EPIPE || err->code == ECONNRESET;

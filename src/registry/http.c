@@ -39,8 +39,7 @@ void http_free(struct http *http)
     free(http);
 }
 
-/* --- callbacks of libcurl -------------------------------------------------------------
- */
+/* --- callbacks of libcurl --- */
 
 static void keep_header(char **to, const char *value, size_t len)
 {

@@ -93,3 +93,25 @@ fill() { # leaves this many kB free; 0: not one block
     ok wait l
     same "$output" 12
 }
+
+@test "I6, I7: containers that end on a full disk keep their exit codes and can be removed" {
+    local id
+    ok run -d --name ends "$IMAGE" sh -c 'sleep 1; exit 5'
+    ok run -d --name stopped "$IMAGE" sleep 100
+    ok run -d --name kept "$IMAGE" sh -c 'sleep 1; exit 6'
+    fill 0
+    within 5 is_status ends exited
+    ok wait ends
+    same "$output" 5
+    ok stop -t 0 stopped
+    same "$(status_of stopped)" exited
+    ok rm ends
+    ok rm -f stopped
+    rm -rf "$E2E/disk"/ballast*
+    ok wait kept
+    same "$output" 6
+    id=$(full_id kept)
+    [[ ! -e $DRAY_RUN_ROOT/$id ]] || explain "the end was not written down when there was room"
+    exits 6 start -a kept
+    ok rm kept
+}

@@ -115,8 +115,7 @@ static int each_below(visit_fn visit, void *arg, int parent, const char *name, i
     return visit(arg, parent, name, err);
 }
 
-/* --- processes ------------------------------------------------------------------------
- */
+/* --- processes --- */
 
 struct census {
     bool kill;
@@ -196,8 +195,7 @@ int cgroup_kill(const char *path, int64_t deadline_ms, struct dr_error *err)
     }
 }
 
-/* --- removal --------------------------------------------------------------------------
- */
+/* --- removal --- */
 
 static int remove_one(void *arg, int parent, const char *name, struct dr_error *err)
 {
@@ -225,8 +223,7 @@ int cgroup_remove(const char *path, struct dr_error *err)
     return each_hierarchy(path, remove_tree, NULL, err);
 }
 
-/* --- out of memory ---------------------------------------------------------------------
- */
+/* --- out of memory --- */
 
 static int read_oom(void *arg, int parent, const char *name, struct dr_error *err)
 {

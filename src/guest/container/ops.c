@@ -219,8 +219,7 @@ static int op_inspect(struct guest *guest, struct wire_chan *chan, const json_t 
     return 0;
 }
 
-/* --- logs ------------------------------------------------------------------------------
- */
+/* --- logs --- */
 
 struct log_stream_to {
     struct guest *guest;

@@ -99,8 +99,7 @@ int container_settle(struct guest *guest, const char *id, int64_t wait_ms,
     return settle_locked(guest, id, err);
 }
 
-/* --- after a reboot --------------------------------------------------------------------
- */
+/* --- after a reboot --- */
 
 static int settle_any(void *arg, const char *id)
 {

@@ -107,7 +107,8 @@ static int await_word(int fd, struct wire_chan *chan, struct dr_error *err)
 }
 
 /* The monitor's first word. */
-static int await_started(int fd, struct wire_chan *chan, pid_t *ret_pid, struct dr_error *err)
+static int await_started(int fd, struct wire_chan *chan, pid_t *ret_pid,
+                         struct dr_error *err)
 {
     struct monitor_frame frame = {0};
     if (await_word(fd, chan, err) < 0)
@@ -153,7 +154,8 @@ int container_start(struct guest *guest, const struct container *container, int 
         else
             result = await_started(ours, options->chan, ret_pid, err);
         /* its runtime goes with it, its mounts too; what is left is found by name */
-        if (result < 0 && (err->kind == DR_ERR_CANCELLED || err->kind == DR_ERR_TIMEOUT) &&
+        if (result < 0 &&
+            (err->kind == DR_ERR_CANCELLED || err->kind == DR_ERR_TIMEOUT) &&
             err->origin == DR_AT_UNSET)
             kill(monitor, SIGKILL);
         /* A monitor that died without a word left things: the next command would find

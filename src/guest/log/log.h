@@ -22,8 +22,7 @@
 /* Stream numbers are the wire's: 1 stdout, 2 stderr. */
 enum log_stream { LOG_STDOUT = 1, LOG_STDERR = 2 };
 
-/* --- writing: one process, one thread ------------------------------------------------
- */
+/* --- writing: one process, one thread --- */
 
 struct log_writer {
     char *path; /* owned */
@@ -50,8 +49,7 @@ void log_close(struct log_writer *writer);
 /* Unlinks path and its rotated files; missing ones are success. */
 void log_remove(const char *path, unsigned files);
 
-/* --- reading -------------------------------------------------------------------------
- */
+/* --- reading --- */
 
 struct log_query {
     const char *path;

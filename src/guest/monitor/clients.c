@@ -49,8 +49,7 @@ void monitor_clients_sweep(struct monitor *m)
     }
 }
 
-/* --- to the client ---------------------------------------------------------------------
- */
+/* --- to the client --- */
 
 void monitor_client_flush(struct monitor_client *client)
 {
@@ -127,8 +126,7 @@ void monitor_clients_output(struct monitor *m, int stream, const char *data, siz
             monitor_client_send(client, len ? WIRE_DATA : WIRE_EOF, stream, data, len);
 }
 
-/* --- from the client -------------------------------------------------------------------
- */
+/* --- from the client --- */
 
 static bool somebody_writes(const struct monitor *m)
 {

@@ -91,8 +91,7 @@ int setup_mount_points(const char *rootfs, struct dr_error *err)
     return 0;
 }
 
-/* --- why it did not start --------------------------------------------------------------
- */
+/* --- why it did not start --- */
 
 static int open_in_root(int root, const char *path)
 {

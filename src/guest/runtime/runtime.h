@@ -61,8 +61,7 @@ char *runtime_version(const char *root, const struct runtime *runtime);
  * Owned. */
 char *runtime_version_warning(enum runtime_kind kind, const char *version);
 
-/* --- calling it -----------------------------------------------------------------------
- */
+/* --- calling it --- */
 
 struct runtime_call {
     const struct runtime *runtime;

@@ -26,7 +26,10 @@ static void add_common(char ***argv, const struct runtime_call *call)
     dr_strv_add(argv, "--root");
     dr_strv_add(argv, call->state_root);
     dr_strv_add(argv, "--log");
-    dr_strv_add(argv, call->log_path);
+    /* crun takes what is before a colon for the kind of log */
+    bool named = call->runtime->kind == RUNTIME_CRUN && strchr(call->log_path, ':');
+    dr_auto_free char *log = dr_printf("%s%s", named ? "file:" : "", call->log_path);
+    dr_strv_add(argv, log);
     dr_strv_add(argv, "--log-format");
     dr_strv_add(argv, "json");
 }

@@ -217,8 +217,7 @@ static void documents_that_are_too_much_are_refused_H2(void **state)
     free(many);
 }
 
-/* --- indexes ---------------------------------------------------------------------------
- */
+/* --- indexes --- */
 
 #define ENTRY(digit, platform)                                                           \
     "{\"mediaType\":\"" OCI_TYPE_MANIFEST                                                \

@@ -157,8 +157,7 @@ static void the_digest_of_a_tag_is_had_by_head_C07(void **state)
     }
 }
 
-/* --- a bad line -----------------------------------------------------------------------
- */
+/* --- a bad line --- */
 
 static void a_broken_download_goes_on_where_it_broke_H4(void **state)
 {
@@ -308,8 +307,7 @@ static void cancel_from_progress_leaves_a_partial_that_is_continued(void **state
     assert_int_equal(logged(f, "bytes="), 1);
 }
 
-/* --- redirects ------------------------------------------------------------------------
- */
+/* --- redirects --- */
 
 static void a_redirect_to_another_host_gets_no_authorization_H4(void **state)
 {
