@@ -125,8 +125,9 @@ char **dr_json_strv(const json_t *array)
     char **strv = dr_alloc((json_array_size(array) + 1) * sizeof *strv);
     size_t n = 0, i;
     json_t *item;
-    json_array_foreach(array, i, item) if (json_is_string(item)) strv[n++] =
-        dr_strdup(json_string_value(item));
+    json_array_foreach (array, i, item)
+        if (json_is_string(item))
+            strv[n++] = dr_strdup(json_string_value(item));
     return strv;
 }
 

@@ -96,8 +96,7 @@ static json_t *make_rows(const json_t *items, const struct images_args *args,
     json_t *item;
     size_t i;
     int64_t now_ns = dr_now_ns();
-    json_array_foreach((json_t *)items, i, item)
-    {
+    json_array_foreach ((json_t *)items, i, item) {
         json_t *refs = dr_json_array(item, "refs");
         size_t count = json_array_size(refs);
         for (size_t j = 0; j < (count ? count : 1); j++) {

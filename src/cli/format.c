@@ -56,8 +56,7 @@ static int add_value(const json_t *value, struct dr_buf *buf, struct dr_error *e
     const char *key;
     json_t *member;
     if (!array) {
-        json_object_foreach((json_t *)value, key, member)
-        {
+        json_object_foreach ((json_t *)value, key, member) {
             dr_auto_free char *safe = dr_escape(key, 0);
             if (dr_buf_addf(buf, err, "%s%s:", first ? "" : " ", safe) < 0 ||
                 add_value(member, buf, err) < 0)
@@ -84,8 +83,7 @@ static int no_member(const struct scanner *s, const json_t *object, const char *
     char list[300] = "";
     const char *key;
     json_t *member;
-    json_object_foreach((json_t *)object, key, member)
-    {
+    json_object_foreach ((json_t *)object, key, member) {
         size_t used = strlen(list);
         if (used + strlen(key) + 8 > sizeof(list)) {
             snprintf(list + used, sizeof(list) - used, ", …");

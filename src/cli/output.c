@@ -124,8 +124,7 @@ int cli_list_print(const char *format, const struct cli_column *columns,
     }
     if (table && add_headings(format, columns, &buf, err) < 0)
         return -1;
-    json_array_foreach((json_t *)rows, i, row)
-    {
+    json_array_foreach ((json_t *)rows, i, row) {
         if (add_row(format, row, &buf, err) < 0)
             return -1;
     }

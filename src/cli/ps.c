@@ -92,8 +92,7 @@ static char *labels(const json_t *item)
     json_t *object = dr_json_object(item, "labels");
     const char *key;
     json_t *value;
-    json_object_foreach(object, key, value)
-    {
+    json_object_foreach (object, key, value) {
         const char *text = json_string_value(value);
         dr_buf_addf(&buf, &unused, "%s%s=%s", buf.len ? "," : "", key, text ? text : "");
     }

@@ -100,7 +100,7 @@ static int op_info(struct guest *guest, struct wire_chan *chan, const json_t *re
     json_t *warnings = json_array(), *all = runtime_list(guest->root, guest->runtime),
            *one;
     size_t i;
-    json_array_foreach(all, i, one)
+    json_array_foreach (all, i, one)
         json_array_extend(warnings, json_object_get(one, "warnings"));
     dr_json_set(json, "runtimes", all);
     dr_json_set(json, "runtime", json_incref(json_array_get(all, 0)));

@@ -65,8 +65,9 @@ static int get_texts(const json_t *object, const char *key, char ***ret,
         return 0;
     if (!json_is_array(value))
         return wrong_type(err, key, "an array");
-    json_array_foreach(value, i, item) if (!json_is_string(item)) return wrong_type(
-        err, key, "an array of strings");
+    json_array_foreach (value, i, item)
+        if (!json_is_string(item))
+            return wrong_type(err, key, "an array of strings");
     *ret = dr_json_strv(value);
     return 0;
 }
@@ -89,7 +90,8 @@ static int get_keys(const json_t *object, const char *key, char ***ret,
     size_t n = 0;
     const char *name;
     json_t *unused;
-    json_object_foreach((json_t *)value, name, unused) keys[n++] = dr_strdup(name);
+    json_object_foreach ((json_t *)value, name, unused)
+        keys[n++] = dr_strdup(name);
     qsort(keys, n, sizeof *keys, compare_texts);
     *ret = keys;
     return 0;
@@ -110,8 +112,7 @@ static int get_labels(const json_t *object, struct oci_config *config,
         return wrong_type(err, "Labels", "an object");
     config->labels = dr_alloc((json_object_size(labels) + 1) * sizeof *config->labels);
     const char *key;
-    json_object_foreach(labels, key, value)
-    {
+    json_object_foreach (labels, key, value) {
         if (!json_is_string(value))
             return wrong_type(err, "Labels", "an object of strings");
         config->labels[config->n_labels++] = (struct oci_label){
@@ -180,8 +181,7 @@ static int get_rootfs(const json_t *doc, struct oci_config *config, struct dr_er
                        json_array_size(ids), OCI_LAYERS_MAX);
     config->diff_ids = dr_alloc((json_array_size(ids) + 1) * sizeof *config->diff_ids);
     size_t i;
-    json_array_foreach(ids, i, id)
-    {
+    json_array_foreach (ids, i, id) {
         if (!json_is_string(id))
             return wrong_type(err, "rootfs.diff_ids", "an array of strings");
         if (oci_digest_parse(json_string_value(id), json_string_length(id),
@@ -201,8 +201,7 @@ static int get_history(const json_t *doc, struct oci_config *config, struct dr_e
     if (!json_is_array(history) || json_array_size(history) > HISTORY_MAX)
         return wrong_type(err, "history", "an array of at most 4096 entries");
     config->history = dr_alloc((json_array_size(history) + 1) * sizeof *config->history);
-    json_array_foreach(history, i, entry)
-    {
+    json_array_foreach (history, i, entry) {
         if (!json_is_object(entry))
             return wrong_type(err, "history", "an array of objects");
         struct oci_history *h = &config->history[config->n_history++];

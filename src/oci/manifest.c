@@ -262,8 +262,7 @@ int oci_manifest_parse(const char *text, size_t len, const char *declared,
     int64_t total = 0;
     size_t i;
     json_t *layer;
-    json_array_foreach(layers, i, layer)
-    {
+    json_array_foreach (layers, i, layer) {
         char what[48];
         snprintf(what, sizeof what, "layer %zu", i + 1);
         if (parse_descriptor(layer, what, &manifest.layers[i], err) < 0)
@@ -316,8 +315,7 @@ int oci_index_parse(const char *text, size_t len, const char *declared,
     index.manifests = dr_alloc((json_array_size(entries) + 1) * sizeof *index.manifests);
     size_t i;
     json_t *entry;
-    json_array_foreach(entries, i, entry)
-    {
+    json_array_foreach (entries, i, entry) {
         char what[48];
         snprintf(what, sizeof what, "index entry %zu", i + 1);
         struct oci_descriptor *d = &index.manifests[i];

@@ -107,8 +107,7 @@ static json_t *best_entry(json_t *table, const struct oci_ref *ref)
     json_t *best = NULL, *value;
     size_t best_rank = 0;
     const char *key;
-    json_object_foreach(table, key, value)
-    {
+    json_object_foreach (table, key, value) {
         size_t rank = key_rank(key, ref->host, ref->path);
         if (rank > best_rank) {
             best = value;

@@ -125,11 +125,9 @@ static int decode_strv(const struct spec_field *f, const json_t *value, void *ob
         return wrong_type(f, "an array of strings", err);
     size_t i;
     json_t *item;
-    json_array_foreach(
-        (json_t *)value, i,
-        item) if (!json_is_string(item)) return dr_fail(err, DR_ERR_INVALID,
-                                                        "%s[%zu]: must be a string",
-                                                        f->name, i);
+    json_array_foreach ((json_t *)value, i, item)
+        if (!json_is_string(item))
+            return dr_fail(err, DR_ERR_INVALID, "%s[%zu]: must be a string", f->name, i);
     dr_strv_free(*AT(object, f->offset, char **));
     *AT(object, f->offset, char **) = dr_json_strv(value);
     return 0;
@@ -174,8 +172,7 @@ static int decode_list(const struct spec_field *f, const json_t *value, void *ob
     char *items = dr_alloc((count ? count : 1) * f->item_size);
     set_list(f, object, items, 0);
     json_t *item;
-    json_array_foreach((json_t *)value, i, item)
-    {
+    json_array_foreach ((json_t *)value, i, item) {
         spec_fields_init(f->item, items + i * f->item_size);
         *AT(object, f->count_offset, size_t) = i + 1;
         struct dr_error inner = DR_ERROR_INIT;
@@ -226,8 +223,7 @@ int spec_fields_decode(const struct spec_field *fields, const json_t *json, void
         return dr_fail(err, DR_ERR_INVALID, "must be an object");
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)json, key, value)
-    {
+    json_object_foreach ((json_t *)json, key, value) {
         const struct spec_field *f = fields;
         while (f->name && strcmp(f->name, key) != 0)
             f++;

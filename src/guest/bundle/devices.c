@@ -63,9 +63,9 @@ static bool listed(const json_t *devices, const char *path)
 {
     size_t i;
     json_t *device;
-    json_array_foreach((json_t *)devices, i,
-                       device) if (strcmp(dr_json_str(device, "path"), path) ==
-                                   0) return true;
+    json_array_foreach ((json_t *)devices, i, device)
+        if (strcmp(dr_json_str(device, "path"), path) == 0)
+            return true;
     return false;
 }
 

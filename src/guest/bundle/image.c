@@ -75,8 +75,9 @@ char **bundle_image_volumes(const struct spec_container *spec, const json_t *ima
     json_t *wanted = dr_json_object(bundle_image_section(image_config), "Volumes"),
            *value;
     const char *key;
-    json_object_foreach(wanted, key,
-                        value) if (add_volume(spec, key, &volumes, err) < 0) return NULL;
+    json_object_foreach (wanted, key, value)
+        if (add_volume(spec, key, &volumes, err) < 0)
+            return NULL;
     size_t n = dr_strv_len(volumes);
     if (n)
         qsort(volumes, n, sizeof *volumes, compare);

@@ -106,8 +106,8 @@ static json_t *tmpfs_json(const char *target, const char *options)
     size_t i;
     for (size_t o = 0; o < DR_COUNT(opposites); o++) {
         bool asked = false;
-        json_array_foreach(list, i, word) asked |=
-            strcmp(json_string_value(word), opposites[o][0]) == 0;
+        json_array_foreach (list, i, word)
+            asked |= strcmp(json_string_value(word), opposites[o][0]) == 0;
         if (asked)
             drop_option(mount, opposites[o][1]);
     }
@@ -168,8 +168,9 @@ static json_t *find_target(json_t *mounts, const char *target)
 {
     size_t i;
     json_t *mount;
-    json_array_foreach(mounts, i, mount) if (strcmp(dr_json_str(mount, "destination"),
-                                                    target) == 0) return mount;
+    json_array_foreach (mounts, i, mount)
+        if (strcmp(dr_json_str(mount, "destination"), target) == 0)
+            return mount;
     return NULL;
 }
 
@@ -201,8 +202,7 @@ static void append_sorted(json_t *to, json_t *own)
 {
     size_t first = json_array_size(to), i;
     json_t *mount;
-    json_array_foreach(own, i, mount)
-    {
+    json_array_foreach (own, i, mount) {
         size_t at = json_array_size(to);
         while (at > first && depth(json_array_get(to, at - 1)) > depth(mount))
             at--;
@@ -221,8 +221,7 @@ json_t *bundle_mounts(const struct bundle_input *in,
     /* Whoever brings a /dev or /sys of their own gets none of ours inside it. */
     const char *const roots[] = {"/dev", "/sys"};
     size_t i;
-    json_array_foreach(defaults, i, mount)
-    {
+    json_array_foreach (defaults, i, mount) {
         const char *target = dr_json_str(mount, "destination");
         bool replaced = find_target(own, target) != NULL;
         for (size_t r = 0; r < DR_COUNT(roots); r++)

@@ -205,9 +205,8 @@ static uint64_t bounding_caps(const json_t *process)
     uint64_t caps = 0;
     size_t i;
     json_t *name;
-    json_array_foreach(dr_json_array(dr_json_object(process, "capabilities"), "bounding"),
-                       i, name)
-    {
+    json_array_foreach (
+        dr_json_array(dr_json_object(process, "capabilities"), "bounding"), i, name) {
         int number =
             json_is_string(name) ? bundle_cap_number(json_string_value(name)) : -1;
         if (number >= 0)

@@ -123,9 +123,9 @@ static bool contains(const json_t *array, const char *word)
 {
     size_t i;
     json_t *item;
-    json_array_foreach((json_t *)array, i,
-                       item) if (json_is_string(item) &&
-                                 strcmp(json_string_value(item), word) == 0) return true;
+    json_array_foreach ((json_t *)array, i, item)
+        if (json_is_string(item) && strcmp(json_string_value(item), word) == 0)
+            return true;
     return false;
 }
 
@@ -143,9 +143,9 @@ static int filter_holds(const json_t *filter, bool includes, const struct contex
         *ret_keep = false;
     size_t i;
     json_t *cap;
-    json_array_foreach((json_t *)caps, i, cap) if (json_is_string(cap) &&
-                                                   has_cap(c, json_string_value(cap)) !=
-                                                       includes) *ret_keep = false;
+    json_array_foreach ((json_t *)caps, i, cap)
+        if (json_is_string(cap) && has_cap(c, json_string_value(cap)) != includes)
+            *ret_keep = false;
     int major, minor;
     if (kernel && sscanf(kernel, "%d.%d", &major, &minor) != 2)
         return dr_fail(err, DR_ERR_INVALID, "seccomp profile: bad minKernel '%s'",
@@ -185,12 +185,12 @@ static int only_members(const json_t *object, const char *const *members,
     if (!json_is_object(object))
         return dr_fail(err, DR_ERR_INVALID, "seccomp profile: %s is not an object",
                        where);
-    json_object_foreach(
-        (json_t *)object, key,
-        value) if (!one_of(key, members)) return dr_fail(err, DR_ERR_INVALID,
-                                                         "seccomp profile: %s has the "
-                                                         "unknown member '%s'",
-                                                         where, key);
+    json_object_foreach ((json_t *)object, key, value)
+        if (!one_of(key, members))
+            return dr_fail(err, DR_ERR_INVALID,
+                           "seccomp profile: %s has the "
+                           "unknown member '%s'",
+                           where, key);
     return 0;
 }
 
@@ -233,8 +233,7 @@ static json_t *mapped_architectures(const json_t *map, const struct bundle_facts
     const char *own = json_string_value(json_array_get(native, 0));
     json_t *array = json_array(), *entry;
     size_t i;
-    json_array_foreach((json_t *)map, i, entry)
-    {
+    json_array_foreach ((json_t *)map, i, entry) {
         const char *arch = dr_json_str(entry, "architecture");
         if (!own || !arch || strcmp(arch, own) != 0)
             continue;
@@ -276,8 +275,7 @@ static int convert_profile(const json_t *profile, const struct context *c, json_
     json_t *calls = json_array(), *rule;
     dr_json_set(ret, "syscalls", calls);
     size_t i;
-    json_array_foreach(dr_json_array(profile, "syscalls"), i, rule)
-    {
+    json_array_foreach (dr_json_array(profile, "syscalls"), i, rule) {
         json_t *converted;
         if (convert_rule(rule, c, &converted, err) < 0)
             return -1;

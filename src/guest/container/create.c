@@ -18,6 +18,8 @@
 #include "guest/images/images.h"
 #include "guest/runtime/runtime.h"
 
+#define ENTER_MS 5000
+
 static struct bundle_facts facts;
 static pthread_once_t facts_once = PTHREAD_ONCE_INIT;
 
@@ -222,6 +224,19 @@ static json_t *make_record(const struct plan *plan, const char *id)
     return record;
 }
 
+/* The image's labels; the spec's go on top of them. */
+static json_t *image_labels(const struct image *image)
+{
+    json_t *labels = json_object();
+    const char *key;
+    json_t *value;
+    json_object_foreach (
+        dr_json_object(dr_json_object(image->config, "config"), "Labels"), key, value)
+        if (json_is_string(value))
+            dr_json_set(labels, key, json_incref(value));
+    return labels;
+}
+
 static json_t *make_state(const struct plan *plan, const json_t *record)
 {
     json_t *state = json_object();
@@ -235,12 +250,13 @@ static json_t *make_state(const struct plan *plan, const json_t *record)
     dr_auto_error struct dr_error full = DR_ERROR_INIT;
     size_t i;
     json_t *word;
-    json_array_foreach(dr_json_array(dr_json_object(record, "process"), "args"), i,
-                       word) if (dr_buf_addf(&command, &full, "%s%s", i ? " " : "",
-                                             json_string_value(word)) < 0) break;
+    json_array_foreach (dr_json_array(dr_json_object(record, "process"), "args"), i, word)
+        if (dr_buf_addf(&command, &full, "%s%s", i ? " " : "", json_string_value(word)) <
+            0)
+            break;
     dr_auto_free char *text = dr_buf_take(&command);
     dr_json_set_str(state, "command", text);
-    json_t *labels = json_object();
+    json_t *labels = image_labels(&plan->image);
     for (i = 0; plan->spec->labels && plan->spec->labels[i]; i++) {
         const char *label = plan->spec->labels[i], *equals = strchr(label, '=');
         dr_auto_free char *key =
@@ -273,7 +289,7 @@ static int make_bundle(struct plan *plan, const char *id, struct dr_error *err)
     if (mkdir(plan->rootfs, 0755) < 0)
         return dr_fail_errno(err, DR_ERR_CREATE, "make %s", plan->rootfs);
     dr_auto_free char *path = dr_path_join(plan->bundle, "config.json");
-    dr_auto_free char *text = dr_json_text(plan->config);
+    dr_auto_free char *text = bundle_text(plan->config);
     return dr_file_write(AT_FDCWD, path, text, strlen(text), 0600, 0, err);
 }
 
@@ -344,7 +360,9 @@ static int create_locked(struct plan *plan, struct container *c, int *ret_lock,
     dr_auto_fd int lock = -1;
     if (look_up(plan, err) < 0)
         return -1;
-    int entered = journal_enter(plan->guest, c->id, 0, &lock, err);
+    /* Nobody knows the id, but a command that starts just now may look for a moment at
+     * the entry whose lock is not there yet (journal_take). */
+    int entered = journal_enter(plan->guest, c->id, ENTER_MS, &lock, err);
     if (entered == 1 || (entered == 0 && lock < 0))
         return dr_fail(err, DR_ERR_CREATE, "no space left in %s", plan->guest->run_root);
     if (entered < 0)

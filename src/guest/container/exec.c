@@ -27,6 +27,7 @@ struct exec {
     const struct container *container;
     struct runtime runtime;
     char *process_file, *pid_file, *log_file; /* owned; in the run directory */
+    char *command;                            /* its first word; owned */
     int ours[3], theirs[3];                   /* −1: none */
 };
 
@@ -53,6 +54,7 @@ static int write_process(struct exec *x, const json_t *request, struct dr_error 
     bundle_auto_user struct bundle_user user = {0};
     if (dr_strv_len(args) == 0 || !*args[0])
         return dr_fail(err, DR_ERR_INVALID, "exec needs a command");
+    x->command = dr_strdup(args[0]);
     if (user_text && resolve_user(c, user_text, &user, err) < 0)
         return -1;
     dr_auto_free char *path =
@@ -60,8 +62,7 @@ static int write_process(struct exec *x, const json_t *request, struct dr_error 
     dr_auto_buf struct dr_buf text = DR_BUF_INIT(RECORD_MAX);
     if (dr_file_read(AT_FDCWD, path, &text, err) < 0)
         return -1;
-    dr_auto_json json_t *config =
-        dr_json_parse(text.data ? text.data : "", text.len, RECORD_MAX, err);
+    dr_auto_json json_t *config = bundle_parse(text.data ? text.data : "", text.len, err);
     if (!config)
         return -1;
     struct bundle_exec exec = {.args = args,
@@ -73,7 +74,7 @@ static int write_process(struct exec *x, const json_t *request, struct dr_error 
         bundle_process_for_exec(config, &exec, container_facts(), err);
     if (!process)
         return -1;
-    dr_auto_free char *json = dr_json_text(process);
+    dr_auto_free char *json = bundle_text(process);
     return dr_file_write(AT_FDCWD, x->process_file, json, strlen(json), 0600, 0, err);
 }
 
@@ -144,7 +145,8 @@ static int run(struct exec *x, struct dr_buf *early, pid_t *ret_pid, struct dr_e
         return dr_fail(err, DR_ERR_CONFLICT,
                        "container %s ended before the command could be started in it",
                        container_name(x->container));
-    return runtime_failed(&call, "exec", status, early->data, err);
+    runtime_failed(&call, "exec", status, early->data, err);
+    return dr_wrap(err, "%s", x->command);
 }
 
 static int send_started(struct wire_chan *chan, pid_t pid, struct dr_error *err)
@@ -245,6 +247,7 @@ int container_exec(struct guest *guest, const struct container *container,
     free(x.process_file);
     free(x.pid_file);
     free(x.log_file);
+    free(x.command);
     runtime_release(&x.runtime);
     return result;
 }

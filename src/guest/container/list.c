@@ -118,8 +118,9 @@ static int layers_of(void *arg, const char *id)
     size_t i;
     json_t *diff_id;
     int result = 0;
-    json_array_foreach(dr_json_array(c.record, "diff_ids"), i, diff_id) if (result == 0)
-        result = layers->each(layers->arg, json_string_value(diff_id));
+    json_array_foreach (dr_json_array(c.record, "diff_ids"), i, diff_id)
+        if (result == 0)
+            result = layers->each(layers->arg, json_string_value(diff_id));
     return result;
 }
 

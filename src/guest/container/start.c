@@ -9,6 +9,7 @@
 
 #include "base/fs.h"
 #include "base/text.h"
+#include "guest/bundle/bundle.h"
 #include "guest/container/container.h"
 #include "guest/container/filter.h"
 #include "guest/container/journal.h"
@@ -33,8 +34,7 @@ static void add_filter(struct guest *guest, const struct runtime *runtime,
     if (dr_file_read(AT_FDCWD, path, &text, &ignored) < 0 ||
         strstr(text.data, "\"run.oci.seccomp_bpf_data\""))
         return;
-    dr_auto_json json_t *config =
-        dr_json_parse(text.data, text.len, RECORD_MAX, &ignored);
+    dr_auto_json json_t *config = bundle_parse(text.data, text.len, &ignored);
     dr_auto_free char *filter = filter_path(guest, runtime, config);
     dr_json_set_str(request, "filter", filter);
 }
@@ -46,8 +46,7 @@ static json_t *lowers(struct guest *guest, const struct container *c,
     size_t count = json_array_size(list), i;
     dr_auto_free struct oci_digest *diff_ids = dr_alloc((count + 1) * sizeof *diff_ids);
     json_t *item;
-    json_array_foreach(list, i, item)
-    {
+    json_array_foreach (list, i, item) {
         const char *text = json_string_value(item);
         if (oci_digest_parse(text ? text : "", text ? strlen(text) : 0, &diff_ids[i],
                              err) < 0)

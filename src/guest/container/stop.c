@@ -43,7 +43,8 @@ static int subscribe(const struct container *c)
 static int not_running(const struct container *c, struct dr_error *err)
 {
     if (is_running(c)) /* its process is dead, its monitor is about to write that down */
-        return dr_fail(err, DR_ERR_CONFLICT, "container %s is not running: it has just ended",
+        return dr_fail(err, DR_ERR_CONFLICT,
+                       "container %s is not running: it has just ended",
                        container_name(c));
     return dr_fail(err, DR_ERR_CONFLICT, "container %s is not running (it is %s)",
                    container_name(c), container_status(c));

@@ -52,8 +52,7 @@ int volumes_make(const struct guest *guest, const json_t *volumes, struct dr_err
 {
     size_t i;
     json_t *volume;
-    json_array_foreach(volumes, i, volume)
-    {
+    json_array_foreach (volumes, i, volume) {
         const char *source = dr_json_str(volume, "source");
         if (dr_mkdir_all(source, 0755, err) < 0)
             return dr_wrap(err, "make volume %.64s", dr_json_str(volume, "name"));
@@ -67,8 +66,7 @@ int volumes_remove_anonymous(const struct guest *guest, const json_t *volumes,
     int result = 0;
     size_t i;
     json_t *volume;
-    json_array_foreach(volumes, i, volume)
-    {
+    json_array_foreach (volumes, i, volume) {
         const char *name = dr_json_str(volume, "name");
         /* what the record says becomes a path: only what volumes_plan makes up */
         if (!dr_json_bool(volume, "anonymous") || !name || !container_is_id(name))

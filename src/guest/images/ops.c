@@ -25,8 +25,7 @@ static int op_layers_missing(struct guest *guest, struct wire_chan *chan,
     dr_auto_json json_t *missing = json_array();
     size_t i;
     json_t *item;
-    json_array_foreach(dr_json_array(request, "diff_ids"), i, item)
-    {
+    json_array_foreach (dr_json_array(request, "diff_ids"), i, item) {
         struct oci_digest diff_id;
         if (want_digest(item, "diff id", &diff_id, err) < 0)
             return -1;

@@ -62,8 +62,7 @@ static int read_diff_ids(struct image *image, struct dr_error *err)
     size_t n = json_array_size(list), i;
     image->diff_ids = dr_alloc((n + 1) * sizeof *image->diff_ids);
     json_t *item;
-    json_array_foreach(list, i, item)
-    {
+    json_array_foreach (list, i, item) {
         const char *text = json_string_value(item);
         if (oci_digest_parse(text ? text : "", text ? strlen(text) : 0,
                              &image->diff_ids[image->diff_id_count], err) < 0)
@@ -146,12 +145,11 @@ static bool search_dir(struct search *s, const char *hex)
     dr_error_release(&torn);
     size_t i;
     json_t *ref;
-    json_array_foreach(dr_json_array(refs, "refs"), i,
-                       ref) if (strcmp(json_string_value(ref), s->ref) == 0)
-    {
-        s->found_by_ref = dr_strdup(hex);
-        return true;
-    }
+    json_array_foreach (dr_json_array(refs, "refs"), i, ref)
+        if (strcmp(json_string_value(ref), s->ref) == 0) {
+            s->found_by_ref = dr_strdup(hex);
+            return true;
+        }
     return false;
 }
 

@@ -188,8 +188,7 @@ int setup_volumes(const char *rootfs, const json_t *volumes, struct dr_error *er
     dr_auto_fd int root = -1;
     size_t i;
     json_t *volume;
-    json_array_foreach(volumes, i, volume)
-    {
+    json_array_foreach (volumes, i, volume) {
         const char *source = dr_json_str(volume, "source");
         if (!source || !dr_json_bool(volume, "copy") || !is_empty(source))
             continue;

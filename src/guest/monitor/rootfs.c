@@ -48,8 +48,10 @@ int setup_overlay(const json_t *lowers, const char *upper, const char *work,
     dr_auto_buf struct dr_buf options = DR_BUF_INIT(4095);
     json_t *lower;
     int result = 0;
-    json_array_foreach(lowers, i, lower) if (result == 0) result = add_path(
-        &options, i ? ":" : "lowerdir=", json_string_value(lower), fds, &count, err);
+    json_array_foreach (lowers, i, lower)
+        if (result == 0)
+            result = add_path(&options, i ? ":" : "lowerdir=", json_string_value(lower),
+                              fds, &count, err);
     if (result == 0)
         result = add_path(&options, ",upperdir=", upper, fds, &count, err);
     if (result == 0)

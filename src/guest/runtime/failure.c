@@ -10,33 +10,40 @@
 
 #define LOG_MAX (256u << 10)
 
-/* What the three say when execve's target is the trouble. */
+/* What the three say when execve's target is the trouble. The words of errno are about it
+ * only where the message is about an exec: "open /proc/sys/…: No such file" is not. */
 static const struct {
     const char *words;
     int code;
+    bool of_exec;
 } phrases[] = {
-    {"executable file not found", 127}, /* runc */
-    {"not found in $PATH", 127},        /* crun, youki */
-    {"no such file or directory", 127},
-    {"does not have correct permissions", 126}, /* youki */
-    {"does not have the correct permission", 126},
-    {"open executable", 126}, /* crun: after it was found */
-    {"exec format error", 126},
-    {"permission denied", 126},
-    {"is a directory", 126},
+    {"executable file not found", 127, false}, /* runc */
+    {"not found in $PATH", 127, false},        /* crun, youki */
+    {"no such file or directory", 127, true},
+    {"does not have correct permissions", 126, false}, /* youki */
+    {"does not have the correct permission", 126, false},
+    {"open executable", 126, false}, /* crun: after it was found */
+    {"exec format error", 126, false},
+    {"permission denied", 126, true},
+    {"is a directory", 126, true},
 };
 
 static int classify(const char *text)
 {
+    bool exec =
+        strstr(text, "exec ") || strstr(text, "exec:") || strstr(text, "executable");
     for (size_t i = 0; i < DR_COUNT(phrases); i++)
-        if (strcasestr(text, phrases[i].words))
+        if ((exec || !phrases[i].of_exec) && strcasestr(text, phrases[i].words))
             return phrases[i].code;
     return 0;
 }
 
-/* The message of one line of the log: crun and runc call it msg, youki message. */
+/* The message of one line of the log: runc calls it msg, youki message; crun's is plain.
+ */
 static char *message_of(const char *line, size_t len)
 {
+    if (len > 0 && *line != '{')
+        return dr_strndup(line, len);
     dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
     dr_auto_json json_t *json = dr_json_parse(line, len, LOG_MAX, &ignored);
     const char *text = dr_json_str(json, "msg");

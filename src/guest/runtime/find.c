@@ -11,7 +11,10 @@
 /* In the order of preference (C03). */
 static const struct runtime_traits traits[] = {
     [RUNTIME_YOUKI] = {.name = "youki"},
-    [RUNTIME_CRUN] = {.name = "crun", .no_hybrid_cgroup = true, .seccomp_bpf = true},
+    [RUNTIME_CRUN] = {.name = "crun",
+                      .no_hybrid_cgroup = true,
+                      .seccomp_bpf = true,
+                      .log_text = true},
     [RUNTIME_RUNC] = {.name = "runc"},
     [RUNTIME_OTHER] = {.name = "runtime"},
 };

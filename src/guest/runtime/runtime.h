@@ -27,6 +27,9 @@ struct runtime_traits {
     /* Takes a compiled seccomp filter from the annotation run.oci.seccomp_bpf_data, and
      * leaves the one that it compiled at <--root>/<id>/seccomp.bpf. */
     bool seccomp_bpf;
+    /* Its log is asked for as text: what it says of an exec that fails comes out of the
+     * container's own stderr, in the format of the log, and is for a person to read. */
+    bool log_text;
 };
 
 struct runtime {

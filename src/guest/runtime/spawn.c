@@ -31,7 +31,7 @@ static void add_common(char ***argv, const struct runtime_call *call)
     dr_auto_free char *log = dr_printf("%s%s", named ? "file:" : "", call->log_path);
     dr_strv_add(argv, log);
     dr_strv_add(argv, "--log-format");
-    dr_strv_add(argv, "json");
+    dr_strv_add(argv, call->runtime->traits->log_text ? "text" : "json");
 }
 
 char **runtime_argv_run(const struct runtime_call *call, const char *bundle,

@@ -32,8 +32,7 @@ static int resolve(const json_t *request, const char *text, struct bundle_user *
     int fds[LAYERS_MAX];
     size_t n = 0, i;
     json_t *layer;
-    json_array_foreach(dr_json_array(request, "layers"), i, layer)
-    {
+    json_array_foreach (dr_json_array(request, "layers"), i, layer) {
         fds[n] = open(json_string_value(layer), O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (fds[n] < 0 || n + 1 == LAYERS_MAX)
             return dr_fail_errno(&err, DR_ERR_NONE, "layer %zu", i);

@@ -342,9 +342,9 @@ static char *source_of(const json_t *config, const char *target)
     const char *source = "none";
     size_t i;
     json_t *mount;
-    json_array_foreach(json_object_get(config, "mounts"), i,
-                       mount) if (strcmp(dr_json_str(mount, "destination"), target) == 0)
-        source = dr_json_str(mount, "source");
+    json_array_foreach (json_object_get(config, "mounts"), i, mount)
+        if (strcmp(dr_json_str(mount, "destination"), target) == 0)
+            source = dr_json_str(mount, "source");
     return dr_strdup(source);
 }
 
@@ -361,7 +361,7 @@ static void mounts_of_the_user_win_and_parents_come_first(void **state)
     json_t *mounts = json_object_get(config, "mounts"), *mount;
     char order[400] = "";
     size_t i;
-    json_array_foreach(mounts, i, mount)
+    json_array_foreach (mounts, i, mount)
         strcat(strcat(order, dr_json_str(mount, "destination")), " ");
     assert_string_equal(order,
                         "/proc /dev /dev/pts /sys /sys/fs/cgroup /dev/mqueue /a "

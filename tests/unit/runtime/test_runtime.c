@@ -116,7 +116,9 @@ static struct runtime_call call_for(struct runtime *runtime, const char *log)
 
 static void runtime_gets_exactly_this_argv(void **state)
 {
-    struct runtime runtime = {.path = (char *)"/usr/bin/crun"};
+    struct runtime runtime = {.kind = RUNTIME_CRUN,
+                              .path = (char *)"/usr/bin/crun",
+                              .traits = runtime_traits_of(RUNTIME_CRUN)};
     struct runtime_call call = call_for(&runtime, "/l");
     char **run = runtime_argv_run(&call, "/b", "/p");
     static const char *const expected[] = {"/usr/bin/crun",
@@ -125,7 +127,7 @@ static void runtime_gets_exactly_this_argv(void **state)
                                            "--log",
                                            "/l",
                                            "--log-format",
-                                           "json",
+                                           "text",
                                            "run",
                                            "--detach",
                                            "--bundle",
