@@ -84,9 +84,13 @@ int cli_exit_code(const struct cli *cli, const struct dr_error *err)
     return err->kind == DR_ERR_CONFIG ? CLI_CONFIG : CLI_FAILED;
 }
 
-/* The failed program's words, when the line does not have them already. */
+/* The failed program's words, when the line does not have them already. That a command is
+ * not there, or no program, needs no more words. */
 static void print_output(const struct dr_error *err)
 {
+    if (err->kind == DR_ERR_START &&
+        (err->code == CLI_NOT_FOUND || err->code == CLI_NOT_EXECUTABLE))
+        return;
     dr_auto_free char *copy = dr_strdup(err->output);
     char *save = NULL;
     int lines = 0;

@@ -10,6 +10,7 @@
 #include "guest/dispatch.h"
 #include "guest/init/init.h"
 #include "guest/monitor/monitor.h"
+#include "guest/net/loopback.h"
 
 static int serve_main(int argc, char **argv)
 {
@@ -24,6 +25,7 @@ static const struct {
 } roles[] = {
     {"serve", serve_main, "the session with dray, over stdin and stdout"},
     {"monitor", monitor_main, "watches one container (internal)"},
+    {"loopback", loopback_main, "brings up lo in a container, as a hook (internal)"},
     {"init", init_main, "process 1 of a container that was run with --init (internal)"},
 };
 

@@ -40,7 +40,7 @@ teardown() { test_teardown; }
     while kill -0 "$pid" 2>/dev/null; do
         kb=$(awk '/^VmHWM/ { print $2 }' "/proc/$pid/status" 2>/dev/null || echo 0)
         ((${kb:-0} > peak_host)) && peak_host=$kb
-        [[ -n $helper ]] || helper=$(cat "/proc/$pid/task/$pid/children" 2>/dev/null | tr -d ' ')
+        [[ -n $helper && -d /proc/$helper ]] || helper=$(cat "/proc/$pid/task/$pid/children" 2>/dev/null | tr -d ' ')
         if [[ -n $helper ]]; then
             kb=$(awk '/^VmHWM/ { print $2 }' "/proc/$helper/status" 2>/dev/null || echo 0)
             ((${kb:-0} > peak_helper)) && peak_helper=$kb

@@ -17,6 +17,7 @@
 #include "guest/container/volumes.h"
 #include "guest/images/images.h"
 #include "guest/runtime/runtime.h"
+#include "guest/net/loopback.h"
 
 #define ENTER_MS 5000
 
@@ -140,6 +141,9 @@ static int plan_config(struct plan *plan, const char *id, const char *dir,
     plan->config = bundle_config(&input, err);
     if (!plan->config)
         return -1;
+    bool own_network = !spec->network || strcmp(spec->network, "host") != 0;
+    if (plan->runtime.traits->no_loopback && own_network)
+        loopback_add_hook(plan->config, plan->self);
     dr_auto_free char *filter = filter_path(plan->guest, &plan->runtime, plan->config);
     filter_use(filter, plan->config);
     return 0;

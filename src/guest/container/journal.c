@@ -92,7 +92,15 @@ int journal_take(const struct guest *guest, const char *id, int *ret_fd,
 int journal_leave(const struct guest *guest, const char *id, int fd, struct dr_error *err)
 {
     dr_auto_free char *dir = container_run_dir(guest, id);
-    int result = dr_remove_all(AT_FDCWD, dir, err);
+    dr_auto_free char *lock = dr_path_join(dir, "lock");
+    dr_auto_error struct dr_error failed = DR_ERROR_INIT;
+    int result = dr_remove_all(AT_FDCWD, dir, &failed);
+    /* Once our lock is unlinked another may enter, and the entry is that one's to remove.
+     */
+    if (result < 0 && failed.code == ENOTEMPTY && access(lock, F_OK) == 0)
+        result = 0;
+    if (result < 0)
+        dr_error_move(err, &failed);
     if (fd >= 0)
         close(fd);
     return result;

@@ -93,14 +93,42 @@ int setup_mount_points(const char *rootfs, struct dr_error *err)
     return 0;
 }
 
-/* --- why it did not start --- */
-
 static int open_in_root(int root, const char *path)
 {
     struct open_how how = {.flags = O_PATH | O_CLOEXEC,
                            .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
     return (int)syscall(SYS_openat2, root, path, &how, sizeof how);
 }
+
+int setup_workdir(const char *rootfs, const char *workdir, struct dr_error *err)
+{
+    dr_auto_fd int root = open(rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (root < 0)
+        return dr_fail_errno(err, DR_ERR_START, "open %s", rootfs);
+    dr_auto_free char *path = dr_strdup(workdir && *workdir ? workdir : "/");
+    dr_auto_fd int at = dup(root);
+    for (char *p = path; at >= 0 && *p;) {
+        char *name = p + strspn(p, "/");
+        char *end = name + strcspn(name, "/");
+        char kept = *end;
+        *end = '\0';
+        int next = open_in_root(root, path);
+        if (next < 0 && errno == ENOENT && *name && mkdirat(at, name, 0755) == 0)
+            next = open_in_root(root, path);
+        if (next < 0) {
+            /* what is there is no directory, or leads nowhere: the runtime says so better
+             */
+            return 0;
+        }
+        close(at);
+        at = next;
+        *end = kept;
+        p = end;
+    }
+    return 0;
+}
+
+/* --- why it did not start --- */
 
 /* 0: a file that can be executed, 126: something else, 127: not there */
 static int look_at(int root, const char *path)

@@ -21,6 +21,10 @@ int setup_overlay(const json_t *lowers, const char *upper, const char *work,
  * there, they become directories of the top layer (CVE-2026-41579). */
 int setup_mount_points(const char *rootfs, struct dr_error *err);
 
+/* Makes the directory that the process starts in where it is missing (youki does not),
+ * below whatever the image has on the way, resolved inside the root (HAZARDS H3). */
+int setup_workdir(const char *rootfs, const char *workdir, struct dr_error *err);
+
 /* Fills volumes that are empty from what the image has at their targets, as Docker does:
  * owners, modes, times and xattrs included. volumes: the record's. */
 int setup_volumes(const char *rootfs, const json_t *volumes, struct dr_error *err);

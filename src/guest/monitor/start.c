@@ -61,7 +61,9 @@ static int mount_rootfs(struct monitor *m, const json_t *request,
     if (setup_namespace(hide, err) < 0 ||
         setup_overlay(dr_json_array(request, "lowers"), upper, work, m->rootfs,
                       m->auto_remove, err) < 0 ||
-        setup_mount_points(m->rootfs, err) < 0)
+        setup_mount_points(m->rootfs, err) < 0 ||
+        setup_workdir(m->rootfs, dr_json_str(dr_json_object(request, "process"), "cwd"),
+                      err) < 0)
         return -1;
     return setup_volumes(m->rootfs, volumes, err);
 }

@@ -30,6 +30,8 @@ struct runtime_traits {
     /* Its log is asked for as text: what it says of an exec that fails comes out of the
      * container's own stderr, in the format of the log, and is for a person to read. */
     bool log_text;
+    /* It leaves the loopback interface of a new network namespace down. */
+    bool no_loopback;
 };
 
 struct runtime {
