@@ -14,7 +14,8 @@ static const struct runtime_traits traits[] = {
     [RUNTIME_CRUN] = {.name = "crun",
                       .no_hybrid_cgroup = true,
                       .seccomp_bpf = true,
-                      .log_text = true},
+                      .log_text = true,
+                      .clones_itself = true},
     [RUNTIME_RUNC] = {.name = "runc"},
     [RUNTIME_OTHER] = {.name = "runtime"},
 };

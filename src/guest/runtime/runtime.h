@@ -30,6 +30,10 @@ struct runtime_traits {
     /* Its log is asked for as text: what it says of an exec that fails comes out of the
      * container's own stderr, in the format of the log, and is for a person to read. */
     bool log_text;
+    /* It copies itself before it runs, so that a container cannot overwrite it
+     * (CVE-2019-5736), unless it was started from a read-only mount and told so: that
+     * saves it an exec. */
+    bool clones_itself;
     /* It leaves the loopback interface of a new network namespace down. */
     bool no_loopback;
 };

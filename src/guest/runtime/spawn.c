@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -69,7 +70,8 @@ char **runtime_argv_exec(const struct runtime_call *call, const char *process_fi
  * What runs between vfork and exec: system calls only, since memory is the parent's. The
  * descriptors are first moved above 2, so that none is overwritten before it is used.
  */
-static int become(const struct runtime_call *call, char *const *argv, pid_t parent)
+static int become(const struct runtime_call *call, char *const *argv, pid_t parent,
+                  int exe)
 {
     int fds[3];
     /* Who waits for the runtime holds the container's lock: when it dies, a runtime that
@@ -100,15 +102,35 @@ static int become(const struct runtime_call *call, char *const *argv, pid_t pare
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    static char *const environment[] = {(char *)"PATH=" RUNTIME_PATH, NULL};
+    char *environment[] = {(char *)"PATH=" RUNTIME_PATH,
+                           (char *)"_LIBCONTAINER_CLONED_BINARY=1", NULL};
+    if (exe >= 0)
+        execveat(exe, "", argv, environment, AT_EMPTY_PATH);
+    environment[1] = NULL; /* a script, say, cannot be started that way */
     execve(argv[0], argv, environment);
     return errno;
+}
+
+/* The program by a read-only mount that is nowhere attached; -1 where the kernel (before
+ * 5.12) cannot do that: then the runtime copies itself. */
+static int read_only_program(const struct runtime *runtime)
+{
+    if (!runtime->traits->clones_itself)
+        return -1;
+    struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
+    dr_auto_fd int fd = (int)syscall(SYS_open_tree, AT_FDCWD, runtime->path,
+                                     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    if (fd < 0 ||
+        syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH, &attr, sizeof attr) < 0)
+        return -1;
+    return DR_TAKE_FD(fd);
 }
 
 int runtime_spawn(const struct runtime_call *call, char *const *argv, pid_t *ret_pid,
                   struct dr_error *err)
 {
     /* No handler of ours may run in the child while it shares our memory. */
+    dr_auto_fd int exe = read_only_program(call->runtime);
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -116,7 +138,7 @@ int runtime_spawn(const struct runtime_call *call, char *const *argv, pid_t *ret
     children_lock();
     pid_t parent = getpid(), pid = vfork();
     if (pid == 0) {
-        child_errno = become(call, argv, parent);
+        child_errno = become(call, argv, parent, exe);
         _exit(127);
     }
     int fork_errno = errno;
