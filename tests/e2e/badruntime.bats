@@ -24,8 +24,7 @@ start_is_over() { ! pgrep -f "$OUT/runtime" >/dev/null; }
 
 @test "C33: a runtime that writes megabytes to stderr does not hang the start" {
     runtime 'head -c 3000000 /dev/zero | tr "\0" e >&2' 'exit 3'
-    DRAY_TEST_TIMEOUT=20
-    refused 125 "the runtime was killed" 256 -- run --rm "$IMAGE" true
+    DRAY_TEST_TIMEOUT=20 refused 125 "the runtime was killed" 256 -- run --rm "$IMAGE" true
 }
 
 @test "a runtime that says nothing, lies or dies is named" {
@@ -67,7 +66,9 @@ start_is_over() { ! pgrep -f "$OUT/runtime" >/dev/null; }
     pid=$!
     within 5 pgrep -f "$OUT/runtime"
     kill -9 "$(awk '/^PPid:/ { print $2 }' "/proc/$(pgrep -of "$OUT/runtime")/status")"
-    ! wait "$pid"
+    local status=0
+    wait "$pid" || status=$?
+    same "$status" 125
     has "$(cat "$OUT/err")" monitor
     within 5 start_is_over
 }
