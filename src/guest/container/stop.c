@@ -125,10 +125,11 @@ int container_wait(struct guest *guest, const struct container *container,
     if (strcmp(container_status(container), "created") == 0)
         return dr_fail(err, DR_ERR_CONFLICT, "container %s was never started",
                        container_name(container));
-    if (!is_running(container)) {
+    if (strcmp(container_status(container), "exited") == 0) {
         known_end(container, ret_known, ret_exit);
         return 0;
     }
+    /* it runs, or is being removed with its end: then its monitor may still tell that */
     dr_auto_fd int fd = subscribe(container);
     int told = fd >= 0 ? container_wait_exit(chan, fd, 0, ret_exit, err) : 0;
     if (told < 0)
@@ -145,6 +146,10 @@ int container_wait(struct guest *guest, const struct container *container,
     *ret_known = false;
     if (container_load_state(guest, container->id, &now, &ignored) == 0)
         known_end(&now, ret_known, ret_exit);
+    else if (ignored.kind == DR_ERR_NOT_FOUND)
+        return dr_fail(err, DR_ERR_NOT_FOUND,
+                       "container %s is gone; it was removed with its end",
+                       container_name(container));
     return 0;
 }
 

@@ -63,6 +63,20 @@ static int record_end(struct monitor *m, int exit_code, bool oom)
     return write_end(&c, &err);
 }
 
+#define LATE_MS 200 /* between a client's connect and its first words */
+
+/* Who connected while we were cleaning up wants to know as well. The socket's name is
+ * gone by now, so nobody comes after these. */
+static void hear_late_clients(struct monitor *m)
+{
+    monitor_accept(m);
+    for (struct monitor_client *client = m->clients; client; client = client->next) {
+        struct pollfd fd = {.fd = client->fd, .events = POLLIN};
+        if (!client->waits && poll(&fd, 1, LATE_MS) > 0)
+            monitor_client_read(m, client);
+    }
+}
+
 /* The lock is let go before clients hear of the end: whoever waits may go on at once. */
 static void let_go(struct monitor *m)
 {
@@ -121,6 +135,7 @@ void monitor_finish(struct monitor *m, int wait_status)
             dr_remove_all(AT_FDCWD, m->state_root, &ignored);
         }
     }
+    hear_late_clients(m);
     let_go(m);
     tell_clients(m, exit_code, oom);
 }

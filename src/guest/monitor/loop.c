@@ -28,7 +28,7 @@ static bool read_output(struct monitor *m, int stream)
     return n > 0;
 }
 
-static void accept_clients(struct monitor *m)
+void monitor_accept(struct monitor *m)
 {
     int fd;
     while ((fd = accept4(m->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0)
@@ -119,7 +119,7 @@ int monitor_loop(struct monitor *m)
             monitor_stdin_flush(m);
         serve_clients(m, fds);
         if (fds[SLOT_LISTEN].revents)
-            accept_clients(m);
+            monitor_accept(m);
     }
     free(fds);
     /* Its pid namespace is gone with it, so what is in the pipes now is the rest; a
@@ -127,7 +127,7 @@ int monitor_loop(struct monitor *m)
     for (int stream = 1; stream <= 2; stream++)
         while (m->output_fds[stream] >= 0 && read_output(m, stream))
             ;
-    accept_clients(m); /* who connected in the last moment wants to know as well */
+    monitor_accept(m); /* who connected in the last moment wants to know as well */
     for (struct monitor_client *client = m->clients; client; client = client->next)
         monitor_client_read(m, client);
     return status;

@@ -72,6 +72,8 @@ void monitor_unmount(struct monitor *m);
 
 /* loop.c: until the container is dead; its wait status. */
 int monitor_loop(struct monitor *m);
+/* Takes who connected to the socket. Does not wait. */
+void monitor_accept(struct monitor *m);
 
 /* finish.c: cleans up, writes the end down, tells the clients. */
 void monitor_finish(struct monitor *m, int wait_status);
