@@ -106,6 +106,42 @@ static int detect(struct inflate *z, enum inflate_format said, struct dr_error *
     return 0;
 }
 
+/* Is the member's header (RFC 1952, 2.3) there as a whole? Also true when it is none. */
+static bool header_is_whole(const uint8_t *b, size_t len)
+{
+    enum { CRC = 2, EXTRA = 4, NAME = 8, COMMENT = 16 };
+    size_t at = 10;
+    if (len < at)
+        return false;
+    if (b[3] & EXTRA) {
+        if (len < at + 2)
+            return false;
+        at += 2 + (size_t)(b[at] | b[at + 1] << 8);
+    }
+    for (int flag = NAME; flag <= COMMENT; flag <<= 1)
+        if (b[3] & flag) {
+            const uint8_t *end = at < len ? memchr(b + at, 0, len - at) : NULL;
+            if (!end)
+                return false;
+            at = (size_t)(end - b) + 1;
+        }
+    return at + (b[3] & CRC ? 2 : 0) <= len;
+}
+
+/* ISA-L forgets what it read of a header with optional fields when the input ends in the
+ * middle of it, so it is given whole headers only. */
+static int whole_header(struct inflate *z, struct dr_error *err)
+{
+    while (!z->input_ended && !header_is_whole(z->input + z->at, z->end - z->at)) {
+        if (z->end - z->at == INPUT_BYTES)
+            return dr_fail(err, DR_ERR_FORMAT, "gzip: a header of more than %d bytes",
+                           INPUT_BYTES);
+        if (more_input(z, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 int inflate_open(const char *media_type, layer_read_fn read, void *arg,
                  struct inflate **ret, struct dr_error *err)
 {
@@ -122,6 +158,10 @@ int inflate_open(const char *media_type, layer_read_fn read, void *arg,
     }
     if (z->format == INFLATE_GZIP) {
         z->gunzip = gunzip_new();
+        if (whole_header(z, err) < 0) {
+            inflate_close(z);
+            return -1;
+        }
     } else if (z->format == INFLATE_ZSTD) {
         z->zstd = ZSTD_createDStream();
         if (!z->zstd)
@@ -198,7 +238,7 @@ static int next_member(struct inflate *z, struct dr_error *err)
             return -1;
     if (z->end - z->at >= 2 && z->input[z->at] == 0x1f && z->input[z->at + 1] == 0x8b) {
         gunzip_reset(z->gunzip);
-        return 0;
+        return whole_header(z, err);
     }
     return skip_padding(z, err);
 }
