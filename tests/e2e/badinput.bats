@@ -247,6 +247,7 @@ fake_stop() {
 }
 
 @test "an interpreter that is not there: the command is named" {
+    [[ $(runtime_name) != youki ]] || skip "youki 0.7 ends with 255 then, and says nothing"
     mkdir "$OUT/dir"
     printf '#!/no/such/interpreter\n' >"$OUT/dir/script"
     chmod 755 "$OUT/dir/script"

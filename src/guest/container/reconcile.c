@@ -7,6 +7,9 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/fs.h"
@@ -35,6 +38,46 @@ static void set_end(struct container *c)
     dr_json_set_str(c->state, "error", "its monitor was lost: how it ended is not known");
 }
 
+/* Does the process have the container's runtime state among its words? Only a runtime at
+ * work on it has. */
+static bool works_on(pid_t pid, const char *state_root)
+{
+    char path[64], words[4096];
+    snprintf(path, sizeof path, "/proc/%d/cmdline", (int)pid);
+    dr_auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : dr_read_full(fd, words, sizeof words);
+    return n > 0 && memmem(words, (size_t)n, state_root, strlen(state_root));
+}
+
+/*
+ * A runtime that lost its monitor dies with it, but what it forked (youki's and crun's
+ * helper processes) may live on and make a cgroup behind our back. Whoever works on the
+ * container is killed before anything is cleaned up; a look that finds none ends it.
+ */
+static void stop_runtimes(const struct guest *guest, const char *id)
+{
+    dr_auto_free char *run_dir = container_run_dir(guest, id);
+    dr_auto_free char *state_root = dr_path_join(run_dir, "rt");
+    bool found = true;
+    for (int64_t end = dr_clock_ms() + KILL_MS; found && dr_clock_ms() < end;) {
+        DIR *dir = opendir("/proc");
+        struct dirent *entry;
+        int64_t pid;
+        found = false;
+        while (dir && (entry = readdir(dir)))
+            if (dr_int_parse(entry->d_name, 2, INT32_MAX, &pid) && pid != getpid() &&
+                works_on((pid_t)pid, state_root)) {
+                found = true;
+                kill((pid_t)pid, SIGKILL);
+            }
+        if (dir)
+            closedir(dir);
+        children_sweep(); /* they may have become ours to reap */
+        if (found)
+            poll(NULL, 0, 1);
+    }
+}
+
 /* Lock held. Brings one container to a state in which nobody is at work on it. */
 static int settle(struct guest *guest, struct container *c, struct dr_error *err)
 {
@@ -44,6 +87,8 @@ static int settle(struct guest *guest, struct container *c, struct dr_error *err
         return container_destroy_by_name(guest, c->id, !is_there(c, "rmove.json"), err);
     const char *status = container_status(c);
     dr_auto_free char *cgroup = cgroup_path(c->id);
+    if (strcmp(status, "running") != 0)
+        stop_runtimes(guest, c->id);
     if (strcmp(status, "running") == 0 && container_auto_remove(c)) {
         int result = container_destroy_by_name(guest, c->id, true, err);
         children_sweep(); /* the lost monitor's children are ours when we had started it
