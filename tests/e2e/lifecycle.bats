@@ -337,3 +337,21 @@ not_there() { ! "$DRAY" inspect "$1" >/dev/null 2>&1; }
         same "$(jq -r .runtime.name <<<"$output")" youki
     fi
 }
+
+@test "C01: a target's places and its runtime are settings; nothing is written elsewhere" {
+    local root=$OUT/places/root run=$OUT/places/run
+    ok --root "$root" --run-root "$run" info --format json
+    same "$(jq -r .root <<<"$output")" "$root"
+    same "$(jq -r .bundle_root <<<"$output")" "$root/bundles"
+    same "$(jq -r .log_root <<<"$output")" "$root/logs"
+    same "$(jq -r .run_root <<<"$output")" "$run"
+    ok --root "$root" --run-root "$run" run --name c hello
+    [[ -f $root/bundles/c/config.json ]] || explain "no bundle at its place"
+    [[ -f $root/logs/c.log ]] || explain "no log at its place"
+    ok ps -a --format '{{.Names}}'
+    [[ $(grep -cx c <<<"$output") -eq 0 ]] || explain "it is in the other root as well"
+    ok --root "$root" --run-root "$run" rm c
+    try dray --root relative info
+    [[ $status -eq 78 ]] || explain "want 78 for a path that is not absolute"
+    has "$stderr" relative
+}
