@@ -64,10 +64,11 @@ char *dr_json_text(const json_t *value)
     return text ? text : dr_strdup("null");
 }
 
-char *dr_json_pretty(const json_t *value)
+bool dr_json_is_text(const char *text)
 {
-    char *text = json_dumps(value, JSON_INDENT(2) | JSON_ENCODE_ANY);
-    return text ? text : dr_strdup("null");
+    json_t *probe = json_string(text); /* NULL when it is not */
+    json_decref(probe);
+    return probe != NULL;
 }
 
 const char *dr_json_str(const json_t *object, const char *key)

@@ -25,8 +25,6 @@ json_t *dr_json_parse(const char *text, size_t len, size_t max_bytes,
 
 /* Compact text, owned by the caller, sorted keys so that it is stable. */
 char *dr_json_text(const json_t *value);
-/* With two blanks of indent and the keys in insertion order, for people. */
-char *dr_json_pretty(const json_t *value);
 
 /* Getters: the member of `object`, or the default when object is NULL, the member is
  * missing or of another type. Strings and containers are borrowed. */
@@ -42,6 +40,9 @@ void dr_json_set_int(json_t *object, const char *key, int64_t value);
 void dr_json_set_bool(json_t *object, const char *key, bool value);
 /* Takes the reference of value; NULL sets nothing. */
 void dr_json_set(json_t *object, const char *key, json_t *value);
+
+/* Can text be a JSON string, that is, is it UTF-8? */
+bool dr_json_is_text(const char *text);
 
 /* NULL-terminated string vectors (owned: dr_strv_free) from and to arrays. A NULL or
  * non-array gives an empty vector; members that are not strings are left out. */

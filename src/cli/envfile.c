@@ -40,20 +40,12 @@ int cli_env_word(const char *word, bool keep_name, char ***env, struct dr_error 
     return 0;
 }
 
-static bool valid_utf8(const char *line)
-{
-    json_t *text = json_string(line);
-    bool valid = text != NULL;
-    json_decref(text);
-    return valid;
-}
-
 static int env_line(const char *line, char ***env, struct dr_error *err)
 {
     line += strspn(line, " \t\r\v\f");
     if (!*line || *line == '#')
         return 0;
-    if (!valid_utf8(line))
+    if (!dr_json_is_text(line))
         return dr_fail(err, DR_ERR_INVALID, "it is not valid UTF-8");
     size_t len = strcspn(line, "=");
     dr_auto_free char *name = dr_strndup(line, len);

@@ -3,12 +3,11 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/statfs.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
-#include <linux/magic.h>
 
 #include "base/fs.h"
+#include "guest/cgroup/cgroup.h"
 #include "guest/container/container.h"
 #include "guest/guest.h"
 #include "guest/images/images.h"
@@ -30,18 +29,6 @@ void guest_boot_id(char ret[40])
     ret[strcspn(ret, "\n")] = '\0';
 }
 
-static const char *cgroup_version(void)
-{
-    struct statfs fs;
-    if (statfs("/sys/fs/cgroup", &fs) < 0)
-        return "none";
-    if (fs.f_type == CGROUP2_SUPER_MAGIC)
-        return "v2";
-    if (statfs("/sys/fs/cgroup/unified", &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC)
-        return "hybrid";
-    return "v1";
-}
-
 json_t *guest_hello(void)
 {
     struct utsname name;
@@ -58,7 +45,7 @@ json_t *guest_hello(void)
     dr_json_set_str(json, "variant", platform.variant);
     dr_json_set_str(json, "boot_id", boot_id);
     dr_json_set_str(json, "kernel", name.release);
-    dr_json_set_str(json, "cgroup", cgroup_version());
+    dr_json_set_str(json, "cgroup", cgroup_mode_name(cgroup_mode()));
     dr_json_set_int(json, "euid", geteuid());
     dr_json_set_int(json, "pid", getpid());
     dr_json_set_int(json, "cpus", get_nprocs());

@@ -14,6 +14,17 @@ struct committer {
     struct dr_error why; /* the first failure */
 };
 
+/* Called without the lock, returns with it. */
+static void commit_one(struct committer *c, struct store_fetch *fetch)
+{
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    int rc = store_fetch_commit(fetch, &err);
+    pthread_mutex_lock(&c->lock);
+    c->done++;
+    if (rc < 0 && c->why.kind == DR_ERR_NONE)
+        dr_error_move(&c->why, &err);
+}
+
 static void *run(void *context)
 {
     struct committer *c = context;
@@ -27,12 +38,7 @@ static void *run(void *context)
         }
         struct store_fetch *fetch = c->queue[c->done];
         pthread_mutex_unlock(&c->lock);
-        dr_auto_error struct dr_error err = DR_ERROR_INIT;
-        int rc = store_fetch_commit(fetch, &err);
-        pthread_mutex_lock(&c->lock);
-        c->done++;
-        if (rc < 0 && c->why.kind == DR_ERR_NONE)
-            dr_error_move(&c->why, &err);
+        commit_one(c, fetch);
     }
     pthread_mutex_unlock(&c->lock);
     return NULL;
@@ -59,12 +65,7 @@ void committer_add(struct committer *c, struct store_fetch *fetch)
     if (!here)
         return;
     /* no thread to be had: then it takes its time here */
-    dr_auto_error struct dr_error err = DR_ERROR_INIT;
-    int rc = store_fetch_commit(fetch, &err);
-    pthread_mutex_lock(&c->lock);
-    c->done++;
-    if (rc < 0 && c->why.kind == DR_ERR_NONE)
-        dr_error_move(&c->why, &err);
+    commit_one(c, fetch);
     pthread_mutex_unlock(&c->lock);
 }
 

@@ -235,13 +235,6 @@ int spec_fields_decode(const struct spec_field *fields, const json_t *json, void
     return 0;
 }
 
-static bool is_utf8(const char *text)
-{
-    json_t *probe = json_string(text); /* NULL when it is not */
-    json_decref(probe);
-    return probe != NULL;
-}
-
 static int not_utf8(const char *where, size_t index, struct dr_error *err)
 {
     return dr_fail(err, DR_ERR_INVALID,
@@ -255,7 +248,7 @@ int spec_fields_check_text(const struct spec_field *fields, const void *object,
     for (const struct spec_field *f = fields; f->name; f++)
         if (f->type == SPEC_FIELD_STR) {
             const char *text = *AT_CONST(object, f->offset, char *);
-            if (text && !is_utf8(text))
+            if (text && !dr_json_is_text(text))
                 return dr_fail(
                     err, DR_ERR_INVALID,
                     "%s: not UTF-8, which the runtime's config.json cannot carry",
@@ -263,7 +256,7 @@ int spec_fields_check_text(const struct spec_field *fields, const void *object,
         } else if (f->type == SPEC_FIELD_STRV) {
             char *const *strv = *AT_CONST(object, f->offset, char **);
             for (size_t i = 0; strv && strv[i]; i++)
-                if (!is_utf8(strv[i]))
+                if (!dr_json_is_text(strv[i]))
                     return not_utf8(f->name, i, err);
         } else if (f->type == SPEC_FIELD_LIST) {
             const char *items = list_items(f, object);

@@ -84,11 +84,7 @@ void monitor_client_send(struct monitor_client *client, enum wire_type type, int
                          const void *data, size_t len)
 {
     unsigned char head[WIRE_HEADER_BYTES];
-    wire_header_encode(&(struct wire_header){.length = (uint32_t)len,
-                                             .type = (uint8_t)type,
-                                             .channel = 1,
-                                             .stream = (uint8_t)stream},
-                       head);
+    monitor_frame_head(type, stream, len, head);
     struct iovec parts[2] = {{head, sizeof head}, {(void *)data, len}};
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = len ? 2 : 1};
     ssize_t n = 0;

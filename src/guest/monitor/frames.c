@@ -13,14 +13,20 @@
 #include "base/fs.h"
 #include "base/text.h"
 
-int monitor_send(int fd, enum wire_type type, int stream, const void *data, size_t len)
+void monitor_frame_head(enum wire_type type, int stream, size_t len,
+                        unsigned char ret_head[WIRE_HEADER_BYTES])
 {
-    unsigned char head[WIRE_HEADER_BYTES];
     wire_header_encode(&(struct wire_header){.length = (uint32_t)len,
                                              .type = (uint8_t)type,
                                              .channel = 1,
                                              .stream = (uint8_t)stream},
-                       head);
+                       ret_head);
+}
+
+int monitor_send(int fd, enum wire_type type, int stream, const void *data, size_t len)
+{
+    unsigned char head[WIRE_HEADER_BYTES];
+    monitor_frame_head(type, stream, len, head);
     struct iovec parts[2] = {{head, sizeof head}, {(void *)data, len}};
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = len ? 2 : 1};
     while (message.msg_iovlen > 0) {

@@ -45,6 +45,9 @@ struct monitor_frame {
     json_t *json; /* of a control frame, a reference of the caller's; NULL for data */
 };
 
+/* The header of a frame on a monitor's socket: there is one channel, 1. */
+void monitor_frame_head(enum wire_type type, int stream, size_t len,
+                        unsigned char ret_head[WIRE_HEADER_BYTES]);
 /* All of it, blocking. -1 with errno. */
 int monitor_send(int fd, enum wire_type type, int stream, const void *data, size_t len);
 int monitor_send_json(int fd, enum wire_type type, const json_t *json);
