@@ -137,6 +137,72 @@ static int check_limits(const struct spec_container *spec, struct dr_error *err)
     return 0;
 }
 
+/* Docker: shorter ones would be a busy loop. */
+#define HEALTH_MIN_NS 1000000LL
+
+static int check_health(const struct spec_health *health, struct dr_error *err)
+{
+    static const struct {
+        const char *name;
+        size_t min, max; /* words behind it; 0: any number */
+    } kinds[] = {{"NONE", 0, 0},
+                 {"CMD", 1, SIZE_MAX},
+                 {"CMD-SHELL", 1, 1},
+                 {"TCP", 1, 1},
+                 {"HTTP", 1, 1}};
+    const int64_t times[] = {health->interval_ns, health->timeout_ns,
+                             health->start_period_ns, health->start_interval_ns};
+    for (size_t i = 0; i < DR_COUNT(times); i++)
+        if (times[i] && times[i] < HEALTH_MIN_NS)
+            return dr_fail(err, DR_ERR_INVALID,
+                           "health: the shortest time is 1ms, or 0 for the default");
+    if (!health->test || !health->test[0])
+        return 0;
+    size_t words = dr_strv_len(health->test) - 1;
+    for (size_t i = 0; i < DR_COUNT(kinds); i++)
+        if (strcmp(health->test[0], kinds[i].name) == 0) {
+            if (words >= kinds[i].min && words <= kinds[i].max)
+                return 0;
+            return dr_fail(err, DR_ERR_INVALID, "health: %s with %zu words behind it",
+                           kinds[i].name, words);
+        }
+    return dr_fail(err, DR_ERR_INVALID,
+                   "health: '%s' is none of NONE, CMD, CMD-SHELL, TCP and HTTP",
+                   health->test[0]);
+}
+
+static int check_restart(const struct spec_container *spec, struct dr_error *err)
+{
+    static const char *const known[] = {"no", "on-failure", "always", "unless-stopped"};
+    const char *policy = spec->restart ? spec->restart : "no";
+    bool found = false;
+    for (size_t i = 0; i < DR_COUNT(known); i++)
+        found = found || strcmp(policy, known[i]) == 0;
+    if (!found)
+        return dr_fail(err, DR_ERR_INVALID,
+                       "restart: '%s' is none of no, on-failure[:N], always and "
+                       "unless-stopped",
+                       policy);
+    if (spec->restart_max && strcmp(policy, "on-failure") != 0)
+        return dr_fail(err, DR_ERR_INVALID,
+                       "restart: a maximum number of retries goes with on-failure only");
+    if (spec->auto_remove && strcmp(policy, "no") != 0)
+        return dr_fail(err, DR_ERR_INVALID,
+                       "restart: a container that is removed with its end (--rm) cannot "
+                       "be restarted");
+    return 0;
+}
+
+static int check_log(const struct spec_container *spec, struct dr_error *err)
+{
+    const char *driver = spec->log_driver;
+    if (driver && strcmp(driver, "k8s-file") != 0 && strcmp(driver, "none") != 0)
+        return dr_fail(err, DR_ERR_UNSUPPORTED,
+                       "log_driver: '%s' is not supported, only k8s-file and none are",
+                       driver);
+    return 0;
+}
+
 int spec_container_check(const struct spec_container *spec, struct dr_error *err)
 {
     if (spec_container_check_text(spec, err) < 0)
@@ -157,7 +223,8 @@ int spec_container_check(const struct spec_container *spec, struct dr_error *err
     if (spec->stop_signal && spec_signal_parse(spec->stop_signal, &signal, err) < 0)
         return dr_wrap(err, "stop_signal");
     if (check_env(spec, err) < 0 || check_mounts(spec, err) < 0 ||
-        check_devices(spec, err) < 0)
+        check_devices(spec, err) < 0 || check_health(&spec->health, err) < 0 ||
+        check_restart(spec, err) < 0 || check_log(spec, err) < 0)
         return -1;
     return check_limits(spec, err);
 }

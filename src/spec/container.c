@@ -66,8 +66,19 @@ static const struct spec_field ulimit_fields[] = {
     {NULL},
 };
 
+#define HEALTH(member, type_)                                                            \
+    {                                                                                    \
+        .name = "health_" #member, .type = (type_),                                      \
+        .offset = offsetof(struct spec_container, health) +                              \
+                  offsetof(struct spec_health, member),                                  \
+        .max = INT64_MAX                                                                 \
+    }
+
 static const struct spec_field container_fields[] = {
     TEXT(spec_container, name),
+    TEXT(spec_container, service),
+    TEXT(spec_container, deployment),
+    NUMBER(spec_container, replica, 0, 0, UINT32_MAX),
     TEXT(spec_container, image),
     WORDS(spec_container, args),
     WORDS(spec_container, entrypoint),
@@ -100,6 +111,16 @@ static const struct spec_field container_fields[] = {
     TEXT(spec_container, stop_signal),
     NUMBER(spec_container, stop_timeout_s, -1, -1, INT32_MAX),
     TEXT(spec_container, log_driver),
+    NUMBER(spec_container, log_max_size_bytes, 0, 0, INT64_MAX),
+    NUMBER(spec_container, log_max_files, 0, 0, 1000),
+    TEXT(spec_container, restart),
+    NUMBER(spec_container, restart_max, 0, 0, INT32_MAX),
+    HEALTH(test, SPEC_FIELD_STRV),
+    HEALTH(interval_ns, SPEC_FIELD_INT),
+    HEALTH(timeout_ns, SPEC_FIELD_INT),
+    HEALTH(start_period_ns, SPEC_FIELD_INT),
+    HEALTH(start_interval_ns, SPEC_FIELD_INT),
+    HEALTH(retries, SPEC_FIELD_INT),
     {NULL},
 };
 

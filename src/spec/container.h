@@ -38,8 +38,24 @@ struct spec_ulimit {
     int64_t soft, hard; /* -1: unlimited */
 };
 
+/*
+ * The health check, in the image-spec's (Docker's) form. test: {"NONE"}, {"CMD", word…},
+ * {"CMD-SHELL", text}, and for the library {"TCP", "port"} or {"HTTP",
+ * "[host]:port/path"} probed inside the container's network. NULL: the image's. The
+ * monitor runs it.
+ */
+struct spec_health {
+    char **test;
+    int64_t interval_ns, timeout_ns, start_period_ns, start_interval_ns; /* 0: the
+                                                       image's, else 30 s, 30 s, 0, 5 s */
+    int64_t retries; /* 0: the image's, else 3 */
+};
+
 struct spec_container {
-    char *name;        /* validated by spec_name_check; NULL: the guest makes one up */
+    char *name; /* validated by spec_name_check; NULL: the guest makes one up */
+    char *service, *deployment; /* C05, C24: whose replica this is; NULL: nobody's. With a
+                                   service and no name the name is its slug */
+    int64_t replica;
     char *image;       /* canonical reference, or an image id or its prefix */
     char **args;       /* the words behind the image; empty: the image's cmd */
     char **entrypoint; /* NULL: the image's; has_entrypoint with an empty vector: none */
@@ -65,7 +81,7 @@ struct spec_container {
                              file), "no-new-privileges[=true|false]" … as Docker */
     bool privileged, read_only, init;
     bool stdin_open;  /* -i */
-    bool tty;         /* -t: not yet */
+    bool tty;         /* -t: its stdin, stdout and stderr are one terminal */
     bool auto_remove; /* --rm */
 
     char *network; /* "none" (default) or "host" */
@@ -78,7 +94,14 @@ struct spec_container {
 
     char *stop_signal;      /* canonical "SIGTERM"; NULL: the image's, else SIGTERM */
     int64_t stop_timeout_s; /* -1: default (10) */
-    char *log_driver;       /* reserved */
+
+    char *log_driver;           /* NULL: "k8s-file"; "none": no log is kept */
+    int64_t log_max_size_bytes; /* of one file; 0: 20 MiB */
+    int64_t log_max_files;      /* the current one included; 0: 5 */
+
+    char *restart;       /* "no" (default), "on-failure", "always", "unless-stopped" */
+    int64_t restart_max; /* on-failure: give up after so many; 0: never */
+    struct spec_health health;
 };
 
 /* A spec with every default. */

@@ -1,0 +1,719 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libdray: Linux containers on the far side of a boundary.
+ *
+ * A target is a place where containers run: this machine, and later a host behind ssh or
+ * a WSL2 distro. Opening one starts a small helper over there; every call below is one
+ * request to it. No daemon is needed on either side, and containers outlive the handle.
+ *
+ *     struct dray_target *target;
+ *     struct dray_error *err = NULL;
+ *     if (dray_open(NULL, &target, &err) < 0) {
+ *         if (err->kind == DRAY_ERR_UNAVAILABLE) …   // go on without containers
+ *         fprintf(stderr, "%s\n", err->text);
+ *         dray_error_free(err);
+ *     }
+ *
+ * Rules that hold for all of it:
+ * - Threads. A target may be used by any number of threads at once. A stream, a spec and
+ *   an error belong to one thread at a time (streams: see dray_stream).
+ * - The library has no global state, prints nothing, never exits, and neither installs
+ *   nor raises signals (writes to closed sockets and pipes of its own do not either).
+ * - Results. int functions return 0, or -1 with *ret_err (ret_err may be NULL). ret_
+ *   parameters are written on success only. Text that comes back as `char *` is the
+ *   caller's: dray_free(). `const char *` in a result is borrowed, until when is said.
+ * - Containers are named by id, by a prefix of it that only one has, or by name. Every
+ *   function that takes `container` fails with DRAY_ERR_NOT_FOUND when there is none
+ *   such, unless it says otherwise.
+ * - Structs that begin with `size` may grow: set it to sizeof, DRAY_INIT(type) does.
+ *   Members that are 0 or NULL mean the default.
+ * - Text is UTF-8. Times are nanoseconds since 1970 (UTC), 0 for "not yet". Sizes are
+ *   bytes. JSON documents are one UTF-8 text in the shape of Docker's command line and
+ *   API where that has one.
+ *
+ * C01 … C35 in the comments are the rows of the runtime contract, which tests/contract
+ * tests one by one.
+ */
+#ifndef DRAY_H
+#define DRAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define DRAY_INIT(type)                                                                  \
+    {                                                                                    \
+        sizeof(type)                                                                     \
+    }
+
+/* "0.1.0" of the library that is loaded. */
+const char *dray_version(void);
+/* Frees text and memory that the library gave away; NULL is fine. */
+void dray_free(void *memory);
+
+/* --- errors (C32) --- */
+
+/* What code branches on. New kinds may come; treat unknown ones as INTERNAL. */
+enum dray_kind {
+    DRAY_OK = 0,
+    DRAY_ERR_NOT_FOUND = 1, /* the named container, image, volume does not exist */
+    DRAY_ERR_EXISTS = 2,    /* the name is in use */
+    DRAY_ERR_PULL = 3,      /* the registry said no, or sent something wrong */
+    DRAY_ERR_CREATE = 4,    /* the container could not be made; nothing is left of it */
+    DRAY_ERR_START = 5,     /* it, or an exec, could not be started */
+    DRAY_ERR_INVALID = 6,   /* what was asked for makes no sense */
+    DRAY_ERR_NETWORK = 7,   /* networks of containers */
+    DRAY_ERR_CONFIG = 8,    /* the target is set up wrongly: the text says what to do */
+    DRAY_ERR_TIMEOUT = 9,   /* the deadline passed */
+    DRAY_ERR_UNSUPPORTED = 10, /* understood, but cannot be done here */
+    DRAY_ERR_UNAVAILABLE = 11, /* the target cannot be reached: a normal state (C02) */
+    DRAY_ERR_INTERNAL = 12,    /* the system failed us (I/O error, full disk), or a bug */
+    DRAY_ERR_CONFLICT = 13,    /* its state forbids it: exec in a stopped container */
+    DRAY_ERR_FORMAT = 14,      /* bytes that do not parse */
+    DRAY_ERR_CANCELLED = 15    /* by dray_cancel, or by dropping a stream */
+};
+
+/* Where it went wrong. */
+enum dray_origin {
+    DRAY_AT_UNSET = 0,
+    DRAY_AT_HOST = 1,
+    DRAY_AT_REGISTRY = 2,
+    DRAY_AT_TRANSPORT = 3,
+    DRAY_AT_GUEST = 4,
+    DRAY_AT_RUNTIME = 5
+};
+
+/* Owned by the caller, freed whole by dray_error_free. */
+struct dray_error {
+    enum dray_kind kind;
+    enum dray_origin origin;
+    int code;            /* errno, HTTP status, 126 or 127; 0: none */
+    const char *text;    /* one line for a person, outermost context first; may hold any
+                            bytes of names: escape before printing to a terminal */
+    const char *program; /* the program that failed over there ("youki"), or NULL */
+    int status;          /* its exit status; 128+n for signal n; 0 without a program */
+    const char *output;  /* what it wrote to stderr, whole, or NULL */
+};
+
+void dray_error_free(struct dray_error *err); /* NULL is fine */
+/* "not found", "pull failed" … ; static. */
+const char *dray_kind_name(enum dray_kind kind);
+
+/* --- deadlines and cancellation (C33) --- */
+
+/* One call's limits. Everywhere NULL means DRAY's defaults. */
+struct dray_call {
+    /* Milliseconds from now; 0: the default (5 minutes; `stop` adds its own timeout;
+     * wait, streams and pulls have none), -1: none. DRAY_ERR_TIMEOUT. */
+    int64_t timeout_ms;
+    struct dray_cancel *cancel; /* borrowed for the call; NULL: it cannot be cancelled */
+};
+
+/* A token that many calls may share. Once triggered, every call with it fails with
+ * DRAY_ERR_CANCELLED, at once, and what it did over there is given up or undone. */
+struct dray_cancel *dray_cancel_new(void);
+/* From any thread, and from a signal handler. */
+void dray_cancel_trigger(struct dray_cancel *cancel);
+void dray_cancel_free(struct dray_cancel *cancel);
+
+/* --- targets (C01 to C03) --- */
+
+struct dray_target;
+
+struct dray_open_options {
+    size_t size;
+    const char *target; /* "local:"; NULL: that */
+    /* Places over there (C01), absolute; NULL: /var/lib/dray, /run/dray and, below the
+     * root, bundles and logs. */
+    const char *root, *run_root, *bundle_root, *log_root;
+    /* The OCI runtime: a path, which must be executable, or a name; NULL: youki, crun or
+     * runc, whichever is there first (C03). */
+    const char *runtime;
+    const char *cache_dir;      /* downloaded blobs on this machine; NULL: the user's */
+    int64_t connect_timeout_ms; /* until the helper has answered; 0: 30 s */
+};
+
+/*
+ * Starts the helper and waits for its word. C02:
+ * DRAY_ERR_UNAVAILABLE: the target cannot be reached, which is a normal state;
+ * DRAY_ERR_CONFIG: it is set up wrongly (no or a bad runtime, not root), and the text
+ * says what to do. When the connection is lost later, calls that are under way fail with
+ * UNAVAILABLE at once, and the next call starts the helper again.
+ */
+int dray_open(const struct dray_open_options *options, struct dray_target **ret_target,
+              struct dray_error **ret_err);
+/* The same without waiting: what is wrong over there is told by the first call. Saves a
+ * round trip when that follows at once. */
+int dray_open_lazy(const struct dray_open_options *options,
+                   struct dray_target **ret_target, struct dray_error **ret_err);
+/* Gives up what runs, ends the helper, frees. Containers go on. NULL is fine. */
+void dray_close(struct dray_target *target);
+/* How many processes this handle has started to reach its target: 1, unless the
+ * connection was lost in between. */
+int dray_spawn_count(const struct dray_target *target);
+/* About the target: {"build","kernel","os","arch","cgroup","boot_id","cpus",
+ * "memory_bytes","root",…,"runtime":{"name","path","version"},"runtimes":[…],
+ * "containers","running","images","layers","warnings":[…]}. */
+int dray_info(struct dray_target *target, const struct dray_call *call, char **ret_json,
+              struct dray_error **ret_err);
+/* What the helper said of itself when it was started: {"build","os","arch","variant",
+ * "boot_id","kernel","cgroup","euid","pid","cpus"}. Asks nothing again. */
+int dray_hello(struct dray_target *target, char **ret_json, struct dray_error **ret_err);
+
+/* --- identity (C05) --- */
+
+/*
+ * The name of a replica's container, "service-rep-N", owned. [A-Za-z0-9_-] stay, every
+ * other byte becomes '-'; when anything was replaced or cut, '-' and eight hex digits of
+ * the SHA-256 of the raw id go in before "-rep-N", so that two ids never share a name. At
+ * most 63 bytes, never a leading '-'.
+ */
+char *dray_service_name(const char *service, uint32_t replica);
+/* A name that a person typed: [a-zA-Z0-9][a-zA-Z0-9_.-]*, at most 128. */
+int dray_name_check(const char *name, struct dray_error **ret_err);
+
+/* --- images (C07 to C12) --- */
+
+enum dray_pull_policy {
+    DRAY_PULL_MISSING = 0, /* if_not_present */
+    DRAY_PULL_ALWAYS = 1,  /* asks the registry for the tag again */
+    DRAY_PULL_NEWER = 2,   /* as always, but an unreachable registry is no error when the
+                              image is there */
+    DRAY_PULL_NEVER = 3    /* DRAY_ERR_NOT_FOUND when it is missing */
+};
+
+/* One step of a pull. Called on threads of the library, never two at once. */
+struct dray_progress {
+    size_t size;
+    enum {
+        DRAY_PROGRESS_RESOLVED = 0, /* total = number of layers */
+        DRAY_PROGRESS_LAYER = 1,    /* done of total bytes */
+        DRAY_PROGRESS_LAYER_DONE = 2,
+        DRAY_PROGRESS_LAYER_EXISTS = 3 /* was there already */
+    } what;
+    enum {
+        DRAY_LAYER_WAITING = 0,
+        DRAY_LAYER_DOWNLOADING = 1,
+        DRAY_LAYER_UNPACKING = 2
+    } stage;
+    const char *layer; /* digest; borrowed for the callback */
+    int64_t done, total;
+};
+
+struct dray_pull_options {
+    size_t size;
+    enum dray_pull_policy policy;
+    const char *platform;        /* "linux/arm64"; NULL: the target's (C09) */
+    bool plain_http;             /* allow HTTP without TLS (loopback is always allowed) */
+    const char *user, *password; /* NULL: the user's credential files, else anonymous */
+    void (*progress)(void *arg, const struct dray_progress *step); /* may be NULL */
+    void *progress_arg;
+};
+
+/* Makes sure that the image is over there, as the policy says (C07). reference as typed
+ * for Docker: "alpine", "ghcr.io/a/b:tag", "name@sha256:…"; "hello" is built in.
+ * *ret_json (may be NULL): {"id","digest","ref","familiar","pulled":bool,"newer":bool}.
+ * DRAY_ERR_PULL with what the registry said; nothing half-made stays. */
+int dray_image_pull(struct dray_target *target, const char *reference,
+                    const struct dray_pull_options *options, const struct dray_call *call,
+                    char **ret_json, struct dray_error **ret_err);
+/* [{"id","digest","refs":[canonical…],"names":[familiar…],"created_ns","size",
+ * "containers":N,"tags":[{"repository","tag","digest"}…]}…] */
+int dray_image_list(struct dray_target *target, const struct dray_call *call,
+                    char **ret_json, struct dray_error **ret_err);
+/* In the shape of `docker image inspect`: one object. */
+int dray_image_inspect(struct dray_target *target, const char *image,
+                       const struct dray_call *call, char **ret_json,
+                       struct dray_error **ret_err);
+/* [{"id","created_ns","created_by","size","comment","empty":bool}…], newest first. */
+int dray_image_history(struct dray_target *target, const char *image,
+                       const struct dray_call *call, char **ret_json,
+                       struct dray_error **ret_err);
+/* Another name for an image; takes it away from the image that had it. */
+int dray_image_tag(struct dray_target *target, const char *image, const char *name,
+                   const struct dray_call *call, struct dray_error **ret_err);
+/* *ret_json (may be NULL): {"untagged":[…],"deleted":[…]}. DRAY_ERR_CONFLICT when a
+ * container uses it or, without force, when an id has several names. */
+int dray_image_remove(struct dray_target *target, const char *image, bool force,
+                      const struct dray_call *call, char **ret_json,
+                      struct dray_error **ret_err);
+/* Removes images without a name that no container uses; all: those with names too.
+ * filters: "until=…", "label=…", "label!=…", NULL-terminated, may be NULL.
+ * *ret_json: {"untagged":[…],"deleted":[…],"space_reclaimed":N}. */
+int dray_image_prune(struct dray_target *target, bool all, char *const *filters,
+                     const struct dray_call *call, char **ret_json,
+                     struct dray_error **ret_err);
+/* The canonical form of a typed reference ("docker.io/library/alpine:latest"); text that
+ * can be an image id too comes back as it is. Asks nobody. */
+int dray_reference_normalize(const char *text, char **ret_text,
+                             struct dray_error **ret_err);
+
+/* --- what a container shall be --- */
+
+/*
+ * A spec is a set of named fields, each set or added to from text in the form that
+ * Docker's flags have. Names are docker's flags with '_' for '-'; the whole table is in
+ * docs/spec-fields.md, made from the one that parses.
+ *
+ *   set: name service replica deployment image workdir user hostname network memory cpus
+ *        cpu_shares pids_limit shm_size stop_signal stop_timeout log_driver restart
+ *        health_cmd health_interval health_timeout health_start_period
+ *        health_start_interval health_retries; and, with "true" or "false": tty
+ *        interactive rm read_only privileged init no_healthcheck; entrypoint (one word or
+ *        "" to clear the image's)
+ *   add: args env label volume tmpfs device ulimit sysctl cap_add cap_drop security_opt
+ *        log_opt health_test annotation entrypoint
+ *
+ * restart: "no", "always", "unless-stopped", "on-failure[:N]". health_test: the word list
+ * of the image-spec, "CMD-SHELL" and a text, or TCP or HTTP and where, word by word.
+ * A service gives the container its name (dray_service_name) unless one is set.
+ */
+struct dray_spec;
+
+struct dray_spec *dray_spec_new(const char *image);
+void dray_spec_free(struct dray_spec *spec);
+/* DRAY_ERR_INVALID names field and value, and what would be right. */
+int dray_spec_set(struct dray_spec *spec, const char *field, const char *value,
+                  struct dray_error **ret_err);
+int dray_spec_set_int(struct dray_spec *spec, const char *field, int64_t value,
+                      struct dray_error **ret_err);
+int dray_spec_add(struct dray_spec *spec, const char *field, const char *value,
+                  struct dray_error **ret_err);
+/* Every value of a NULL-terminated vector (may be NULL). */
+int dray_spec_add_all(struct dray_spec *spec, const char *field, char *const *values,
+                      struct dray_error **ret_err);
+/* The spec as JSON and back, for agents that keep theirs; unknown members are refused. */
+char *dray_spec_to_json(const struct dray_spec *spec);
+int dray_spec_from_json(const char *json, struct dray_spec **ret_spec,
+                        struct dray_error **ret_err);
+
+/* --- a container's life (C13 to C23) --- */
+
+#define DRAY_ID_SIZE 65 /* 64 hex digits and a NUL */
+
+/* Makes the container; the image must be there (dray_image_pull). DRAY_ERR_EXISTS leaves
+ * the one that has the name untouched; whatever fails, nothing is left (C15).
+ * *ret_warnings (may be NULL): a JSON array of sentences. */
+int dray_container_create(struct dray_target *target, const struct dray_spec *spec,
+                          const struct dray_call *call, char ret_id[DRAY_ID_SIZE],
+                          char **ret_warnings, struct dray_error **ret_err);
+/* DRAY_ERR_START with the runtime's own words; code 127: the command is not in the image,
+ * 126: it cannot be executed. One that runs already is success. */
+int dray_container_start(struct dray_target *target, const char *container,
+                         const struct dray_call *call, struct dray_error **ret_err);
+/* C18: its stop signal, timeout_s seconds, SIGKILL; returns when it is dead. timeout_s
+ * -1: its own (10 by default). One that does not run is success. A restart policy does
+ * not bring it back. */
+int dray_container_stop(struct dray_target *target, const char *container,
+                        int64_t timeout_s, const struct dray_call *call,
+                        struct dray_error **ret_err);
+/* stop and start in one crossing. */
+int dray_container_restart(struct dray_target *target, const char *container,
+                           int64_t timeout_s, const struct dray_call *call,
+                           struct dray_error **ret_err);
+/* C22: a name in any case, with or without SIG, or a number. DRAY_ERR_CONFLICT when it
+ * does not run. */
+int dray_container_kill(struct dray_target *target, const char *container,
+                        const char *signal, const struct dray_call *call,
+                        struct dray_error **ret_err);
+/* Freezes every process of it; paused already, or not running: DRAY_ERR_CONFLICT. */
+int dray_container_pause(struct dray_target *target, const char *container,
+                         const struct dray_call *call, struct dray_error **ret_err);
+int dray_container_unpause(struct dray_target *target, const char *container,
+                           const struct dray_call *call, struct dray_error **ret_err);
+/* C19: an unknown one is success. A running one: DRAY_ERR_CONFLICT, untouched, unless
+ * force. volumes: its anonymous volumes go too. */
+int dray_container_remove(struct dray_target *target, const char *container, bool force,
+                          bool volumes, const struct dray_call *call,
+                          struct dray_error **ret_err);
+int dray_container_rename(struct dray_target *target, const char *container,
+                          const char *name, const struct dray_call *call,
+                          struct dray_error **ret_err);
+/* Changes limits of a container, running or not. fields: pairs "memory", "64m", … of
+ * memory, cpus, cpu_shares, pids_limit, restart, as in a spec; ends with NULL. */
+int dray_container_update(struct dray_target *target, const char *container,
+                          const char *const *fields, const struct dray_call *call,
+                          struct dray_error **ret_err);
+
+/* C20 */
+enum dray_phase {
+    DRAY_PENDING = 0,      /* being made */
+    DRAY_INITIALIZING = 1, /* made, not started */
+    DRAY_RUNNING = 2,
+    DRAY_PAUSED = 3,
+    DRAY_STOPPING = 4,
+    DRAY_EXITED = 5,
+    DRAY_FAILED = 6,    /* torn: reason says why; it can only be removed */
+    DRAY_RESTARTING = 7 /* ended; its restart policy will start it again */
+};
+enum dray_health {
+    DRAY_HEALTH_NONE = 0,
+    DRAY_HEALTH_STARTING = 1,
+    DRAY_HEALTHY = 2,
+    DRAY_UNHEALTHY = 3
+};
+
+struct dray_state {
+    enum dray_phase phase;
+    enum dray_health health;
+    bool exit_known; /* false: nobody saw its end (C21) */
+    int exit_code;   /* of the last end; 128+n for signal n */
+    bool oom_killed;
+    int64_t pid; /* while alive, else 0 */
+    int64_t restart_count;
+    int64_t created_ns, started_ns, finished_ns;
+    char reason[256]; /* FAILED: why; else the error of the last start, or "" */
+};
+
+int dray_container_state(struct dray_target *target, const char *container,
+                         const struct dray_call *call, struct dray_state *ret_state,
+                         struct dray_error **ret_err);
+const char *dray_phase_name(enum dray_phase phase); /* "running" */
+
+/* C21: blocks until it has ended (for one that is restarted by its policy: for good), any
+ * duration. *ret_known false: nobody saw its exit code, and *ret_code is -1. Of one that
+ * was never started: DRAY_ERR_CONFLICT. */
+int dray_container_wait(struct dray_target *target, const char *container,
+                        const struct dray_call *call, bool *ret_known, int *ret_code,
+                        struct dray_error **ret_err);
+/* C23: its first process as seen over there, 0 when it is not alive. */
+int dray_container_pid(struct dray_target *target, const char *container,
+                       const struct dray_call *call, int64_t *ret_pid,
+                       struct dray_error **ret_err);
+/* C23: its address, NULL when it has none of its own that is live. Owned. */
+int dray_container_ip(struct dray_target *target, const char *container,
+                      const struct dray_call *call, char **ret_ip,
+                      struct dray_error **ret_err);
+/* C28: in the shape of `docker inspect`: one object. */
+int dray_container_inspect(struct dray_target *target, const char *container,
+                           const struct dray_call *call, char **ret_json,
+                           struct dray_error **ret_err);
+
+/* What a list shows; borrowed until the list is freed. */
+struct dray_container {
+    const char *id, *name, *image, *image_id, *command;
+    const char *service, *deployment; /* NULL: of no service */
+    uint32_t replica;
+    const char *network;
+    const char *labels; /* JSON object */
+    struct dray_state state;
+    const char *json; /* all of it: the helper's summary, PROTOCOL.md */
+};
+struct dray_container_list {
+    size_t count;
+    struct dray_container *items; /* in no order */
+    void *internal;
+};
+/* all: those that do not run too. */
+int dray_container_list(struct dray_target *target, bool all,
+                        const struct dray_call *call,
+                        struct dray_container_list *ret_list,
+                        struct dray_error **ret_err);
+void dray_container_list_free(struct dray_container_list *list);
+/* Removes those that do not run. filters as dray_image_prune's.
+ * *ret_json: {"deleted":[ids],"space_reclaimed":N}. */
+int dray_container_prune(struct dray_target *target, char *const *filters,
+                         const struct dray_call *call, char **ret_json,
+                         struct dray_error **ret_err);
+/* Its processes: {"titles":["UID","PID",…],"processes":[["root","12",…],…]}. columns:
+ * NULL, or a list as ps -o takes it, "pid,comm,args". */
+int dray_container_top(struct dray_target *target, const char *container,
+                       const char *columns, const struct dray_call *call, char **ret_json,
+                       struct dray_error **ret_err);
+
+/* --- streams (C24 to C27) --- */
+
+/*
+ * Whatever comes piece by piece: the output of an attached container or an exec, logs,
+ * stats, events, archives. The caller pulls; nobody buffers more than a window (512 KiB
+ * per stream), so a slow reader holds the writer back and memory does not grow.
+ *
+ * One thread may call dray_stream_next while another one writes, resizes or signals.
+ * Freeing a stream gives it up: an exec's process is killed; a container that was only
+ * watched goes on.
+ */
+struct dray_stream;
+
+enum dray_event_type {
+    DRAY_EVENT_CREATED = 1, /* dray_container_run: id, json = warnings */
+    DRAY_EVENT_STARTED = 2, /* pid */
+    DRAY_EVENT_OUTPUT = 3,  /* stream, data; any bytes */
+    DRAY_EVENT_EXIT = 4,    /* exit_known, exit_code: exactly one, and the last */
+    DRAY_EVENT_LOG = 5,     /* stream, data = one line without its end, time_ns */
+    DRAY_EVENT_STATS = 6,   /* id, stats */
+    DRAY_EVENT_ITEM = 7     /* json: an event of dray_events, a member of a listing */
+};
+
+/* C27. A container that does not run has zeros. */
+struct dray_stats {
+    int64_t time_ns;
+    int64_t cpu_us;        /* used since its start */
+    int64_t system_cpu_us; /* of the whole target since its boot */
+    int64_t cpus;          /* online over there */
+    int64_t memory_bytes,
+        memory_limit_bytes;   /* limit INT64_MAX: none; memory without the
+                               cache that can be dropped, as docker stats */
+    int64_t pids, pids_limit; /* limit 0: none */
+    int64_t block_read_bytes, block_write_bytes;
+    int64_t net_rx_bytes, net_tx_bytes; /* all interfaces but lo */
+};
+
+struct dray_event {
+    enum dray_event_type type;
+    int stream;       /* 1 stdout, 2 stderr */
+    const char *data; /* borrowed until the next call on the stream */
+    size_t len;
+    bool partial; /* lines: this is a piece, and the line goes on in the next event */
+    int64_t time_ns;
+    int64_t pid;
+    bool exit_known;
+    int exit_code;
+    bool oom_killed;
+    const char *id, *name;            /* of a container; borrowed as data is */
+    const char *service, *deployment; /* LOG: whose line this is, or NULL */
+    const char *json;
+    struct dray_stats stats;
+};
+
+/* 1: an event; 0: the end (after EXIT, or when there is no more); -1: err. A TIMEOUT or
+ * CANCELLED of this call leaves the stream as it is: call again. What failed over there
+ * (an exec that never ran: DRAY_ERR_START) is an error here, never an exit code (C25). */
+int dray_stream_next(struct dray_stream *stream, const struct dray_call *call,
+                     struct dray_event *ret_event, struct dray_error **ret_err);
+/* All of it to the process's stdin (or into the archive); blocks while it does not read.
+ */
+int dray_stream_write(struct dray_stream *stream, const void *data, size_t len,
+                      const struct dray_call *call, struct dray_error **ret_err);
+/* The end of stdin; output goes on. */
+int dray_stream_close_stdin(struct dray_stream *stream, struct dray_error **ret_err);
+/* The terminal's new size; nothing happens without one. */
+int dray_stream_resize(struct dray_stream *stream, unsigned rows, unsigned columns,
+                       struct dray_error **ret_err);
+/* To the process, past stdin that nobody has read yet. */
+int dray_stream_signal(struct dray_stream *stream, int signal,
+                       struct dray_error **ret_err);
+void dray_stream_free(struct dray_stream *stream); /* NULL is fine */
+
+/* Moves bytes between a stream and descriptors (or a callback) until it ends. */
+struct dray_pump {
+    size_t size;
+    int stdin_fd;             /* -1: nothing is read. Not touched before STARTED */
+    int stdout_fd, stderr_fd; /* -1: on_output instead, or dropped */
+    /* Non-zero stops with DRAY_ERR_CANCELLED. On the calling thread, as on_event. */
+    int (*on_output)(void *arg, int stream, const void *data, size_t len);
+    void (*on_event)(void *arg, const struct dray_event *event); /* all but OUTPUT */
+    void *arg;
+    /* A pipe's read end; each byte is a signal number to pass on, written by a signal
+     * handler say. SIGWINCH instead sends the size of tty_fd. -1: none. */
+    int control_fd;
+    int tty_fd;              /* the terminal whose size counts; -1: none */
+    const char *detach_keys; /* "ctrl-p,ctrl-q"; NULL or "": none */
+};
+#define DRAY_PUMP_INIT                                                                   \
+    {                                                                                    \
+        sizeof(struct dray_pump), -1, -1, -1, NULL, NULL, NULL, -1, -1, NULL             \
+    }
+/* 0: it ended, *ret_end is its EXIT event; 1: the detach keys came, or the view ended
+ * while the container goes on; -1: err, with code EPIPE when an output descriptor could
+ * not be written to. */
+int dray_stream_pump(struct dray_stream *stream, const struct dray_pump *pump,
+                     const struct dray_call *call, struct dray_event *ret_end,
+                     struct dray_error **ret_err);
+/* The form of detach_keys: a comma-separated list of characters and ctrl-X. */
+int dray_detach_keys_check(const char *keys, struct dray_error **ret_err);
+
+struct dray_attach_options {
+    size_t size;
+    bool stdin_open;        /* the stream takes stdin */
+    bool no_output;         /* output is not wanted */
+    bool logs;              /* attach: first what was written before */
+    bool lines;             /* OUTPUT events are lines, without their end; `partial` marks
+                               pieces of lines over 64 KiB */
+    unsigned rows, columns; /* of the terminal, when the container has one */
+};
+
+/* create and start in one crossing, attached: events CREATED, STARTED, OUTPUT…, EXIT.
+ * When it does not start nothing is left of it. */
+int dray_container_run(struct dray_target *target, const struct dray_spec *spec,
+                       const struct dray_attach_options *options,
+                       const struct dray_call *call, struct dray_stream **ret_stream,
+                       struct dray_error **ret_err);
+/* The same, detached: returns once it runs. */
+int dray_container_run_detached(struct dray_target *target, const struct dray_spec *spec,
+                                const struct dray_call *call, char ret_id[DRAY_ID_SIZE],
+                                char **ret_warnings, struct dray_error **ret_err);
+/* start, and stay with it from its first byte. */
+int dray_container_start_attached(struct dray_target *target, const char *container,
+                                  const struct dray_attach_options *options,
+                                  const struct dray_call *call,
+                                  struct dray_stream **ret_stream,
+                                  struct dray_error **ret_err);
+/* Joins one that runs (else DRAY_ERR_CONFLICT): STARTED, OUTPUT… from now on, EXIT. */
+int dray_container_attach(struct dray_target *target, const char *container,
+                          const struct dray_attach_options *options,
+                          const struct dray_call *call, struct dray_stream **ret_stream,
+                          struct dray_error **ret_err);
+
+struct dray_exec_options {
+    size_t size;
+    const char *const *argv; /* NULL-terminated, at least one word (C25); byte for byte */
+    const char *const *env;  /* "K=V", NULL-terminated; on top of the container's */
+    const char *user, *workdir; /* NULL: the container's */
+    bool tty, privileged;
+    bool stdin_open; /* the stream takes stdin; otherwise it is empty */
+    bool lines;      /* as dray_attach_options' */
+    unsigned rows, columns;
+};
+
+/* C26: STARTED, OUTPUT…, EXIT. DRAY_ERR_CONFLICT when the container does not run. */
+int dray_exec(struct dray_target *target, const char *container,
+              const struct dray_exec_options *options, const struct dray_call *call,
+              struct dray_stream **ret_stream, struct dray_error **ret_err);
+/* Returns once it runs, and lets it run. */
+int dray_exec_detached(struct dray_target *target, const char *container,
+                       const struct dray_exec_options *options,
+                       const struct dray_call *call, struct dray_error **ret_err);
+
+/* C25: all of its output. NUL-terminated for convenience; free with
+ * dray_exec_result_free. */
+struct dray_exec_result {
+    int exit_code;
+    char *out, *err;
+    size_t out_len, err_len;
+};
+/* max_bytes of each stream; 0: 16 MiB. More: DRAY_ERR_INVALID, and the process is killed.
+ */
+int dray_exec_run(struct dray_target *target, const char *container,
+                  const struct dray_exec_options *options, size_t max_bytes,
+                  const struct dray_call *call, struct dray_exec_result *ret_result,
+                  struct dray_error **ret_err);
+void dray_exec_result_free(struct dray_exec_result *result);
+
+struct dray_logs_options {
+    size_t size;
+    int64_t tail;               /* the last N lines; -1: all. DRAY_LOGS_INIT sets -1 */
+    int64_t since_ns, until_ns; /* 0: no bound */
+    bool follow;                /* until the container ends */
+};
+#define DRAY_LOGS_INIT                                                                   \
+    {                                                                                    \
+        sizeof(struct dray_logs_options), -1, 0, 0, false                                \
+    }
+/* C24: LOG events, in the order written, each with its time and stream; a line over 64
+ * KiB comes in pieces. Without a log there are none. */
+int dray_container_logs(struct dray_target *target, const char *container,
+                        const struct dray_logs_options *options,
+                        const struct dray_call *call, struct dray_stream **ret_stream,
+                        struct dray_error **ret_err);
+/* The same bytes raw, as OUTPUT events: the fast way. timestamps: "<RFC 3339> " goes
+ * before each line. */
+int dray_container_logs_raw(struct dray_target *target, const char *container,
+                            const struct dray_logs_options *options, bool timestamps,
+                            const struct dray_call *call, struct dray_stream **ret_stream,
+                            struct dray_error **ret_err);
+
+/* C27: one sample; zeros, not an error, when it does not run. */
+int dray_container_stats(struct dray_target *target, const char *container,
+                         const struct dray_call *call, struct dray_stats *ret_stats,
+                         struct dray_error **ret_err);
+/* STATS events: for each container (NULL-terminated; NULL: all that run, as they come and
+ * go), every interval_ms (0: 1000). once: one round, then the end. */
+int dray_stats_stream(struct dray_target *target, const char *const *containers,
+                      int64_t interval_ms, bool once, const struct dray_call *call,
+                      struct dray_stream **ret_stream, struct dray_error **ret_err);
+
+/* What happened to containers, images and volumes: ITEM events, {"time_ns","type",
+ * "action","id","name","attributes":{…}}, oldest first. The helper keeps the last few MB.
+ * until_ns 0: goes on with what happens. filters: "container=", "event=", "image=",
+ * "label=", "type=", NULL-terminated; may be NULL. */
+int dray_events(struct dray_target *target, int64_t since_ns, int64_t until_ns,
+                char *const *filters, const struct dray_call *call,
+                struct dray_stream **ret_stream, struct dray_error **ret_err);
+
+/* --- files of a container --- */
+
+/* What a path is inside a container. */
+struct dray_path_stat {
+    char *name;        /* its last component */
+    char *link_target; /* of a symbolic link, else NULL */
+    uint32_t mode;     /* st_mode */
+    int64_t size, mtime_ns;
+};
+/* Paths are resolved inside the container's root file system, running or not: symbolic
+ * links cannot lead out of it. follow: the last component too. */
+int dray_container_stat_path(struct dray_target *target, const char *container,
+                             const char *path, bool follow, const struct dray_call *call,
+                             struct dray_path_stat *ret_stat,
+                             struct dray_error **ret_err);
+void dray_path_stat_release(struct dray_path_stat *stat);
+/* A tar of path: OUTPUT events, then the end. Its entries begin with path's last
+ * component. */
+int dray_container_copy_out(struct dray_target *target, const char *container,
+                            const char *path, bool follow, const struct dray_call *call,
+                            struct dray_stream **ret_stream, struct dray_error **ret_err);
+/* Unpacks a tar into the directory path: dray_stream_write it, dray_stream_close_stdin,
+ * then dray_stream_next until 0 (all is there) or -1. owners: keep the archive's uids and
+ * gids (else root's). */
+int dray_container_copy_in(struct dray_target *target, const char *container,
+                           const char *path, bool owners, const struct dray_call *call,
+                           struct dray_stream **ret_stream, struct dray_error **ret_err);
+/* The whole root file system as a tar: OUTPUT events. */
+int dray_container_export(struct dray_target *target, const char *container,
+                          const struct dray_call *call, struct dray_stream **ret_stream,
+                          struct dray_error **ret_err);
+/* What changed against the image: OUTPUT events; the bytes are records "A/path", "C/path"
+ * or "D/path", each ended by a NUL. */
+int dray_container_diff(struct dray_target *target, const char *container,
+                        const struct dray_call *call, struct dray_stream **ret_stream,
+                        struct dray_error **ret_err);
+
+struct dray_commit_options {
+    size_t size;
+    const char *name; /* reference for the new image; NULL: none */
+    const char *author, *message;
+    const char *const *changes; /* Dockerfile instructions: "CMD …", "ENV k=v" … */
+    bool no_pause;              /* do not freeze it meanwhile */
+};
+/* Makes an image of it. *ret_id: the new image's id, owned. */
+int dray_container_commit(struct dray_target *target, const char *container,
+                          const struct dray_commit_options *options,
+                          const struct dray_call *call, char **ret_id,
+                          struct dray_error **ret_err);
+
+/* --- volumes --- */
+
+/* One that exists already is success (as Docker). labels "k=v", NULL-terminated or NULL.
+ * name NULL: one is made up; *ret_name (may be NULL) owned. */
+int dray_volume_create(struct dray_target *target, const char *name, char *const *labels,
+                       const struct dray_call *call, char **ret_name,
+                       struct dray_error **ret_err);
+/* [{"Name","Driver","Mountpoint","Scope","CreatedAt","Labels":{}}…] */
+int dray_volume_list(struct dray_target *target, const struct dray_call *call,
+                     char **ret_json, struct dray_error **ret_err);
+int dray_volume_inspect(struct dray_target *target, const char *name,
+                        const struct dray_call *call, char **ret_json,
+                        struct dray_error **ret_err);
+/* DRAY_ERR_CONFLICT while a container has it. force: an unknown one is success. */
+int dray_volume_remove(struct dray_target *target, const char *name, bool force,
+                       const struct dray_call *call, struct dray_error **ret_err);
+/* Removes anonymous volumes that no container has; all: named ones too.
+ * *ret_json: {"deleted":[names],"space_reclaimed":N}. */
+int dray_volume_prune(struct dray_target *target, bool all, char *const *filters,
+                      const struct dray_call *call, char **ret_json,
+                      struct dray_error **ret_err);
+
+/* Disk use over there: {"images":[{"id","names","size","shared_size","containers"}],
+ * "containers":[{"id","name","image","status","size"}],"volumes":[{"name","size",
+ * "containers"}],"layers_size":N}. */
+int dray_disk_usage(struct dray_target *target, const struct dray_call *call,
+                    char **ret_json, struct dray_error **ret_err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
