@@ -8,14 +8,15 @@ cd "$(dirname "$0")/../src" || exit 1
 allowed() { # FOLDER: what it may include besides itself
     case $1 in
     base | hello) ;;
+    tar) echo base ;;
     oci) echo base ;;
     spec) echo base oci ;;
     wire) echo base oci spec ;;
     registry | store) echo base oci spec wire registry store ;;
     transport) echo base oci spec wire ;;
-    host) echo base oci spec wire registry store transport ;;
-    cli) echo base oci spec wire registry store transport host ;;
-    guest) echo base oci spec wire ;;
+    host) echo base tar oci spec wire registry store transport ;;
+    cli) echo base tar oci spec wire registry store transport host ;;
+    guest) echo base tar oci spec wire ;;
     *) echo "folder $1 is not in tests/includes.sh" >&2 ;;
     esac
 }

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "guest/layers/names.h"
-#include "guest/layers/tar.h"
+#include "tar/tar.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

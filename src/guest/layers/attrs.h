@@ -3,7 +3,7 @@
 #ifndef DRAY_GUEST_LAYERS_ATTRS_H
 #define DRAY_GUEST_LAYERS_ATTRS_H
 
-#include "guest/layers/tar.h"
+#include "tar/tar.h"
 
 /*
  * Which xattrs an image may bring: security.capability, and user.* but not

@@ -13,7 +13,7 @@
 #define DRAY_GUEST_LAYERS_EXTRACT_H
 
 #include "base/buf.h"
-#include "guest/layers/tar.h"
+#include "tar/tar.h"
 
 struct extract;
 

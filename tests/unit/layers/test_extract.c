@@ -12,7 +12,7 @@
 
 #include "base/fs.h"
 #include "guest/layers/attrs.h"
-#include "tarball.h"
+#include "lab.h"
 
 /* H1: containment */
 

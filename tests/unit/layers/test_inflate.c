@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "guest/layers/inflate.h"
-#include "tarball.h"
+#include "lab.h"
 
 #define GZIP "application/vnd.oci.image.layer.v1.tar+gzip"
 #define ZSTD_TYPE "application/vnd.oci.image.layer.v1.tar+zstd"

@@ -15,7 +15,7 @@
 
 #include "base/fs.h"
 #include "base/json.h"
-#include "tarball.h"
+#include "lab.h"
 
 #define MAX 8
 

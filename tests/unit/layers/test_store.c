@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "base/fs.h"
-#include "tarball.h"
+#include "lab.h"
 
 #define PLAIN "application/vnd.oci.image.layer.v1.tar"
 #define GZIP PLAIN "+gzip"

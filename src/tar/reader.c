@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "guest/layers/tar.h"
+#include "tar/tar.h"
 
 #include <string.h>
 
 #include "base/text.h"
-#include "guest/layers/tar-private.h"
+#include "tar/private.h"
 
 struct tar *tar_new(tar_fill_fn fill, void *arg)
 {

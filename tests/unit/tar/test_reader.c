@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "guest/layers/tar.h"
+#include "tar/tar.h"
 #include "tarball.h"
 
 /* Gives the tar in chunks of a size that fits nothing. */

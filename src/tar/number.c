@@ -2,7 +2,7 @@
 /* Numbers as tar writes them. */
 #include <string.h>
 
-#include "guest/layers/tar-private.h"
+#include "tar/private.h"
 
 /* Two's complement, big-endian, the top bit of the first byte being the mark (GNU). */
 static bool base256(const uint8_t *field, size_t len, int64_t *ret)

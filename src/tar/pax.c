@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "guest/layers/tar-private.h"
+#include "tar/private.h"
 
 static int bad(struct dr_error *err, const char *key)
 {

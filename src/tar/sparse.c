@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "guest/layers/tar-private.h"
+#include "tar/private.h"
 
 static int bad_map(struct dr_error *err, const char *why)
 {

@@ -2,7 +2,7 @@
 /*
  * A pull reader for tar: v7, ustar, star, pax and GNU (long names, base-256 numbers,
  * sparse files of the old form and of pax 0.0, 0.1 and 1.0). It knows bytes, not files:
- * names are given as they are written; extract.c decides what they mean.
+ * names are given as they are written; who unpacks decides what they mean.
  *
  * Where readers of tar disagree, this one reads as Go's archive/tar does, because every
  * other tool that handles layers is built on that: a layer must not mean one thing to a
@@ -17,8 +17,8 @@
  * 65536 extents, an entry 1024 xattrs; negative and overflowing sizes and ids are refused
  * (a uid above 2^31-2 never becomes 0).
  */
-#ifndef DRAY_GUEST_LAYERS_TAR_H
-#define DRAY_GUEST_LAYERS_TAR_H
+#ifndef DRAY_TAR_TAR_H
+#define DRAY_TAR_TAR_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of the tar reader share: the raw header, the stream, and the state that
  * is collected for one entry. */
-#ifndef DRAY_GUEST_LAYERS_TAR_PRIVATE_H
-#define DRAY_GUEST_LAYERS_TAR_PRIVATE_H
+#ifndef DRAY_TAR_PRIVATE_H
+#define DRAY_TAR_PRIVATE_H
 
 #include "base/buf.h"
-#include "guest/layers/tar.h"
+#include "tar/tar.h"
 
 /* POSIX ustar; GNU and star use the bytes from prefix on in their own ways. */
 struct tar_header {
@@ -49,7 +49,7 @@ struct tar {
     size_t n_xattrs, cap_xattrs;
 };
 
-/* tar-number.c */
+/* number.c */
 
 /* Octal text or base-256 (GNU). An empty field is 0. */
 bool tar_number(const char *field, size_t len, int64_t *ret);
@@ -59,10 +59,10 @@ bool tar_decimal(const char *text, size_t len, int64_t *ret);
 bool tar_time(const char *text, struct timespec *ret);
 bool tar_checksum_ok(const struct tar_header *header);
 
-/* tar-pax.c: parses tar->pax_text into tar->pax, extents and xattrs. */
+/* pax.c: parses tar->pax_text into tar->pax, extents and xattrs. */
 int tar_pax_parse(struct tar *tar, bool global, struct dr_error *err);
 
-/* tar-sparse.c */
+/* sparse.c */
 int tar_add_extent(struct tar *tar, int64_t offset, int64_t length, struct dr_error *err);
 /* GNU.sparse.map: "offset,length,offset,length…" */
 int tar_sparse_map_text(struct tar *tar, const char *text, struct dr_error *err);
@@ -71,7 +71,8 @@ int tar_sparse_old(struct tar *tar, struct tar_entry *entry, struct dr_error *er
 /* The pax forms; for 1.0 the map is at the front of the payload. */
 int tar_sparse_pax(struct tar *tar, struct tar_entry *entry, struct dr_error *err);
 
-/* tar.c: exactly TAR_BLOCK bytes. Returns 1, 0 at a clean end (only when may_end), -1. */
+/* reader.c: exactly TAR_BLOCK bytes. Returns 1, 0 at a clean end (only when may_end), -1.
+ */
 int tar_block(struct tar *tar, uint8_t block[TAR_BLOCK], bool may_end,
               struct dr_error *err);
 
