@@ -62,13 +62,16 @@ enum dr_origin dr_origin_parse(const char *name)
 void dr_error_release(struct dr_error *err)
 {
     free(err->output);
+    free(err->program);
     *err = DR_ERROR_INIT;
 }
 
 static void fill(struct dr_error *err, enum dr_origin origin, enum dr_kind kind, int code)
 {
     free(err->output);
-    err->output = NULL;
+    free(err->program);
+    err->output = err->program = NULL;
+    err->status = 0;
     err->origin = origin;
     err->kind = kind;
     err->code = code;
@@ -164,8 +167,20 @@ int dr_error_move(struct dr_error *dst, struct dr_error *src)
 {
     if (dst != src) {
         free(dst->output);
+        free(dst->program);
         *dst = *src;
         *src = DR_ERROR_INIT;
     }
+    return -1;
+}
+
+int dr_error_copy(struct dr_error *dst, const struct dr_error *src)
+{
+    if (dst == src)
+        return -1;
+    dr_error_release(dst);
+    *dst = *src;
+    dst->output = dr_strdup(src->output);
+    dst->program = dr_strdup(src->program);
     return -1;
 }

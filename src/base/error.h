@@ -54,7 +54,9 @@ struct dr_error {
     enum dr_origin origin;
     int code;                     /* errno, HTTP status or exit status; 0: none */
     char text[DR_ERROR_TEXT_MAX]; /* one line, outermost context first; cut when longer */
-    char *output; /* what the failed program wrote to stderr, whole; may be NULL */
+    char *output;  /* what the failed program wrote to stderr, whole; may be NULL */
+    char *program; /* the program that failed over there ("youki"), owned; may be NULL */
+    int status;    /* its exit status; 128+n for signal n; 0 without a program */
 };
 
 #define DR_ERROR_INIT ((struct dr_error){.kind = DR_ERR_NONE})
@@ -79,6 +81,9 @@ int dr_wrap(struct dr_error *err, const char *fmt, ...) DR_PRINTF(2, 3);
 
 /* Moves src to dst (dst is released first), leaving src empty. Returns -1. */
 int dr_error_move(struct dr_error *dst, struct dr_error *src);
+
+/* A copy of all of it (dst is released first). Returns -1. */
+int dr_error_copy(struct dr_error *dst, const struct dr_error *src);
 
 /* Stable lower-case words for the wire and for --format json: "not found", "guest" … */
 const char *dr_kind_name(enum dr_kind kind);

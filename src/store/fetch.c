@@ -43,9 +43,7 @@ struct store_fetch {
 static int fail_here(struct store_fetch *f, struct dr_error *err)
 {
     f->state = STORE_FAILED;
-    dr_error_release(&f->why);
-    f->why = *err;
-    f->why.output = dr_strdup(err->output);
+    dr_error_copy(&f->why, err);
     pthread_cond_broadcast(&f->changed);
     return -1;
 }
@@ -322,8 +320,7 @@ ssize_t store_fetch_read(struct store_fetch *f, int64_t offset, void *data, size
     pthread_mutex_lock(&f->lock);
     for (;;) {
         if (f->state == STORE_FAILED) {
-            *err = f->why;
-            err->output = dr_strdup(f->why.output);
+            dr_error_copy(err, &f->why);
             pthread_mutex_unlock(&f->lock);
             return -1;
         }
@@ -373,8 +370,7 @@ int store_fetch_append(struct store_fetch *f, const void *data, size_t len,
     pthread_mutex_lock(&f->lock);
     int rc = 0;
     if (f->state == STORE_FAILED) {
-        *err = f->why;
-        err->output = dr_strdup(f->why.output);
+        dr_error_copy(err, &f->why);
         rc = -1;
     } else if (f->state != STORE_OWNED) {
         rc = dr_fail(err, DR_ERR_INTERNAL, "append to a blob that somebody else writes");
@@ -416,8 +412,7 @@ static int verify_locked(struct store_fetch *f, struct dr_error *err)
     if (f->verified)
         return 0;
     if (f->state == STORE_FAILED) {
-        *err = f->why;
-        err->output = dr_strdup(f->why.output);
+        dr_error_copy(err, &f->why);
         return -1;
     }
     if (f->state != STORE_OWNED)

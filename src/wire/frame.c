@@ -87,6 +87,10 @@ json_t *wire_error_to_json(const struct dr_error *err, enum dr_origin here)
         if ((unsigned char)*p >= 0x80)
             *p = '?';
     dr_json_set(json, "text", text ? text : json_string(safe));
+    if (err->program) {
+        dr_json_set_str(json, "program", err->program);
+        dr_json_set_int(json, "status", err->status);
+    }
     if (err->output) {
         dr_auto_free char *copy = dr_strdup(err->output);
         size_t len = strlen(copy), keep = 256 * 1024;
@@ -112,5 +116,9 @@ int wire_error_from_json(const json_t *json, struct dr_error *err)
                code > INT32_MIN && code < INT32_MAX ? (int)code : 0, "%s",
                text ? text : "an error without a text");
     err->output = dr_strdup(output);
+    err->program = dr_strdup(dr_json_str(json, "program"));
+    int64_t status = dr_json_int(json, "status", 0);
+    if (err->program && status >= 0 && status <= 255)
+        err->status = (int)status;
     return -1;
 }

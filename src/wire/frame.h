@@ -58,8 +58,8 @@ void wire_header_encode(const struct wire_header *header,
 int wire_header_decode(const unsigned char bytes[WIRE_HEADER_BYTES],
                        struct wire_header *ret_header, struct dr_error *err);
 
-/* Errors as payload: {"kind","origin","code","text","output"}. origin unset becomes
- * `here`. */
+/* Errors as payload: {"kind","origin","code","text","output"}, with "program" and
+ * "status" when there is a program. origin unset becomes `here`. */
 json_t *wire_error_to_json(const struct dr_error *err, enum dr_origin here);
 /* Fills err from a payload; always "succeeds" in failing: returns -1. */
 int wire_error_from_json(const json_t *json, struct dr_error *err);

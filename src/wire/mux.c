@@ -112,7 +112,7 @@ static void end_locked(struct wire_mux *mux, const struct dr_error *why)
     mux->ended = true;
     if (why && why->kind != DR_ERR_NONE) {
         mux->error = *why;
-        mux->error.output = NULL;
+        mux->error.output = mux->error.program = NULL;
     }
     for (struct wire_chan *c = mux->chans; c; c = c->next) {
         c->cancelled = true;

@@ -107,6 +107,9 @@ int runtime_failed(const struct runtime_call *call, const char *verb, int wait_s
     else
         dr_fail_at(err, DR_AT_RUNTIME, DR_ERR_START, code, "%s %s failed (status %d): %s",
                    name, verb, WEXITSTATUS(wait_status), words);
+    err->program = dr_strdup(name);
+    err->status =
+        WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
     /* what went to stderr is mostly the log again */
     bool repeated = *stderr_text && strstr(log, last) && strstr(stderr_text, last) &&
                     strlen(stderr_text) <= strlen(log) + strlen(name) + 64;

@@ -109,7 +109,8 @@ pid_t runtime_pid_read(const char *pid_file, struct dr_error *err);
 /*
  * Makes the error of a call that failed: "crun run failed (status 1): <its last words>",
  * DR_ERR_START from DR_AT_RUNTIME; code 127 or 126 when its words say that the command is
- * not there or cannot be executed. output: its log and stderr, whole. Returns -1.
+ * not there or cannot be executed. output: its log and stderr, whole; program and status
+ * (C32). Returns -1.
  */
 int runtime_failed(const struct runtime_call *call, const char *verb, int wait_status,
                    const char *stderr_text, struct dr_error *err);

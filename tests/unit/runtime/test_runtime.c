@@ -178,6 +178,8 @@ static void runtime_that_fails_keeps_name_status_and_words(void **state) /* C32 
     assert_string_equal(
         err.text, "crun run failed (status 3): executable file `x` not found in $PATH");
     assert_string_equal(err.output, "executable file `x` not found in $PATH\nmore\n");
+    assert_string_equal(err.program, "crun");
+    assert_int_equal(err.status, 3);
     dr_buf_release(&text);
     dr_error_release(&err);
     runtime_release(&runtime);

@@ -70,6 +70,8 @@ static void c32_error_survives_the_crossing(void **state)
     dr_fail_at(&in, DR_AT_RUNTIME, DR_ERR_START, 127,
                "crun run failed (status 1): no such file");
     in.output = dr_strdup("first line\nsecond line\n");
+    in.program = dr_strdup("crun");
+    in.status = 128 + 9;
     dr_auto_json json_t *json = wire_error_to_json(&in, DR_AT_GUEST);
     assert_int_equal(wire_error_from_json(json, &out), -1);
     assert_int_equal(out.kind, DR_ERR_START);
@@ -77,6 +79,8 @@ static void c32_error_survives_the_crossing(void **state)
     assert_int_equal(out.code, 127);
     assert_string_equal(out.text, in.text);
     assert_string_equal(out.output, in.output);
+    assert_string_equal(out.program, "crun");
+    assert_int_equal(out.status, 137);
     dr_error_release(&in);
     dr_error_release(&out);
 }
