@@ -21,7 +21,7 @@ struct monitor_client *monitor_client_add(struct monitor *m, int fd)
     return client;
 }
 
-static void close_stdin(struct monitor *m)
+void monitor_stdin_close(struct monitor *m)
 {
     if (m->stdin_fd >= 0)
         close(m->stdin_fd);
@@ -34,6 +34,8 @@ void monitor_clients_sweep(struct monitor *m)
 {
     for (struct monitor_client **at = &m->clients; *at;) {
         struct monitor_client *client = *at;
+        if (client->leaving && !client->pending)
+            client->gone = true;
         if (!client->gone) {
             at = &client->next;
             continue;
@@ -41,7 +43,7 @@ void monitor_clients_sweep(struct monitor *m)
         *at = client->next;
         /* what it sent before it left is still delivered */
         if (client->stdin_open && !m->stdin_data)
-            close_stdin(m);
+            monitor_stdin_close(m);
         close(client->fd);
         free(client->request);
         free(client->pending);
@@ -110,7 +112,7 @@ void monitor_client_send(struct monitor_client *client, enum wire_type type, int
 bool monitor_clients_behind(const struct monitor *m)
 {
     for (const struct monitor_client *client = m->clients; client; client = client->next)
-        if (client->pending && !client->gone)
+        if (client->pending && !client->gone && !client->leaving)
             return true;
     return false;
 }
@@ -142,7 +144,7 @@ void monitor_stdin_flush(struct monitor *m)
         if (n < 0 && errno == EAGAIN)
             return;
         if (n < 0) { /* the container does not read any more */
-            close_stdin(m);
+            monitor_stdin_close(m);
             return;
         }
         m->stdin_done += (size_t)n;
@@ -151,7 +153,7 @@ void monitor_stdin_flush(struct monitor *m)
         free(DR_TAKE(m->stdin_data));
         m->stdin_len = m->stdin_done = 0;
         if (!somebody_writes(m))
-            close_stdin(m);
+            monitor_stdin_close(m);
     }
 }
 
@@ -160,7 +162,7 @@ bool monitor_client_readable(const struct monitor *m, const struct monitor_clien
     return !(client->stdin_open && m->stdin_data);
 }
 
-static void on_request(struct monitor_client *client)
+static void on_request(struct monitor *m, struct monitor_client *client)
 {
     dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
     dr_auto_json json_t *json = dr_json_parse(client->request, client->frame.length,
@@ -168,6 +170,8 @@ static void on_request(struct monitor_client *client)
     const char *op = dr_json_str(json, "op");
     if (op && strcmp(op, "wait") == 0)
         client->waits = true;
+    else if (op && strcmp(op, "stop") == 0)
+        client->waits = m->stopped = true;
     else
         client->gone = true;
     free(DR_TAKE(client->request));
@@ -194,7 +198,7 @@ static void on_header(struct monitor *m, struct monitor_client *client)
         if (client->stdin_open) {
             client->stdin_open = false;
             if (!m->stdin_data)
-                close_stdin(m);
+                monitor_stdin_close(m);
         }
         return;
     case WIRE_DATA:
@@ -248,7 +252,7 @@ void monitor_client_read(struct monitor *m, struct monitor_client *client)
             more = n > 0;
             client->left -= (uint32_t)n;
             if (client->left == 0)
-                on_request(client);
+                on_request(m, client);
         } else {
             more = read_data(m, client);
         }

@@ -24,7 +24,7 @@ void monitor_unmount(struct monitor *m)
 
 /* Processes that the container left in its cgroup (there are none when it had a pid
  * namespace), then the cgroup. */
-static int clear_cgroup(struct monitor *m, struct dr_error *err)
+static int clear_cgroup(const struct monitor *m, struct dr_error *err)
 {
     dr_auto_error struct dr_error busy = DR_ERROR_INIT;
     if (cgroup_remove(m->cgroup, &busy) == 0)
@@ -47,20 +47,35 @@ static int write_end(struct container *c, struct dr_error *err)
     return -1;
 }
 
-static int record_end(struct monitor *m, int exit_code, bool oom)
+void monitor_take_end(struct monitor *m, int wait_status)
+{
+    m->exit_code =
+        WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
+    /* only a kill can be the OOM killer's; looking costs some calls */
+    m->oom_killed = m->exit_code == 137 && cgroup_oom_kills(m->cgroup) > 0;
+}
+
+int monitor_write_end(struct monitor *m, const char *status)
 {
     container_auto struct container c = {0};
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
     if (container_load_state(&m->guest, m->id, &c, &err) < 0 || !c.state)
         return -1;
-    dr_json_set_str(c.state, "status", "exited");
-    dr_json_set_int(c.state, "exit_code", exit_code);
+    dr_json_set_str(c.state, "status", status);
+    dr_json_set_int(c.state, "exit_code", m->exit_code);
     dr_json_set_int(c.state, "finished_ns", dr_now_ns());
-    dr_json_set_bool(c.state, "oom_killed", oom);
+    dr_json_set_bool(c.state, "oom_killed", m->oom_killed);
     dr_json_set_int(c.state, "pid", 0);
     if (m->log.lost_bytes > 0)
         dr_json_set_int(c.state, "log_lost_bytes", m->log.lost_bytes);
     return write_end(&c, &err);
+}
+
+int monitor_clear_run(struct monitor *m, struct dr_error *err)
+{
+    if (clear_cgroup(m, err) < 0)
+        return -1;
+    return dr_remove_all(AT_FDCWD, m->state_root, err);
 }
 
 #define LATE_MS 200 /* between a client's connect and its first words */
@@ -85,16 +100,26 @@ static void let_go(struct monitor *m)
     close(MONITOR_LOCK_FD);
 }
 
-static void tell_clients(struct monitor *m, int exit_code, bool oom)
+void monitor_client_exited(struct monitor *m, struct monitor_client *client,
+                           bool restarting)
 {
     dr_auto_json json_t *event = json_object();
     dr_json_set_str(event, "event", "exited");
-    dr_json_set_int(event, "exit_code", exit_code);
-    dr_json_set_bool(event, "oom_killed", oom);
+    dr_json_set_int(event, "exit_code", m->exit_code);
+    dr_json_set_bool(event, "oom_killed", m->oom_killed);
+    if (restarting)
+        dr_json_set_bool(event, "restarting", true);
     dr_auto_free char *text = dr_json_text(event);
+    monitor_client_send(client, WIRE_EVENT, 0, text, strlen(text));
+    client->attached = client->waits = false;
+    client->leaving = true;
+}
+
+static void tell_clients(struct monitor *m)
+{
     for (struct monitor_client *client = m->clients; client; client = client->next)
         if (client->waits)
-            monitor_client_send(client, WIRE_EVENT, 0, text, strlen(text));
+            monitor_client_exited(m, client, false);
     /* the last output of a slow reader; one that is gone is dropped */
     for (;;) {
         monitor_clients_sweep(m);
@@ -111,12 +136,8 @@ static void tell_clients(struct monitor *m, int exit_code, bool oom)
     }
 }
 
-void monitor_finish(struct monitor *m, int wait_status)
+void monitor_finish(struct monitor *m)
 {
-    int exit_code =
-        WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
-    /* only a kill can be the OOM killer's; looking costs some calls */
-    bool oom = exit_code == 137 && cgroup_oom_kills(m->cgroup) > 0;
     log_close(&m->log);
     monitor_unmount(m);
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
@@ -125,7 +146,7 @@ void monitor_finish(struct monitor *m, int wait_status)
     } else {
         /* the end first: cleaning up can be done again, an exit status cannot be got back
          */
-        int written = record_end(m, exit_code, oom);
+        int written = monitor_write_end(m, "exited");
         int cleared = clear_cgroup(m, &err);
         if (written == 0 && cleared == 0) {
             journal_leave(&m->guest, m->id, -1, &err);
@@ -137,7 +158,7 @@ void monitor_finish(struct monitor *m, int wait_status)
     }
     hear_late_clients(m);
     let_go(m);
-    tell_clients(m, exit_code, oom);
+    tell_clients(m);
 }
 
 void monitor_roll_back(struct monitor *m, bool destroy, const struct dr_error *why)

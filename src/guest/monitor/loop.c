@@ -53,21 +53,24 @@ static bool on_signals(struct monitor *m, int *ret_status)
 {
     struct signalfd_siginfo info;
     while (read(m->signal_fd, &info, sizeof info) == sizeof info)
-        if (info.ssi_signo ==
-            SIGTERM) /* the guest shuts down, say: the container's turn */
-            kill(m->init, SIGTERM);
+        if (info.ssi_signo == SIGTERM) { /* the guest shuts down, say */
+            m->shutting_down = true;
+            if (m->init > 0) /* the container's turn */
+                kill(m->init, SIGTERM);
+        }
     return reap(m, ret_status);
 }
 
-static size_t fill(struct monitor *m, struct pollfd **fds, size_t *cap)
+static size_t fill(struct monitor *m)
 {
     bool behind = monitor_clients_behind(m);
     size_t n = SLOTS;
     for (struct monitor_client *client = m->clients; client; client = client->next)
         n++;
-    if (n > *cap)
-        *fds = dr_realloc(*fds, (*cap = n + 4) * sizeof **fds);
-    struct pollfd *at = *fds;
+    if (n > m->poll_cap)
+        m->poll_fds =
+            dr_realloc(m->poll_fds, (m->poll_cap = n + 4) * sizeof *m->poll_fds);
+    struct pollfd *at = m->poll_fds;
     at[SLOT_SIGNAL] = (struct pollfd){.fd = m->signal_fd, .events = POLLIN};
     at[SLOT_LISTEN] = (struct pollfd){.fd = m->listen_fd, .events = POLLIN};
     /* Who is attached and does not keep up holds the container back: no byte is lost. */
@@ -100,35 +103,50 @@ static void serve_clients(struct monitor *m, const struct pollfd *at)
     monitor_clients_sweep(m);
 }
 
+bool monitor_turn(struct monitor *m, int timeout_ms, int *ret_status)
+{
+    bool dead = false;
+    size_t n = fill(m);
+    if (poll(m->poll_fds, n, timeout_ms) <= 0)
+        return false;
+    if (m->poll_fds[SLOT_SIGNAL].revents)
+        dead = on_signals(m, ret_status);
+    for (int i = 0; i < 2; i++)
+        if (m->poll_fds[SLOT_STDOUT + i].revents)
+            read_output(m, 1 + i);
+    if (m->poll_fds[SLOT_STDIN].revents)
+        monitor_stdin_flush(m);
+    serve_clients(m, m->poll_fds);
+    if (m->poll_fds[SLOT_LISTEN].revents)
+        monitor_accept(m);
+    return dead;
+}
+
 int monitor_loop(struct monitor *m)
 {
-    struct pollfd *fds = NULL;
-    size_t cap = 0;
     int status = 0;
     bool dead = reap(m, &status); /* its signal may have come before we looked */
-    while (!dead) {
-        size_t n = fill(m, &fds, &cap);
-        if (poll(fds, n, -1) < 0)
-            continue;
-        if (fds[SLOT_SIGNAL].revents)
-            dead = on_signals(m, &status);
-        for (int i = 0; i < 2; i++)
-            if (fds[SLOT_STDOUT + i].revents)
-                read_output(m, 1 + i);
-        if (fds[SLOT_STDIN].revents)
-            monitor_stdin_flush(m);
-        serve_clients(m, fds);
-        if (fds[SLOT_LISTEN].revents)
-            monitor_accept(m);
-    }
-    free(fds);
+    while (!dead)
+        dead = monitor_turn(m, -1, &status);
+    m->init = 0;
     /* Its pid namespace is gone with it, so what is in the pipes now is the rest; a
      * descriptor that was passed out of the container must not keep us waiting. */
-    for (int stream = 1; stream <= 2; stream++)
+    for (int stream = 1; stream <= 2; stream++) {
         while (m->output_fds[stream] >= 0 && read_output(m, stream))
             ;
-    monitor_accept(m); /* who connected in the last moment wants to know as well */
+        if (m->output_fds[stream] >= 0)
+            close(m->output_fds[stream]);
+        m->output_fds[stream] = -1;
+    }
+    monitor_stdin_close(m);
+    /* who asked before the end is heard before it is decided what comes next */
+    monitor_hear_all(m);
+    return status;
+}
+
+void monitor_hear_all(struct monitor *m)
+{
+    monitor_accept(m);
     for (struct monitor_client *client = m->clients; client; client = client->next)
         monitor_client_read(m, client);
-    return status;
 }

@@ -103,6 +103,7 @@ int monitor_main(int argc, char **argv)
     if (!m.chunk)
         return 1;
     malloc_trim(0);
-    monitor_finish(&m, monitor_loop(&m));
+    monitor_take_end(&m, monitor_loop(&m));
+    monitor_finish(&m);
     return 0;
 }

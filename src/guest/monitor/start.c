@@ -50,22 +50,45 @@ static int make_stdio(struct stdio *io, bool with_stdin, struct dr_error *err)
     return 0;
 }
 
-static int mount_rootfs(struct monitor *m, const json_t *request,
-                        const struct runtime *runtime, struct dr_error *err)
+/* Once in the monitor's life: its mounts, its log, its socket. After a failure nothing of
+ * it is left and it can be tried again. */
+static int prepare(struct monitor *m, const json_t *request,
+                   const struct runtime *runtime, struct dr_error *err)
 {
     bool hide = runtime->traits->no_hybrid_cgroup && cgroup_mode() == CGROUP_HYBRID;
-    const json_t *volumes = dr_json_array(request, "volumes");
+    const char *log = dr_json_str(request, "log");
     dr_auto_free char *dir = container_dir(&m->guest, m->id);
     dr_auto_free char *upper = dr_path_join(dir, "upper");
     dr_auto_free char *work = dr_path_join(dir, "work");
     if (setup_namespace(hide, err) < 0 ||
         setup_overlay(dr_json_array(request, "lowers"), upper, work, m->rootfs,
-                      m->auto_remove, err) < 0 ||
-        setup_mount_points(m->rootfs, err) < 0 ||
-        setup_workdir(m->rootfs, dr_json_str(dr_json_object(request, "process"), "cwd"),
-                      err) < 0)
+                      m->auto_remove, err) < 0)
         return -1;
-    return setup_volumes(m->rootfs, volumes, err);
+    int result = setup_mount_points(m->rootfs, err);
+    if (result == 0)
+        result = setup_workdir(
+            m->rootfs, dr_json_str(dr_json_object(request, "process"), "cwd"), err);
+    if (result == 0)
+        result = setup_volumes(m->rootfs, dr_json_array(request, "volumes"), err);
+    if (result == 0 && log)
+        result = log_open(&m->log, log, 0, 0, err);
+    if (result == 0 && (m->listen_fd = monitor_listen(m->run_dir)) < 0)
+        result = dr_fail_errno(err, DR_ERR_START, "listen in %s", m->run_dir);
+    if (result < 0) {
+        log_close(&m->log);
+        monitor_unmount(m);
+    }
+    m->prepared = result == 0;
+    return result;
+}
+
+/* Before every other run: the last one may have put anything in these places. */
+static int put_right(struct monitor *m, const json_t *request, struct dr_error *err)
+{
+    if (setup_mount_points(m->rootfs, err) < 0)
+        return -1;
+    return setup_workdir(m->rootfs,
+                         dr_json_str(dr_json_object(request, "process"), "cwd"), err);
 }
 
 static int record_start(struct monitor *m, const struct runtime *runtime,
@@ -165,16 +188,12 @@ int monitor_start(struct monitor *m, const json_t *request, struct dr_error *err
 {
     struct runtime runtime = {0};
     struct stdio io = {{-1, -1, -1}, {-1, -1, -1}};
-    const char *log = dr_json_str(request, "log");
     int result = runtime_find(dr_json_str(request, "runtime"), &runtime, err);
     if (result == 0)
-        result = mount_rootfs(m, request, &runtime, err);
-    if (result == 0 && log)
-        result = log_open(&m->log, log, 0, 0, err);
+        result =
+            m->prepared ? put_right(m, request, err) : prepare(m, request, &runtime, err);
     if (result == 0 && mkdir(m->state_root, 0700) < 0 && errno != EEXIST)
         result = dr_fail_errno(err, DR_ERR_START, "make %s", m->state_root);
-    if (result == 0 && (m->listen_fd = monitor_listen(m->run_dir)) < 0)
-        result = dr_fail_errno(err, DR_ERR_START, "listen in %s", m->run_dir);
     if (result == 0)
         result = make_stdio(&io, dr_json_bool(request, "stdin"), err);
     if (result == 0)
@@ -182,6 +201,7 @@ int monitor_start(struct monitor *m, const json_t *request, struct dr_error *err
     m->stdin_fd = io.ours[0];
     m->output_fds[1] = io.ours[1];
     m->output_fds[2] = io.ours[2];
+    m->started_ms = dr_clock_ms();
     stdio_close(io.theirs);
     runtime_release(&runtime);
     return result;

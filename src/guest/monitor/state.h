@@ -3,6 +3,7 @@
 #ifndef DRAY_GUEST_MONITOR_STATE_H
 #define DRAY_GUEST_MONITOR_STATE_H
 
+#include <poll.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -19,6 +20,7 @@ struct monitor_client {
     bool attached;   /* gets the output */
     bool stdin_open; /* its data goes to the container */
     bool waits;      /* gets the exit event */
+    bool leaving;    /* it has heard all that it will: gone when it took that */
     bool gone;
     /* the frame that is being read */
     unsigned char head[WIRE_HEADER_BYTES];
@@ -32,18 +34,29 @@ struct monitor_client {
 };
 
 struct monitor {
+    /* --- of the monitor's life --- */
     struct guest guest;                                /* paths, owned; no layer store */
     char *id, *rootfs, *run_dir, *cgroup, *state_root; /* owned */
     bool auto_remove;
+    bool prepared;      /* mounts, log and socket are there */
+    bool stopped;       /* a person ended it: no run comes after this one */
+    bool shutting_down; /* so does the guest, and it may come back after a reboot */
     int listen_fd, signal_fd;
+    struct log_writer log;
+    struct monitor_client *clients;
+    char *chunk;             /* MONITOR_CHUNK */
+    struct pollfd *poll_fds; /* owned */
+    size_t poll_cap;
+
+    /* --- of one run of the container --- */
     int output_fds[3]; /* by stream number: read ends of stdout and stderr; −1 closed */
     int stdin_fd;      /* write end; −1: closed or none */
     char *stdin_data;  /* owned; taken from a client, not yet by the container */
     size_t stdin_len, stdin_done;
-    pid_t init;
-    struct log_writer log;
-    struct monitor_client *clients;
-    char *chunk; /* MONITOR_CHUNK */
+    pid_t init;         /* its first process; 0: none */
+    int64_t started_ms; /* dr_clock_ms() time */
+    int exit_code;      /* when it is over */
+    bool oom_killed;
 };
 
 /* clients.c */
@@ -64,19 +77,35 @@ bool monitor_client_readable(const struct monitor *m,
 /* Output of the container for all that are attached; len 0: the stream's end. */
 void monitor_clients_output(struct monitor *m, int stream, const char *data, size_t len);
 void monitor_stdin_flush(struct monitor *m);
+void monitor_stdin_close(struct monitor *m);
+/* Who connected just now and what all of them sent. Does not wait. */
+void monitor_hear_all(struct monitor *m);
 
-/* start.c: everything up to a running container, or nothing left and err. */
+/* start.c: everything up to a running container, or err. The first time request is the
+ * whole start request of container/start.c, later what of it a run needs. */
 int monitor_start(struct monitor *m, const json_t *request, struct dr_error *err);
-/* Undoes a start that failed: mounts, cgroup, runtime state. */
-void monitor_unmount(struct monitor *m);
 
 /* loop.c: until the container is dead; its wait status. */
 int monitor_loop(struct monitor *m);
+/* One poll and what came of it; −1: as long as it takes. True when the container died. */
+bool monitor_turn(struct monitor *m, int timeout_ms, int *ret_status);
 /* Takes who connected to the socket. Does not wait. */
 void monitor_accept(struct monitor *m);
 
-/* finish.c: cleans up, writes the end down, tells the clients. */
-void monitor_finish(struct monitor *m, int wait_status);
+/* finish.c */
+/* What the kernel says of a run's end, before its cgroup goes. */
+void monitor_take_end(struct monitor *m, int wait_status);
+/* Writes the end of a run into the state: "exited", or "restarting". −1: it is not there
+ * (it may be in CONTAINER_KEPT_END). */
+int monitor_write_end(struct monitor *m, const char *status);
+/* Processes, cgroup and the runtime's state. */
+int monitor_clear_run(struct monitor *m, struct dr_error *err);
+void monitor_unmount(struct monitor *m);
+/* The end for one client, the last that it hears. restarting: of this run alone. */
+void monitor_client_exited(struct monitor *m, struct monitor_client *client,
+                           bool restarting);
+/* Cleans up, writes the end down, tells the clients. */
+void monitor_finish(struct monitor *m);
 /* After a failed start: back to "created", or away with it. */
 void monitor_roll_back(struct monitor *m, bool destroy, const struct dr_error *why);
 
