@@ -661,6 +661,34 @@ int dray_container_copy_out(struct dray_target *target, const char *container,
 int dray_container_copy_in(struct dray_target *target, const char *container,
                            const char *path, bool owners, const struct dray_call *call,
                            struct dray_stream **ret_stream, struct dray_error **ret_err);
+struct dray_copy_options {
+    size_t size;
+    bool follow; /* the source itself may be a symbolic link: copy what it points to */
+    bool owners; /* keep uids and gids (and set-id bits); else files belong to root in the
+                    container, and here to whoever copies */
+};
+/*
+ * `docker cp`, with its rules. With SRC a file: DEST missing: it becomes DEST, whose
+ * parent must be there ("DEST/" is an error then); a file: it is replaced; a directory:
+ * the file goes into it. With SRC a directory: DEST missing: it becomes DEST; a file: an
+ * error; a directory: "SRC/." puts the content into it, any other spelling the directory
+ * itself. Directories are merged; a directory never replaces something else, nor the
+ * other way round (DRAY_ERR_CONFLICT).
+ *
+ * What comes out of a container is hostile: nothing is written outside local_path nor
+ * through a symbolic link below it, devices are not made, set-id bits and xattrs are left
+ * away. *ret_skipped (may be NULL): how many devices. What was written before a failure
+ * stays, each file whole.
+ */
+int dray_copy_from(struct dray_target *target, const char *container, const char *path,
+                   const char *local_path, const struct dray_copy_options *options,
+                   const struct dray_call *call, int64_t *ret_skipped,
+                   struct dray_error **ret_err);
+/* The other way. A read-only container or mount: DRAY_ERR_CONFLICT. */
+int dray_copy_to(struct dray_target *target, const char *local_path,
+                 const char *container, const char *path,
+                 const struct dray_copy_options *options, const struct dray_call *call,
+                 struct dray_error **ret_err);
 /* The whole root file system as a tar: OUTPUT events. */
 int dray_container_export(struct dray_target *target, const char *container,
                           const struct dray_call *call, struct dray_stream **ret_stream,
