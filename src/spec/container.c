@@ -100,6 +100,7 @@ static const struct spec_field container_fields[] = {
     FLAG(spec_container, read_only),
     FLAG(spec_container, init),
     FLAG(spec_container, stdin_open),
+    FLAG(spec_container, stdin_keep),
     FLAG(spec_container, tty),
     FLAG(spec_container, auto_remove),
     TEXT(spec_container, network),

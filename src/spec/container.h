@@ -80,7 +80,10 @@ struct spec_container {
     char **security_opts; /* "seccomp=unconfined", "seccomp=<JSON>" (the CLI reads the
                              file), "no-new-privileges[=true|false]" … as Docker */
     bool privileged, read_only, init;
-    bool stdin_open;  /* -i */
+    bool stdin_open; /* -i */
+    /* Docker's StdinOnce turned round: stdin stays open when a client that wrote to it
+     * ends or leaves. `run` says so when it is not attached. */
+    bool stdin_keep;
     bool tty;         /* -t: its stdin, stdout and stderr are one terminal */
     bool auto_remove; /* --rm */
 

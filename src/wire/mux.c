@@ -943,6 +943,26 @@ int wire_try_next(struct wire_chan *c, struct wire_item *ret_item, struct dr_err
     return next_item(c, false, ret_item, err);
 }
 
+int wire_try_event(struct wire_chan *c, struct wire_item *ret_item, struct dr_error *err)
+{
+    int rc = 1;
+    pthread_mutex_lock(&c->mux->lock);
+    struct item **at = &c->first;
+    while (*at && (*at)->item.type <= WIRE_ITEM_EOF)
+        at = &(*at)->next;
+    struct item *item = *at;
+    if (item) {
+        unlink_item(c, at);
+        *ret_item = item->item;
+        free(item);
+        rc = 0;
+    } else if (c->mux->ended) {
+        rc = fail_ended(c->mux, err);
+    }
+    pthread_mutex_unlock(&c->mux->lock);
+    return rc;
+}
+
 int wire_poll_fd(struct wire_chan *c)
 {
     pthread_mutex_lock(&c->mux->lock);

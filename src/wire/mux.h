@@ -103,6 +103,10 @@ void wire_poll_clear(struct wire_chan *chan);
 /* As wire_next, but returns 1 at once when nothing is there. */
 int wire_try_next(struct wire_chan *chan, struct wire_item *ret_item,
                   struct dr_error *err);
+/* The first event or cancel, past data that nobody took yet; otherwise as
+ * wire_try_next. */
+int wire_try_event(struct wire_chan *chan, struct wire_item *ret_item,
+                   struct dr_error *err);
 /* Bytes that wire_write would take now without waiting for credit. */
 size_t wire_credit(struct wire_chan *chan, int stream);
 

@@ -124,7 +124,11 @@ struct bundle_exec {
     const char *workdir;            /* NULL: the container's */
     const struct bundle_user *user; /* NULL: the container's */
     bool tty, privileged;
+    int64_t rows, columns; /* of the terminal; 0: not known */
 };
+/* Sets the size that the terminal has when the process starts (process.consoleSize);
+ * 0 for either: left as it is. */
+void bundle_set_console_size(json_t *process, int64_t rows, int64_t columns);
 json_t *bundle_process_for_exec(const json_t *config, const struct bundle_exec *exec,
                                 const struct bundle_facts *facts, struct dr_error *err);
 

@@ -183,6 +183,16 @@ json_t *bundle_process(const struct bundle_input *in,
     return json;
 }
 
+void bundle_set_console_size(json_t *process, int64_t rows, int64_t columns)
+{
+    if (rows <= 0 || columns <= 0 || rows > UINT16_MAX || columns > UINT16_MAX)
+        return;
+    json_t *size = json_object();
+    dr_json_set_int(size, "height", rows);
+    dr_json_set_int(size, "width", columns);
+    dr_json_set(process, "consoleSize", size);
+}
+
 /* ---- exec ---- */
 
 static char **exec_env(const json_t *config, const json_t *process,
@@ -241,6 +251,8 @@ json_t *bundle_process_for_exec(const json_t *config, const struct bundle_exec *
     dr_auto_strv char **env = exec_env(config, process, exec);
     json_t *json = json_object();
     dr_json_set_bool(json, "terminal", exec->tty);
+    if (exec->tty)
+        bundle_set_console_size(json, exec->rows, exec->columns);
     dr_json_set(json, "user", user);
     dr_json_set(json, "args", dr_json_from_strv(exec->args));
     dr_json_set(json, "env", dr_json_from_strv(env));

@@ -11,7 +11,6 @@
 #include "guest/bundle/bundle.h"
 #include "guest/cgroup/cgroup.h"
 #include "guest/container/container.h"
-#include "guest/container/event.h"
 #include "guest/container/filter.h"
 #include "guest/container/journal.h"
 #include "guest/container/names.h"
@@ -156,8 +155,6 @@ static int look_up(struct plan *plan, struct dr_error *err)
     const struct spec_container *spec = plan->spec;
     if (spec->name && spec_name_check(spec->name, err) < 0)
         return -1;
-    if (spec->tty)
-        return dr_fail(err, DR_ERR_UNSUPPORTED, "terminals (-t) are not possible yet");
     if (!spec->image)
         return dr_fail(err, DR_ERR_INVALID, "the container names no image");
     /* A missing runtime is told now, not when the container is started. */
@@ -399,7 +396,6 @@ int container_create(struct guest *guest, const struct spec_container *spec, boo
         container_release(&c);
         return -1;
     }
-    container_event(guest, &c, "create", NULL, NULL);
     if (ret_lock)
         *ret_lock = lock;
     else if (journal_leave(guest, c.id, lock, err) < 0) {

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "guest/container/event.h"
 #include "guest/container/exec.h"
 
 #include <errno.h>
@@ -18,6 +17,7 @@
 #include "guest/container/create.h"
 #include "guest/container/pump.h"
 #include "guest/runtime/children.h"
+#include "guest/runtime/console.h"
 #include "guest/runtime/runtime.h"
 
 #define RUNTIME_MS 120000
@@ -30,6 +30,8 @@ struct exec {
     char *process_file, *pid_file, *log_file; /* owned; in the run directory */
     char *command;                            /* its first word; owned */
     int ours[3], theirs[3];                   /* −1: none */
+    struct console_socket console;
+    int console_fd, console_peer; /* its terminal (console.h); −1: none */
 };
 
 static int resolve_user(const struct container *c, const char *user,
@@ -70,6 +72,11 @@ static int write_process(struct exec *x, const json_t *request, struct dr_error 
                                .env = env,
                                .workdir = dr_json_str(request, "workdir"),
                                .user = user_text ? &user : NULL,
+                               /* nobody would hold a detached one's terminal */
+                               .tty = dr_json_bool(request, "tty") &&
+                                      !dr_json_bool(request, "detach"),
+                               .rows = dr_json_int(request, "rows", 0),
+                               .columns = dr_json_int(request, "columns", 0),
                                .privileged = dr_json_bool(request, "privileged")};
     dr_auto_json json_t *process =
         bundle_process_for_exec(config, &exec, container_facts(), err);
@@ -81,9 +88,17 @@ static int write_process(struct exec *x, const json_t *request, struct dr_error 
 
 static int make_pipes(struct exec *x, const json_t *request, struct dr_error *err)
 {
-    bool wanted[3] = {dr_json_bool(request, "stdin"), true, true};
+    bool tty = dr_json_bool(request, "tty");
+    /* with a terminal: what the runtime says, and nothing of the command's */
+    bool wanted[3] = {dr_json_bool(request, "stdin") && !tty, !tty, true};
     if (dr_json_bool(request, "detach"))
         return 0; /* /dev/null for all three */
+    if (tty) {
+        const char *name = strrchr(x->process_file, '/') + 1;
+        dr_auto_free char *socket = dr_printf("%.*s.sock", (int)strcspn(name, "."), name);
+        if (console_listen(x->container->run_dir, socket, &x->console, err) < 0)
+            return -1;
+    }
     for (int i = 0; i < 3; i++) {
         int fds[2];
         if (!wanted[i])
@@ -103,6 +118,21 @@ static void close_fds(int fds[3])
         if (fds[i] >= 0)
             close(fds[i]);
     fds[0] = fds[1] = fds[2] = -1;
+}
+
+/* The terminal takes the place of the pipes. */
+static int take_terminal(struct exec *x, const json_t *request, struct dr_error *err)
+{
+    if (console_take(&x->console, &x->console_fd, err) < 0)
+        return -1;
+    console_resize(x->console_fd, dr_json_int(request, "rows", 0),
+                   dr_json_int(request, "columns", 0));
+    x->console_peer = console_hold(x->console_fd);
+    close_fds(x->ours);
+    x->ours[1] = fcntl(x->console_fd, F_DUPFD_CLOEXEC, 3);
+    if (dr_json_bool(request, "stdin"))
+        x->ours[0] = fcntl(x->console_fd, F_DUPFD_CLOEXEC, 3);
+    return 0;
 }
 
 /* crun has to see the cgroups as the monitor showed them to it at the start. */
@@ -127,7 +157,8 @@ static int run(struct exec *x, struct dr_buf *early, pid_t *ret_pid, struct dr_e
                                 .log_path = x->log_file,
                                 .id = x->container->id,
                                 .stdio = {x->theirs[0], x->theirs[1], x->theirs[2]},
-                                .mount_ns = mounts};
+                                .mount_ns = mounts,
+                                .console_socket = x->console.reach};
     dr_auto_strv char **argv = runtime_argv_exec(&call, x->process_file, x->pid_file);
     pid_t runtime_pid;
     int status;
@@ -184,10 +215,10 @@ static int follow(struct exec *x, struct wire_chan *chan, pid_t pid, struct dr_b
 {
     dr_auto_fd int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     int result = send_started(chan, pid, err);
-    if (result == 0 && early->len > 0)
+    if (result == 0 && early->len > 0 && x->console_fd < 0)
         result = wire_write(chan, WIRE_STDERR, early->data, early->len, err);
     if (result == 0)
-        result = pump_run(chan, pidfd, x->ours, err);
+        result = pump_run(chan, pidfd, x->ours, x->console_fd, err);
     if (result < 0 && pidfd >= 0) /* C26: nobody listens any more */
         syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
     int status, got = children_wait(pid, &status);
@@ -198,20 +229,6 @@ static int follow(struct exec *x, struct wire_chan *chan, pid_t pid, struct dr_b
                              (int)pid);
     *ret_exit = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     return 0;
-}
-
-/* As Docker: "exec_start: sh -c …" */
-static void tell_started(const struct exec *x, const json_t *request)
-{
-    dr_auto_buf struct dr_buf action = DR_BUF_INIT(1024);
-    dr_auto_error struct dr_error full = DR_ERROR_INIT;
-    size_t i;
-    json_t *word;
-    dr_buf_addf(&action, &full, "exec_start:");
-    json_array_foreach (dr_json_array(request, "args"), i, word)
-        if (dr_buf_addf(&action, &full, " %s", json_string_value(word)) < 0)
-            break;
-    container_event(x->guest, x->container, action.data, NULL, NULL);
 }
 
 static int exec_locked(struct exec *x, const json_t *request, struct wire_chan *chan,
@@ -226,7 +243,11 @@ static int exec_locked(struct exec *x, const json_t *request, struct wire_chan *
     children_arrived(started == 0 ? pid : 0);
     if (started < 0)
         return -1;
-    tell_started(x, request);
+    if (x->console.reach && take_terminal(x, request, err) < 0) {
+        kill(pid, SIGKILL);
+        reap_detached(pid);
+        return -1;
+    }
     if (dr_json_bool(request, "detach")) {
         *ret_exit = 0;
         reap_detached(pid);
@@ -245,7 +266,10 @@ int container_exec(struct guest *guest, const struct container *container,
     struct exec x = {.guest = guest,
                      .container = container,
                      .ours = {-1, -1, -1},
-                     .theirs = {-1, -1, -1}};
+                     .theirs = {-1, -1, -1},
+                     .console = CONSOLE_SOCKET_INIT,
+                     .console_fd = -1,
+                     .console_peer = -1};
     /* the runtime that made it, whatever this session would choose */
     if (runtime_find(dr_json_str(container->state, "runtime"), &x.runtime, err) < 0)
         return -1;
@@ -255,13 +279,16 @@ int container_exec(struct guest *guest, const struct container *container,
     x.pid_file = dr_printf("%s/exec-%s.pid", container->run_dir, random);
     x.log_file = dr_printf("%s/exec-%s.log", container->run_dir, random);
     int result = exec_locked(&x, request, chan, ret_exit, err);
-    if (result == 0 && !dr_json_bool(request, "detach"))
-        container_event_int(guest, container, "exec_die", "exitCode", *ret_exit);
     unlink(x.process_file);
     unlink(x.pid_file);
     unlink(x.log_file);
     close_fds(x.ours);
     close_fds(x.theirs);
+    console_close(&x.console);
+    if (x.console_peer >= 0)
+        close(x.console_peer);
+    if (x.console_fd >= 0)
+        close(x.console_fd);
     free(x.process_file);
     free(x.pid_file);
     free(x.log_file);

@@ -6,7 +6,8 @@
 #include "guest/container/record.h"
 
 /*
- * request: {"args","env","user","workdir","privileged","stdin","detach"}. Sends the event
+ * request: {"args","env","user","workdir","privileged","stdin","detach","tty","rows",
+ * "columns"}. Sends the event
  * "started" on chan, then its output; takes stdin and signals from it.
  * On success *ret_exit is the command's own exit code (128 + n for signal n; 0 for
  * detach). DR_ERR_START means that it never ran: code 127 not found, 126 cannot be

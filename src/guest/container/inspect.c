@@ -146,6 +146,7 @@ static json_t *config(const struct container *c, const struct spec_container *sp
     dr_json_set_str(config, "User", user ? user : "");
     dr_json_set_bool(config, "Tty", spec && spec->tty);
     dr_json_set_bool(config, "OpenStdin", spec && spec->stdin_open);
+    dr_json_set_bool(config, "StdinOnce", spec && spec->stdin_open && !spec->stdin_keep);
     dr_json_set(config, "Env", member(process, "env"));
     bool has_args = spec && dr_strv_len(spec->args) > 0;
     bool has_entrypoint = spec && spec->has_entrypoint;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "guest/container/attach.h"
 #include "guest/container/create.h"
 #include "guest/container/exec.h"
 #include "guest/container/journal.h"
@@ -63,6 +64,8 @@ static int start_and_stay(struct guest *guest, const struct container *c, int lo
     dr_auto_json json_t *event = json_object();
     dr_json_set_str(event, "event", "started");
     dr_json_set_int(event, "pid", pid);
+    dr_json_set_bool(event, "tty",
+                     dr_json_bool(dr_json_object(c->record, "spec"), "tty"));
     if (wire_event(chan, event, err) < 0)
         return -1;
     if (!options->attach)
@@ -72,12 +75,7 @@ static int start_and_stay(struct guest *guest, const struct container *c, int lo
     dr_auto_fd int pidfd = -1;
     if (container_load_state(guest, c->id, &now, &ignored) == 0)
         pidfd = container_pidfd(&now, NULL);
-    int64_t exit_code;
-    if (container_relay(chan, fd, pidfd, &exit_code, err) < 0)
-        return -1;
-    *ret_reply = json_object();
-    dr_json_set_int(*ret_reply, "exit_code", exit_code);
-    return 0;
+    return container_relay(chan, c, fd, pidfd, ret_reply, err);
 }
 
 static int op_run(struct guest *guest, struct wire_chan *chan, const json_t *request,
@@ -86,6 +84,9 @@ static int op_run(struct guest *guest, struct wire_chan *chan, const json_t *req
     spec_auto_container struct spec_container *spec = spec_of(request, err);
     container_auto struct container c = {0};
     int lock = -1;
+    bool attach = dr_json_bool(request, "attach");
+    if (spec && !attach) /* as Docker's `run -d -i`: a later client may come and go */
+        spec->stdin_keep = spec->stdin_open;
     if (!spec || container_create(guest, spec, true, &c, &lock, err) < 0)
         return -1;
     dr_auto_json json_t *event = created_json(&c);
@@ -96,7 +97,10 @@ static int op_run(struct guest *guest, struct wire_chan *chan, const json_t *req
         close(lock);
         return -1;
     }
-    struct start_options options = {.attach = dr_json_bool(request, "attach"),
+    struct start_options options = {.attach = attach,
+                                    .stdin_open = attach && spec->stdin_open,
+                                    .rows = dr_json_int(request, "rows", 0),
+                                    .columns = dr_json_int(request, "columns", 0),
                                     .chan = chan,
                                     .destroy_on_failure = true};
     return start_and_stay(guest, &c, lock, &options, chan, ret_reply, err);
@@ -136,8 +140,22 @@ static int op_start(struct guest *guest, struct wire_chan *chan, const json_t *r
                        "container %s is damaged (%s): it can only be removed",
                        container_name(&c), status);
     }
-    struct start_options options = {.attach = attach, .chan = chan};
+    struct start_options options = {.attach = attach,
+                                    .stdin_open =
+                                        attach && dr_json_bool(request, "stdin"),
+                                    .rows = dr_json_int(request, "rows", 0),
+                                    .columns = dr_json_int(request, "columns", 0),
+                                    .chan = chan};
     return start_and_stay(guest, &c, lock, &options, chan, ret_reply, err);
+}
+
+static int op_attach(struct guest *guest, struct wire_chan *chan, const json_t *request,
+                     json_t **ret_reply, struct dr_error *err)
+{
+    container_auto struct container c = {0};
+    if (find(guest, request, &c, err) < 0)
+        return -1;
+    return container_attach(&c, request, chan, ret_reply, err);
 }
 
 static int op_stop(struct guest *guest, struct wire_chan *chan, const json_t *request,
@@ -158,7 +176,7 @@ static int op_kill(struct guest *guest, struct wire_chan *chan, const json_t *re
         return dr_fail(err, DR_ERR_INVALID, "%lld is no signal", (long long)number);
     if (find(guest, request, &c, err) < 0)
         return -1;
-    return container_kill(guest, &c, (int)number, err);
+    return container_kill(&c, (int)number, err);
 }
 
 static int op_remove(struct guest *guest, struct wire_chan *chan, const json_t *request,
@@ -305,10 +323,17 @@ static int op_exec(struct guest *guest, struct wire_chan *chan, const json_t *re
 }
 
 const struct guest_op guest_container_ops[] = {
-    {"container.create", op_create},   {"container.start", op_start},
-    {"container.run", op_run},         {"container.stop", op_stop},
-    {"container.kill", op_kill},       {"container.remove", op_remove},
-    {"container.wait", op_wait},       {"container.list", op_list},
-    {"container.inspect", op_inspect}, {"container.logs", op_logs},
-    {"container.exec", op_exec},       {NULL, NULL},
+    {"container.create", op_create},
+    {"container.start", op_start},
+    {"container.run", op_run},
+    {"container.stop", op_stop},
+    {"container.kill", op_kill},
+    {"container.remove", op_remove},
+    {"container.wait", op_wait},
+    {"container.list", op_list},
+    {"container.inspect", op_inspect},
+    {"container.logs", op_logs},
+    {"container.exec", op_exec},
+    {"container.attach", op_attach},
+    {NULL, NULL},
 };

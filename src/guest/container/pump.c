@@ -4,10 +4,14 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/syscall.h>
+
+#include "guest/runtime/console.h"
 
 struct pump {
     struct wire_chan *chan;
+    int console; /* its terminal; −1: it has pipes */
     int pidfd;
     int *fds;
     char *in; /* owned; taken from the host, not yet by the process */
@@ -37,20 +41,48 @@ static void flush_in(struct pump *p)
         if (n < 0 || p->in_done == p->in_len)
             free(DR_TAKE(p->in));
     }
-    if (p->in_ends && !p->in)
+    /* a terminal has no half that could be closed: as with Docker, it stays */
+    if (p->in_ends && !p->in && p->console < 0)
         close_fd(&p->fds[0]);
+}
+
+static void on_event(struct pump *p, const json_t *event)
+{
+    int64_t number = dr_json_int(event, "signal", 0);
+    if (strcmp(dr_json_str(event, "event") ?: "", "resize") == 0) {
+        if (p->console >= 0)
+            console_resize(p->console, dr_json_int(event, "rows", 0),
+                           dr_json_int(event, "columns", 0));
+    } else if (number >= 1 && number <= 64 && p->pidfd >= 0) {
+        syscall(SYS_pidfd_send_signal, p->pidfd, (int)number, NULL, 0);
+    }
+}
+
+/* Events, past stdin that does not keep up. */
+static int events_from_host(struct pump *p, struct dr_error *err)
+{
+    struct wire_item item = {0};
+    int got;
+    while ((got = wire_try_event(p->chan, &item, err)) == 0) {
+        dr_auto_json json_t *json = item.json;
+        if (item.type != WIRE_ITEM_EVENT)
+            return dr_fail(err, DR_ERR_CANCELLED, "the command was given up");
+        on_event(p, json);
+    }
+    return got < 0 ? -1 : 0;
 }
 
 static int from_host(struct pump *p, struct dr_error *err)
 {
     wire_poll_clear(p->chan);
+    if (events_from_host(p, err) < 0)
+        return -1;
     while (!p->in) {
         struct wire_item item = {0};
         int got = wire_try_next(p->chan, &item, err);
         if (got != 0)
             return got < 0 ? -1 : 0;
         dr_auto_json json_t *json = item.json;
-        int64_t number = dr_json_int(json, "signal", 0);
         switch (item.type) {
         case WIRE_ITEM_DATA:
             if (item.stream == WIRE_STDIN && p->fds[0] >= 0 && item.len > 0) {
@@ -67,8 +99,7 @@ static int from_host(struct pump *p, struct dr_error *err)
             flush_in(p);
             break;
         case WIRE_ITEM_EVENT:
-            if (number >= 1 && number <= 64 && p->pidfd >= 0)
-                syscall(SYS_pidfd_send_signal, p->pidfd, (int)number, NULL, 0);
+            on_event(p, json);
             break;
         case WIRE_ITEM_CANCEL:
         case WIRE_ITEM_RESULT:
@@ -134,15 +165,16 @@ static int pump(struct pump *p, struct dr_error *err)
     }
 }
 
-int pump_run(struct wire_chan *chan, int pidfd, int fds[3], struct dr_error *err)
+int pump_run(struct wire_chan *chan, int pidfd, int fds[3], int console,
+             struct dr_error *err)
 {
-    struct pump p = {.chan = chan, .pidfd = pidfd, .fds = fds};
+    struct pump p = {.chan = chan, .console = console, .pidfd = pidfd, .fds = fds};
     p.buffer = dr_alloc(WIRE_DATA_MAX);
     int result = pump(&p, err);
     free(p.buffer);
     free(p.in);
     for (int stream = 1; stream <= 2 && result == 0; stream++)
-        if (fds[stream] >= 0)
-            result = wire_eof(chan, stream, err);
+        result =
+            wire_eof(chan, stream, err); /* of those that have not ended, or are none */
     return result;
 }

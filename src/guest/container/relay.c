@@ -16,13 +16,14 @@
 
 struct relay {
     struct wire_chan *chan;
-    int fd;    /* the monitor's socket; blocking, read only when poll says so */
-    int pidfd; /* −1: signals are dropped */
+    const char *run_dir; /* where its monitor listens */
+    int fd;              /* the monitor's socket; blocking, read only when poll says so */
+    int pidfd;           /* −1: signals are dropped */
     /* from the monitor */
     int stream;
     uint32_t left; /* bytes of a data frame still to come */
     bool exited;
-    int64_t exit_code;
+    json_t *end; /* its event; owned */
     /* to the monitor */
     char *out; /* owned; a frame that the socket did not take yet */
     size_t out_len, out_done;
@@ -75,7 +76,7 @@ static int pass_frame(struct relay *r, struct dr_error *err)
     case WIRE_EVENT:
         if (strcmp(dr_json_str(json, "event") ?: "", "exited") == 0) {
             r->exited = true;
-            r->exit_code = dr_json_int(json, "exit_code", -1);
+            r->end = json_incref(json);
         }
         return 0;
     default:
@@ -123,10 +124,48 @@ static void send_stdin(struct relay *r, enum wire_type type, const char *data, s
     flush_out(r);
 }
 
+/* By a connection of its own: on this one it would wait behind stdin that the container
+ * does not read. */
+static void resize(struct relay *r, const json_t *event)
+{
+    dr_auto_fd int fd = monitor_connect(r->run_dir);
+    dr_auto_json json_t *request = json_object();
+    dr_json_set_str(request, "op", "resize");
+    dr_json_set_int(request, "rows", dr_json_int(event, "rows", 0));
+    dr_json_set_int(request, "columns", dr_json_int(event, "columns", 0));
+    if (fd >= 0)
+        monitor_send_json(fd, WIRE_REQUEST, request); /* it may be gone: no loss */
+}
+
+static void on_event(struct relay *r, const json_t *event)
+{
+    int64_t number = dr_json_int(event, "signal", 0);
+    if (strcmp(dr_json_str(event, "event") ?: "", "resize") == 0)
+        resize(r, event);
+    else if (number >= 1 && number <= 64 && r->pidfd >= 0)
+        syscall(SYS_pidfd_send_signal, r->pidfd, (int)number, NULL, 0);
+}
+
+/* Events, past stdin that does not keep up. */
+static int events_from_host(struct relay *r, struct dr_error *err)
+{
+    struct wire_item item = {0};
+    int got;
+    while ((got = wire_try_event(r->chan, &item, err)) == 0) {
+        dr_auto_json json_t *json = item.json;
+        if (item.type != WIRE_ITEM_EVENT)
+            return dr_fail(err, DR_ERR_CANCELLED, "detached from the container");
+        on_event(r, json);
+    }
+    return got < 0 ? -1 : 0;
+}
+
 /* Everything that the host sent, as long as stdin keeps up. */
 static int from_host(struct relay *r, struct dr_error *err)
 {
     wire_poll_clear(r->chan);
+    if (events_from_host(r, err) < 0)
+        return -1;
     while (!r->out) {
         struct wire_item item = {0};
         int got = wire_try_next(r->chan, &item, err);
@@ -143,12 +182,9 @@ static int from_host(struct relay *r, struct dr_error *err)
             if (item.stream == WIRE_STDIN)
                 send_stdin(r, WIRE_EOF, NULL, 0);
             break;
-        case WIRE_ITEM_EVENT: {
-            int64_t number = dr_json_int(json, "signal", 0);
-            if (number >= 1 && number <= 64 && r->pidfd >= 0)
-                syscall(SYS_pidfd_send_signal, r->pidfd, (int)number, NULL, 0);
+        case WIRE_ITEM_EVENT:
+            on_event(r, json);
             break;
-        }
         case WIRE_ITEM_CANCEL:
         case WIRE_ITEM_RESULT:
             return dr_fail(err, DR_ERR_CANCELLED, "detached from the container");
@@ -157,10 +193,11 @@ static int from_host(struct relay *r, struct dr_error *err)
     return 0;
 }
 
-int container_relay(struct wire_chan *chan, int monitor_fd, int pidfd, int64_t *ret_exit,
-                    struct dr_error *err)
+int container_relay(struct wire_chan *chan, const struct container *container,
+                    int monitor_fd, int pidfd, json_t **ret_reply, struct dr_error *err)
 {
-    struct relay r = {.chan = chan, .fd = monitor_fd, .pidfd = pidfd};
+    struct relay r = {
+        .chan = chan, .run_dir = container->run_dir, .fd = monitor_fd, .pidfd = pidfd};
     r.buffer = dr_alloc(WIRE_DATA_MAX);
     int host_fd = wire_poll_fd(chan), result = 0;
     while (result == 0 && !r.exited) {
@@ -186,8 +223,16 @@ int container_relay(struct wire_chan *chan, int monitor_fd, int pidfd, int64_t *
     }
     free(r.out);
     free(r.buffer);
-    if (result == 0)
-        *ret_exit = r.exit_code;
+    for (int stream = 1; stream <= 2 && result == 0; stream++)
+        result = wire_eof(chan, stream, err); /* a terminal has one of them only */
+    if (result == 0) {
+        *ret_reply = json_object();
+        static const char *const same[] = {"exit_code", "oom_killed"};
+        for (size_t i = 0; i < DR_COUNT(same); i++)
+            dr_json_set(*ret_reply, same[i],
+                        json_incref(json_object_get(r.end, same[i])));
+    }
+    json_decref(r.end);
     return result;
 }
 

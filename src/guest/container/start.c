@@ -39,6 +39,29 @@ static void add_filter(struct guest *guest, const struct runtime *runtime,
     dr_json_set_str(request, "filter", filter);
 }
 
+/* So that the first thing that the process reads of its terminal is right: we could set
+ * the size only when it runs already. That it fails is no reason not to start. */
+static void set_console_size(const struct container *c,
+                             const struct start_options *options)
+{
+    const char *bundle = dr_json_str(c->record, "bundle");
+    if (!bundle || options->rows <= 0 || options->columns <= 0 ||
+        !dr_json_bool(dr_json_object(c->record, "spec"), "tty"))
+        return;
+    dr_auto_free char *path = dr_path_join(bundle, "config.json");
+    dr_auto_buf struct dr_buf text = DR_BUF_INIT(RECORD_MAX);
+    dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+    dr_auto_json json_t *config = NULL;
+    if (dr_file_read(AT_FDCWD, path, &text, &ignored) == 0)
+        config = bundle_parse(text.data ? text.data : "", text.len, &ignored);
+    if (!config)
+        return;
+    bundle_set_console_size(dr_json_object(config, "process"), options->rows,
+                            options->columns);
+    dr_auto_free char *changed = bundle_text(config);
+    dr_file_write(AT_FDCWD, path, changed, strlen(changed), 0600, 0, &ignored);
+}
+
 static json_t *lowers(struct guest *guest, const struct container *c,
                       struct dr_error *err)
 {
@@ -82,8 +105,14 @@ static json_t *start_request(struct guest *guest, const struct container *c,
         dr_json_set(request, same[i], json_incref(json_object_get(c->record, same[i])));
     dr_json_set_bool(request, "auto_remove", container_auto_remove(c));
     dr_json_set_bool(request, "stdin", dr_json_bool(spec, "stdin_open"));
+    dr_json_set_bool(request, "stdin_keep", dr_json_bool(spec, "stdin_keep"));
+    dr_json_set_bool(request, "tty", dr_json_bool(spec, "tty"));
+    dr_json_set_int(request, "rows", options->rows);
+    dr_json_set_int(request, "columns", options->columns);
     dr_json_set_bool(request, "attach", options->attach);
+    dr_json_set_bool(request, "write_stdin", options->stdin_open);
     dr_json_set_bool(request, "destroy_on_failure", options->destroy_on_failure);
+    set_console_size(c, options);
     add_filter(guest, &runtime, c, request);
     runtime_release(&runtime);
     if (!paths)

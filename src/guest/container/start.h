@@ -7,6 +7,8 @@
 
 struct start_options {
     bool attach;
+    bool stdin_open;         /* attached: the host writes to its stdin */
+    int64_t rows, columns;   /* of its terminal; 0: not known */
     struct wire_chan *chan;  /* whose giving up ends a start that hangs; NULL: nobody's */
     bool destroy_on_failure; /* `run`: when it does not start, nothing is left of it */
 };
@@ -23,12 +25,12 @@ int container_start(struct guest *guest, const struct container *container, int 
 
 /*
  * Passes on between a channel and a monitor's client: output to the host as fast as it
- * gives credit, stdin and signals the other way. Ends when the container did; *ret_exit
- * is its exit code. When the host gave up or is gone the container runs on and
- * DR_ERR_CANCELLED is the answer.
+ * gives credit, stdin and events the other way. Ends when the container did; *ret_reply
+ * is {"exit_code","oom_killed"} then. When the host gave up or is gone the container runs
+ * on and DR_ERR_CANCELLED is the answer.
  */
-int container_relay(struct wire_chan *chan, int monitor_fd, int pidfd, int64_t *ret_exit,
-                    struct dr_error *err);
+int container_relay(struct wire_chan *chan, const struct container *container,
+                    int monitor_fd, int pidfd, json_t **ret_reply, struct dr_error *err);
 
 /* Waits for the monitor's word of the end, or for the host's giving up.
  * Returns 1 with *ret_exit, 0 when the monitor went away without it, -1 with err

@@ -9,6 +9,7 @@
 #include <sys/uio.h>
 
 #include "base/fs.h"
+#include "guest/runtime/console.h"
 
 struct monitor_client *monitor_client_add(struct monitor *m, int fd)
 {
@@ -28,6 +29,22 @@ void monitor_stdin_close(struct monitor *m)
     m->stdin_fd = -1;
     free(DR_TAKE(m->stdin_data));
     m->stdin_len = m->stdin_done = 0;
+    m->stdin_ends = false;
+}
+
+/* A client that writes has sent its end, or left. As with Docker (StdinOnce) that is the
+ * end of the container's stdin as well, unless it was started detached; never of a
+ * terminal, which has no half that could be closed. */
+static void writer_ended(struct monitor *m, struct monitor_client *client)
+{
+    if (!client->stdin_open)
+        return;
+    client->stdin_open = false;
+    if (m->tty || m->stdin_keep)
+        return;
+    m->stdin_ends = true; /* what was sent before is still delivered */
+    if (!m->stdin_data)
+        monitor_stdin_close(m);
 }
 
 void monitor_clients_sweep(struct monitor *m)
@@ -41,9 +58,7 @@ void monitor_clients_sweep(struct monitor *m)
             continue;
         }
         *at = client->next;
-        /* what it sent before it left is still delivered */
-        if (client->stdin_open && !m->stdin_data)
-            monitor_stdin_close(m);
+        writer_ended(m, client);
         close(client->fd);
         free(client->request);
         free(client->pending);
@@ -126,14 +141,6 @@ void monitor_clients_output(struct monitor *m, int stream, const char *data, siz
 
 /* --- from the client --- */
 
-static bool somebody_writes(const struct monitor *m)
-{
-    for (const struct monitor_client *client = m->clients; client; client = client->next)
-        if (client->stdin_open && !client->gone)
-            return true;
-    return false;
-}
-
 void monitor_stdin_flush(struct monitor *m)
 {
     while (m->stdin_data && m->stdin_fd >= 0) {
@@ -152,7 +159,7 @@ void monitor_stdin_flush(struct monitor *m)
             continue;
         free(DR_TAKE(m->stdin_data));
         m->stdin_len = m->stdin_done = 0;
-        if (!somebody_writes(m))
+        if (m->stdin_ends)
             monitor_stdin_close(m);
     }
 }
@@ -160,6 +167,47 @@ void monitor_stdin_flush(struct monitor *m)
 bool monitor_client_readable(const struct monitor *m, const struct monitor_client *client)
 {
     return !(client->stdin_open && m->stdin_data);
+}
+
+void monitor_resize(struct monitor *m, const json_t *request)
+{
+    int64_t rows = dr_json_int(request, "rows", 0);
+    int64_t columns = dr_json_int(request, "columns", 0);
+    if (!m->tty || rows <= 0 || columns <= 0)
+        return;
+    m->rows = rows;
+    m->columns = columns;
+    if (m->console_fd >= 0)
+        console_resize(m->console_fd, rows, columns);
+}
+
+void monitor_client_started(struct monitor *m, struct monitor_client *client)
+{
+    dr_auto_json json_t *event = json_object();
+    dr_json_set_str(event, "event", "started");
+    dr_json_set_int(event, "pid", m->init);
+    dr_json_set_bool(event, "tty", m->tty);
+    dr_json_set_int(event, "logged_ns", m->logged_ns);
+    dr_auto_free char *text = dr_json_text(event);
+    monitor_client_send(client, WIRE_EVENT, 0, text, strlen(text));
+}
+
+/* Output from now on. Between two runs there is none, and nothing to wait for. */
+static void on_attach(struct monitor *m, struct monitor_client *client,
+                      const json_t *request)
+{
+    client->waits = m->init > 0;
+    client->gone = m->init <= 0;
+    if (client->gone)
+        return;
+    json_t *output = json_object_get(request, "output");
+    client->attached = !json_is_false(output);
+    client->stdin_open = m->stdin_fd >= 0 && dr_json_bool(request, "stdin");
+    monitor_resize(m, request);
+    monitor_client_started(m, client);
+    for (int stream = 1; client->attached && stream <= 2; stream++)
+        if (m->output_fds[stream] < 0)
+            monitor_client_send(client, WIRE_EOF, stream, NULL, 0);
 }
 
 static void on_request(struct monitor *m, struct monitor_client *client)
@@ -172,6 +220,10 @@ static void on_request(struct monitor *m, struct monitor_client *client)
         client->waits = true;
     else if (op && strcmp(op, "stop") == 0)
         client->waits = m->stopped = true;
+    else if (op && strcmp(op, "attach") == 0 && !client->waits)
+        on_attach(m, client, json);
+    else if (op && strcmp(op, "resize") == 0)
+        monitor_resize(m, json);
     else
         client->gone = true;
     free(DR_TAKE(client->request));
@@ -195,11 +247,7 @@ static void on_header(struct monitor *m, struct monitor_client *client)
             client->request = dr_alloc(client->left + 1);
         return;
     case WIRE_EOF:
-        if (client->stdin_open) {
-            client->stdin_open = false;
-            if (!m->stdin_data)
-                monitor_stdin_close(m);
-        }
+        writer_ended(m, client);
         return;
     case WIRE_DATA:
         return;

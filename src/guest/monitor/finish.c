@@ -11,7 +11,6 @@
 #include "base/text.h"
 #include "guest/cgroup/cgroup.h"
 #include "guest/container/container.h"
-#include "guest/container/event.h"
 #include "guest/container/journal.h"
 #include "guest/container/record.h"
 
@@ -48,24 +47,12 @@ static int write_end(struct container *c, struct dr_error *err)
     return -1;
 }
 
-static void tell_end(struct monitor *m)
-{
-    container_auto struct container c = {0};
-    dr_auto_error struct dr_error err = DR_ERROR_INIT;
-    if (container_load_state(&m->guest, m->id, &c, &err) < 0 || !c.state)
-        return;
-    if (m->oom_killed)
-        container_event(&m->guest, &c, "oom", NULL, NULL);
-    container_event_int(&m->guest, &c, "die", "exitCode", m->exit_code);
-}
-
 void monitor_take_end(struct monitor *m, int wait_status)
 {
     m->exit_code =
         WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
     /* only a kill can be the OOM killer's; looking costs some calls */
     m->oom_killed = m->exit_code == 137 && cgroup_oom_kills(m->cgroup) > 0;
-    tell_end(m);
 }
 
 int monitor_write_end(struct monitor *m, const char *status)
@@ -124,7 +111,7 @@ void monitor_client_exited(struct monitor *m, struct monitor_client *client,
         dr_json_set_bool(event, "restarting", true);
     dr_auto_free char *text = dr_json_text(event);
     monitor_client_send(client, WIRE_EVENT, 0, text, strlen(text));
-    client->attached = client->waits = false;
+    client->attached = client->waits = client->stdin_open = false;
     client->leaving = true;
 }
 

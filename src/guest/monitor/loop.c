@@ -9,22 +9,49 @@
 #include <sys/wait.h>
 
 #include "base/text.h"
+#include "guest/runtime/console.h"
 
 enum { SLOT_SIGNAL, SLOT_LISTEN, SLOT_STDOUT, SLOT_STDERR, SLOT_STDIN, SLOTS };
 
-/* One read of one stream, to the log and to who is attached. */
+static void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+/* The terminal was hung up from inside (vhangup(2), as login does it), which took our
+ * hold on it too. It comes back when somebody opens it. */
+static bool hold_again(struct monitor *m)
+{
+    if (!m->tty || m->init <= 0 || m->console_peer < 0)
+        return false;
+    close(m->console_peer);
+    m->console_peer = console_hold(m->console_fd);
+    return m->console_peer >= 0;
+}
+
+void monitor_output(struct monitor *m, int stream, const char *data, size_t len)
+{
+    m->logged_ns = dr_now_ns();
+    log_write(&m->log, (enum log_stream)stream, data, len, m->logged_ns);
+    monitor_clients_output(m, stream, data, len);
+}
+
+/* One read of one stream. */
 static bool read_output(struct monitor *m, int stream)
 {
     ssize_t n = read(m->output_fds[stream], m->chunk, MONITOR_CHUNK);
     if (n < 0 && (errno == EINTR || errno == EAGAIN))
         return false;
-    if (n > 0)
-        log_write(&m->log, (enum log_stream)stream, m->chunk, (size_t)n, dr_now_ns());
-    else {
-        close(m->output_fds[stream]);
-        m->output_fds[stream] = -1;
+    if (n < 0 && errno == EIO && hold_again(m))
+        return false;
+    if (n > 0) {
+        monitor_output(m, stream, m->chunk, (size_t)n);
+    } else {
+        close_fd(&m->output_fds[stream]);
+        monitor_clients_output(m, stream, NULL, 0);
     }
-    monitor_clients_output(m, stream, m->chunk, n > 0 ? (size_t)n : 0);
     return n > 0;
 }
 
@@ -129,15 +156,15 @@ int monitor_loop(struct monitor *m)
     while (!dead)
         dead = monitor_turn(m, -1, &status);
     m->init = 0;
+    close_fd(&m->console_peer);
     /* Its pid namespace is gone with it, so what is in the pipes now is the rest; a
      * descriptor that was passed out of the container must not keep us waiting. */
     for (int stream = 1; stream <= 2; stream++) {
         while (m->output_fds[stream] >= 0 && read_output(m, stream))
             ;
-        if (m->output_fds[stream] >= 0)
-            close(m->output_fds[stream]);
-        m->output_fds[stream] = -1;
+        close_fd(&m->output_fds[stream]);
     }
+    close_fd(&m->console_fd);
     monitor_stdin_close(m);
     /* who asked before the end is heard before it is decided what comes next */
     monitor_hear_all(m);

@@ -31,6 +31,8 @@ static void take_paths(struct monitor *m, const json_t *request)
     m->rootfs = dr_path_join(dr_json_str(request, "bundle"), "rootfs");
     m->cgroup = cgroup_path(m->id);
     m->auto_remove = dr_json_bool(request, "auto_remove");
+    m->tty = dr_json_bool(request, "tty");
+    m->stdin_keep = dr_json_bool(request, "stdin_keep");
 }
 
 static int become_monitor(struct monitor *m)
@@ -68,7 +70,8 @@ static int begin(struct monitor *m)
     struct monitor_client *client = monitor_client_add(m, MONITOR_CLIENT_FD);
     client->waits = true;
     client->attached = dr_json_bool(request, "attach");
-    client->stdin_open = client->attached && dr_json_bool(request, "stdin");
+    client->stdin_open = client->attached && dr_json_bool(request, "write_stdin");
+    monitor_resize(m, request);
     if (monitor_start(m, request, &err) < 0) {
         monitor_roll_back(m, dr_json_bool(request, "destroy_on_failure"), &err);
         dr_auto_json json_t *json = wire_error_to_json(&err, DR_AT_GUEST);
@@ -84,6 +87,8 @@ int monitor_main(int argc, char **argv)
     struct monitor m = {.listen_fd = -1,
                         .signal_fd = -1,
                         .stdin_fd = -1,
+                        .console_fd = -1,
+                        .console_peer = -1,
                         .output_fds = {-1, -1, -1},
                         .log = {.fd = -1}};
     struct stat st;

@@ -11,20 +11,27 @@
 #include "base/fs.h"
 #include "base/text.h"
 #include "guest/cgroup/cgroup.h"
-#include "guest/container/event.h"
 #include "guest/container/filter.h"
 #include "guest/container/record.h"
 #include "guest/monitor/setup.h"
 #include "guest/runtime/children.h"
+#include "guest/runtime/console.h"
 #include "guest/runtime/runtime.h"
 
 #define RUNTIME_MS 120000          /* a runtime that takes longer hangs */
 #define COMPLAINT_MAX (256u << 10) /* what a failing runtime may say on stderr */
 
-/* Both ends of what the container gets as 0, 1 and 2. */
+/* Both ends of what the runtime gets as 0, 1 and 2. Of a container with a terminal that
+ * is only the runtime's stderr, and the container gets what comes by the socket. */
 struct stdio {
     int ours[3], theirs[3];
+    struct console_socket console;
 };
+
+#define STDIO_INIT                                                                       \
+    {                                                                                    \
+        {-1, -1, -1}, {-1, -1, -1}, CONSOLE_SOCKET_INIT                                  \
+    }
 
 static void stdio_close(int fds[3])
 {
@@ -34,20 +41,36 @@ static void stdio_close(int fds[3])
     fds[0] = fds[1] = fds[2] = -1;
 }
 
-static int make_stdio(struct stdio *io, bool with_stdin, struct dr_error *err)
+static int make_stdio(struct monitor *m, struct stdio *io, bool with_stdin,
+                      struct dr_error *err)
 {
-    *io = (struct stdio){{-1, -1, -1}, {-1, -1, -1}};
-    for (int i = with_stdin ? 0 : 1; i < 3; i++) {
+    if (m->tty && console_listen(m->run_dir, "tty.sock", &io->console, err) < 0)
+        return -1;
+    for (int i = m->tty ? 2 : with_stdin ? 0 : 1; i < 3; i++) {
         int fds[2];
-        if (pipe2(fds, O_CLOEXEC) < 0) {
-            stdio_close(io->ours);
-            stdio_close(io->theirs);
+        if (pipe2(fds, O_CLOEXEC) < 0)
             return dr_fail_errno(err, DR_ERR_START, "make pipes");
-        }
         io->ours[i] = fds[i == 0 ? 1 : 0];
         io->theirs[i] = fds[i == 0 ? 0 : 1];
         fcntl(io->ours[i], F_SETFL, O_NONBLOCK); /* of our end alone */
     }
+    return 0;
+}
+
+/* The terminal takes the place of the pipes. */
+static int take_terminal(struct monitor *m, struct stdio *io, bool with_stdin,
+                         struct dr_error *err)
+{
+    if (console_take(&io->console, &m->console_fd, err) < 0)
+        return -1;
+    console_resize(m->console_fd, m->rows, m->columns);
+    m->console_peer = console_hold(m->console_fd);
+    stdio_close(io->ours); /* the runtime's stderr: what it said is read */
+    io->ours[1] = fcntl(m->console_fd, F_DUPFD_CLOEXEC, 3);
+    if (with_stdin)
+        io->ours[0] = fcntl(m->console_fd, F_DUPFD_CLOEXEC, 3);
+    if (io->ours[1] < 0 || (with_stdin && io->ours[0] < 0))
+        return dr_fail_errno(err, DR_ERR_START, "take the terminal");
     return 0;
 }
 
@@ -114,7 +137,6 @@ static int record_start(struct monitor *m, const struct runtime *runtime,
     json_object_del(c.state, "for_run");
     if (container_write_state(&c, err) < 0)
         return -1;
-    container_event(&m->guest, &c, "start", NULL, NULL);
     if (c.end_is_kept) { /* of the run before, and nothing any more */
         dr_auto_free char *path = dr_path_join(m->run_dir, CONTAINER_KEPT_END);
         unlink(path);
@@ -147,17 +169,6 @@ static int run(struct monitor *m, const json_t *request, const struct runtime_ca
     return m->init > 0 ? 0 : -1;
 }
 
-/* Before any output. */
-static void say_started(struct monitor *m)
-{
-    dr_auto_json json_t *event = json_object();
-    dr_json_set_str(event, "event", "started");
-    dr_json_set_int(event, "pid", m->init);
-    dr_auto_free char *text = dr_json_text(event);
-    for (struct monitor_client *client = m->clients; client; client = client->next)
-        monitor_client_send(client, WIRE_EVENT, 0, text, strlen(text));
-}
-
 static int start_runtime(struct monitor *m, const json_t *request,
                          const struct runtime *runtime, struct stdio *io,
                          struct dr_error *err)
@@ -169,27 +180,30 @@ static int start_runtime(struct monitor *m, const json_t *request,
                                 .log_path = log_path,
                                 .id = m->id,
                                 .stdio = {io->theirs[0], io->theirs[1], io->theirs[2]},
-                                .mount_ns = -1};
+                                .mount_ns = -1,
+                                .console_socket = io->console.reach};
     children_expect(); /* its exit status is the loop's to see, however soon it comes */
     int result = run(m, request, &call, io->ours[2], &early, err);
     children_arrived(result == 0 ? m->init : 0);
     stdio_close(io->theirs);
+    if (result == 0 && m->tty)
+        result = take_terminal(m, io, dr_json_bool(request, "stdin"), err);
     if (result < 0 || record_start(m, runtime, err) < 0)
         return -1;
-    say_started(m);
+    m->logged_ns = dr_now_ns();
+    for (struct monitor_client *client = m->clients; client; client = client->next)
+        monitor_client_started(m, client);
     unlink(log_path); /* the runtime keeps it open nowhere, and it said nothing */
     filter_keep(dr_json_str(request, "filter"), m->state_root, m->id);
-    if (early.len > 0) {
-        log_write(&m->log, LOG_STDERR, early.data, early.len, dr_now_ns());
-        monitor_clients_output(m, LOG_STDERR, early.data, early.len);
-    }
+    if (early.len > 0 && !m->tty) /* with a terminal these are the runtime's words */
+        monitor_output(m, LOG_STDERR, early.data, early.len);
     return 0;
 }
 
 int monitor_start(struct monitor *m, const json_t *request, struct dr_error *err)
 {
     struct runtime runtime = {0};
-    struct stdio io = {{-1, -1, -1}, {-1, -1, -1}};
+    struct stdio io = STDIO_INIT;
     int result = runtime_find(dr_json_str(request, "runtime"), &runtime, err);
     if (result == 0)
         result =
@@ -197,7 +211,7 @@ int monitor_start(struct monitor *m, const json_t *request, struct dr_error *err
     if (result == 0 && mkdir(m->state_root, 0700) < 0 && errno != EEXIST)
         result = dr_fail_errno(err, DR_ERR_START, "make %s", m->state_root);
     if (result == 0)
-        result = make_stdio(&io, dr_json_bool(request, "stdin"), err);
+        result = make_stdio(m, &io, dr_json_bool(request, "stdin"), err);
     if (result == 0)
         result = start_runtime(m, request, &runtime, &io, err);
     m->stdin_fd = io.ours[0];
@@ -205,6 +219,7 @@ int monitor_start(struct monitor *m, const json_t *request, struct dr_error *err
     m->output_fds[2] = io.ours[2];
     m->started_ms = dr_clock_ms();
     stdio_close(io.theirs);
+    console_close(&io.console);
     runtime_release(&runtime);
     return result;
 }

@@ -38,9 +38,12 @@ struct monitor {
     struct guest guest;                                /* paths, owned; no layer store */
     char *id, *rootfs, *run_dir, *cgroup, *state_root; /* owned */
     bool auto_remove;
-    bool prepared;      /* mounts, log and socket are there */
-    bool stopped;       /* a person ended it: no run comes after this one */
-    bool shutting_down; /* so does the guest, and it may come back after a reboot */
+    bool stdin_keep;       /* stdin outlives those who write to it */
+    bool tty;              /* its stdio is one terminal: all output is stream 1 */
+    int64_t rows, columns; /* the terminal's size as we were told last; 0: never */
+    bool prepared;         /* mounts, log and socket are there */
+    bool stopped;          /* a person ended it: no run comes after this one */
+    bool shutting_down;    /* so does the guest, and it may come back after a reboot */
     int listen_fd, signal_fd;
     struct log_writer log;
     struct monitor_client *clients;
@@ -51,12 +54,16 @@ struct monitor {
     /* --- of one run of the container --- */
     int output_fds[3]; /* by stream number: read ends of stdout and stderr; −1 closed */
     int stdin_fd;      /* write end; −1: closed or none */
+    bool stdin_ends;   /* it is closed once stdin_data is written */
+    int console_fd;    /* its master, which the others are duplicates of; −1: none */
+    int console_peer;  /* its other end, see console_hold(); −1 */
     char *stdin_data;  /* owned; taken from a client, not yet by the container */
     size_t stdin_len, stdin_done;
     pid_t init;         /* its first process; 0: none */
     int64_t started_ms; /* dr_clock_ms() time */
     int exit_code;      /* when it is over */
     bool oom_killed;
+    int64_t logged_ns; /* the time of the last output that was logged, or of the start */
 };
 
 /* clients.c */
@@ -67,6 +74,8 @@ void monitor_clients_sweep(struct monitor *m);
 void monitor_client_send(struct monitor_client *client, enum wire_type type, int stream,
                          const void *data, size_t len);
 void monitor_client_flush(struct monitor_client *client);
+/* The event of that name, before any output. */
+void monitor_client_started(struct monitor *m, struct monitor_client *client);
 /* Reads what came: requests, standard input. */
 void monitor_client_read(struct monitor *m, struct monitor_client *client);
 /* Does some client have output that it did not take yet? */
@@ -80,12 +89,16 @@ void monitor_stdin_flush(struct monitor *m);
 void monitor_stdin_close(struct monitor *m);
 /* Who connected just now and what all of them sent. Does not wait. */
 void monitor_hear_all(struct monitor *m);
+/* The terminal's size; kept for the next run. */
+void monitor_resize(struct monitor *m, const json_t *request);
 
 /* start.c: everything up to a running container, or err. The first time request is the
  * whole start request of container/start.c, later what of it a run needs. */
 int monitor_start(struct monitor *m, const json_t *request, struct dr_error *err);
 
-/* loop.c: until the container is dead; its wait status. */
+/* loop.c: what the container wrote, to the log and to who is attached. */
+void monitor_output(struct monitor *m, int stream, const char *data, size_t len);
+/* Until the container is dead; its wait status. */
 int monitor_loop(struct monitor *m);
 /* One poll and what came of it; −1: as long as it takes. True when the container died. */
 bool monitor_turn(struct monitor *m, int timeout_ms, int *ret_status);

@@ -79,6 +79,8 @@ struct runtime_call {
     const char *id;
     int stdio[3]; /* what the container gets; -1: /dev/null */
     int mount_ns; /* mount namespace to enter first; -1: ours */
+    /* where it sends the terminal (console.h); NULL: there is none */
+    const char *console_socket;
 };
 
 /* NULL-terminated, owned (dr_strv_free). */

@@ -35,13 +35,22 @@ static void add_common(char ***argv, const struct runtime_call *call)
     dr_strv_add(argv, call->runtime->traits->log_text ? "text" : "json");
 }
 
+static void add_detach(char ***argv, const struct runtime_call *call)
+{
+    dr_strv_add(argv, "--detach");
+    if (call->console_socket) {
+        dr_strv_add(argv, "--console-socket");
+        dr_strv_add(argv, call->console_socket);
+    }
+}
+
 char **runtime_argv_run(const struct runtime_call *call, const char *bundle,
                         const char *pid_file)
 {
     char **argv = NULL;
     add_common(&argv, call);
     dr_strv_add(&argv, "run");
-    dr_strv_add(&argv, "--detach");
+    add_detach(&argv, call);
     dr_strv_add(&argv, "--bundle");
     dr_strv_add(&argv, bundle);
     dr_strv_add(&argv, "--pid-file");
@@ -56,7 +65,7 @@ char **runtime_argv_exec(const struct runtime_call *call, const char *process_fi
     char **argv = NULL;
     add_common(&argv, call);
     dr_strv_add(&argv, "exec");
-    dr_strv_add(&argv, "--detach");
+    add_detach(&argv, call);
     dr_strv_add(&argv, "--pid-file");
     dr_strv_add(&argv, pid_file);
     /* never words and flags: CVE-2026-30892 */
