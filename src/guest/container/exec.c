@@ -30,8 +30,8 @@ struct exec {
     char *process_file, *pid_file, *log_file; /* owned; in the run directory */
     char *command;                            /* its first word; owned */
     int ours[3], theirs[3];                   /* −1: none */
-    struct console_socket console;
-    int console_fd, console_peer; /* its terminal (console.h); −1: none */
+    struct console console;
+    bool tty;
 };
 
 static int resolve_user(const struct container *c, const char *user,
@@ -72,31 +72,29 @@ static int write_process(struct exec *x, const json_t *request, struct dr_error 
                                .env = env,
                                .workdir = dr_json_str(request, "workdir"),
                                .user = user_text ? &user : NULL,
-                               /* nobody would hold a detached one's terminal */
-                               .tty = dr_json_bool(request, "tty") &&
-                                      !dr_json_bool(request, "detach"),
-                               .rows = dr_json_int(request, "rows", 0),
-                               .columns = dr_json_int(request, "columns", 0),
+                               .tty = x->tty,
+                               .rows = x->console.rows,
+                               .columns = x->console.columns,
                                .privileged = dr_json_bool(request, "privileged")};
     dr_auto_json json_t *process =
         bundle_process_for_exec(config, &exec, container_facts(), err);
     if (!process)
         return -1;
+    x->console.uid = dr_json_int(dr_json_object(process, "user"), "uid", 0);
     dr_auto_free char *json = bundle_text(process);
     return dr_file_write(AT_FDCWD, x->process_file, json, strlen(json), 0600, 0, err);
 }
 
 static int make_pipes(struct exec *x, const json_t *request, struct dr_error *err)
 {
-    bool tty = dr_json_bool(request, "tty");
     /* with a terminal: what the runtime says, and nothing of the command's */
-    bool wanted[3] = {dr_json_bool(request, "stdin") && !tty, !tty, true};
+    bool wanted[3] = {dr_json_bool(request, "stdin") && !x->tty, !x->tty, true};
     if (dr_json_bool(request, "detach"))
         return 0; /* /dev/null for all three */
-    if (tty) {
+    if (x->tty) {
         const char *name = strrchr(x->process_file, '/') + 1;
         dr_auto_free char *socket = dr_printf("%.*s.sock", (int)strcspn(name, "."), name);
-        if (console_listen(x->container->run_dir, socket, &x->console, err) < 0)
+        if (console_listen(&x->console, x->container->run_dir, socket, err) < 0)
             return -1;
     }
     for (int i = 0; i < 3; i++) {
@@ -123,15 +121,12 @@ static void close_fds(int fds[3])
 /* The terminal takes the place of the pipes. */
 static int take_terminal(struct exec *x, const json_t *request, struct dr_error *err)
 {
-    if (console_take(&x->console, &x->console_fd, err) < 0)
+    if (console_take(&x->console, err) < 0)
         return -1;
-    console_resize(x->console_fd, dr_json_int(request, "rows", 0),
-                   dr_json_int(request, "columns", 0));
-    x->console_peer = console_hold(x->console_fd);
     close_fds(x->ours);
-    x->ours[1] = fcntl(x->console_fd, F_DUPFD_CLOEXEC, 3);
+    x->ours[1] = fcntl(x->console.master, F_DUPFD_CLOEXEC, 3);
     if (dr_json_bool(request, "stdin"))
-        x->ours[0] = fcntl(x->console_fd, F_DUPFD_CLOEXEC, 3);
+        x->ours[0] = fcntl(x->console.master, F_DUPFD_CLOEXEC, 3);
     return 0;
 }
 
@@ -158,15 +153,15 @@ static int run(struct exec *x, struct dr_buf *early, pid_t *ret_pid, struct dr_e
                                 .id = x->container->id,
                                 .stdio = {x->theirs[0], x->theirs[1], x->theirs[2]},
                                 .mount_ns = mounts,
-                                .console_socket = x->console.reach};
+                                .console = x->tty ? &x->console : NULL};
     dr_auto_strv char **argv = runtime_argv_exec(&call, x->process_file, x->pid_file);
     pid_t runtime_pid;
     int status;
     if (runtime_spawn(&call, argv, &runtime_pid, err) < 0)
         return -1;
     close_fds(x->theirs);
-    if (runtime_wait_reading(runtime_pid, x->ours[2], dr_clock_ms() + RUNTIME_MS, &status,
-                             early, err) < 0)
+    if (runtime_wait_reading(runtime_pid, x->ours[2], call.console,
+                             dr_clock_ms() + RUNTIME_MS, &status, early, err) < 0)
         return -1;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
         *ret_pid = runtime_pid_read(x->pid_file, err);
@@ -215,10 +210,10 @@ static int follow(struct exec *x, struct wire_chan *chan, pid_t pid, struct dr_b
 {
     dr_auto_fd int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     int result = send_started(chan, pid, err);
-    if (result == 0 && early->len > 0 && x->console_fd < 0)
+    if (result == 0 && early->len > 0 && x->console.master < 0)
         result = wire_write(chan, WIRE_STDERR, early->data, early->len, err);
     if (result == 0)
-        result = pump_run(chan, pidfd, x->ours, x->console_fd, err);
+        result = pump_run(chan, pidfd, x->ours, x->console.master, err);
     if (result < 0 && pidfd >= 0) /* C26: nobody listens any more */
         syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
     int status, got = children_wait(pid, &status);
@@ -243,7 +238,7 @@ static int exec_locked(struct exec *x, const json_t *request, struct wire_chan *
     children_arrived(started == 0 ? pid : 0);
     if (started < 0)
         return -1;
-    if (x->console.reach && take_terminal(x, request, err) < 0) {
+    if (x->tty && take_terminal(x, request, err) < 0) {
         kill(pid, SIGKILL);
         reap_detached(pid);
         return -1;
@@ -267,12 +262,15 @@ int container_exec(struct guest *guest, const struct container *container,
                      .container = container,
                      .ours = {-1, -1, -1},
                      .theirs = {-1, -1, -1},
-                     .console = CONSOLE_SOCKET_INIT,
-                     .console_fd = -1,
-                     .console_peer = -1};
+                     .console = CONSOLE_INIT,
+                     /* nobody would hold a detached one's terminal */
+                     .tty = dr_json_bool(request, "tty") &&
+                            !dr_json_bool(request, "detach")};
     /* the runtime that made it, whatever this session would choose */
     if (runtime_find(dr_json_str(container->state, "runtime"), &x.runtime, err) < 0)
         return -1;
+    x.console.rows = dr_json_int(request, "rows", 0);
+    x.console.columns = dr_json_int(request, "columns", 0);
     char random[17];
     dr_random_hex(16, random);
     x.process_file = dr_printf("%s/exec-%s.json", container->run_dir, random);
@@ -285,10 +283,6 @@ int container_exec(struct guest *guest, const struct container *container,
     close_fds(x.ours);
     close_fds(x.theirs);
     console_close(&x.console);
-    if (x.console_peer >= 0)
-        close(x.console_peer);
-    if (x.console_fd >= 0)
-        close(x.console_fd);
     free(x.process_file);
     free(x.pid_file);
     free(x.log_file);

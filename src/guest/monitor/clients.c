@@ -9,7 +9,6 @@
 #include <sys/uio.h>
 
 #include "base/fs.h"
-#include "guest/runtime/console.h"
 
 struct monitor_client *monitor_client_add(struct monitor *m, int fd)
 {
@@ -175,10 +174,10 @@ void monitor_resize(struct monitor *m, const json_t *request)
     int64_t columns = dr_json_int(request, "columns", 0);
     if (!m->tty || rows <= 0 || columns <= 0)
         return;
-    m->rows = rows;
-    m->columns = columns;
-    if (m->console_fd >= 0)
-        console_resize(m->console_fd, rows, columns);
+    m->console.rows = rows;
+    m->console.columns = columns;
+    if (m->console.master >= 0)
+        console_resize(m->console.master, rows, columns);
 }
 
 void monitor_client_started(struct monitor *m, struct monitor_client *client)

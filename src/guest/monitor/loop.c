@@ -9,7 +9,6 @@
 #include <sys/wait.h>
 
 #include "base/text.h"
-#include "guest/runtime/console.h"
 
 enum { SLOT_SIGNAL, SLOT_LISTEN, SLOT_STDOUT, SLOT_STDERR, SLOT_STDIN, SLOTS };
 
@@ -24,11 +23,11 @@ static void close_fd(int *fd)
  * hold on it too. It comes back when somebody opens it. */
 static bool hold_again(struct monitor *m)
 {
-    if (!m->tty || m->init <= 0 || m->console_peer < 0)
+    if (!m->tty || m->init <= 0 || m->console.held < 0)
         return false;
-    close(m->console_peer);
-    m->console_peer = console_hold(m->console_fd);
-    return m->console_peer >= 0;
+    close(m->console.held);
+    m->console.held = console_hold(m->console.master);
+    return m->console.held >= 0;
 }
 
 void monitor_output(struct monitor *m, int stream, const char *data, size_t len)
@@ -156,7 +155,7 @@ int monitor_loop(struct monitor *m)
     while (!dead)
         dead = monitor_turn(m, -1, &status);
     m->init = 0;
-    close_fd(&m->console_peer);
+    close_fd(&m->console.held);
     /* Its pid namespace is gone with it, so what is in the pipes now is the rest; a
      * descriptor that was passed out of the container must not keep us waiting. */
     for (int stream = 1; stream <= 2; stream++) {
@@ -164,7 +163,7 @@ int monitor_loop(struct monitor *m)
             ;
         close_fd(&m->output_fds[stream]);
     }
-    close_fd(&m->console_fd);
+    console_close(&m->console);
     monitor_stdin_close(m);
     /* who asked before the end is heard before it is decided what comes next */
     monitor_hear_all(m);

@@ -87,8 +87,7 @@ int monitor_main(int argc, char **argv)
     struct monitor m = {.listen_fd = -1,
                         .signal_fd = -1,
                         .stdin_fd = -1,
-                        .console_fd = -1,
-                        .console_peer = -1,
+                        .console = CONSOLE_INIT,
                         .output_fds = {-1, -1, -1},
                         .log = {.fd = -1}};
     struct stat st;

@@ -15,7 +15,6 @@
 #include "guest/container/record.h"
 #include "guest/monitor/setup.h"
 #include "guest/runtime/children.h"
-#include "guest/runtime/console.h"
 #include "guest/runtime/runtime.h"
 
 #define RUNTIME_MS 120000          /* a runtime that takes longer hangs */
@@ -25,13 +24,7 @@
  * is only the runtime's stderr, and the container gets what comes by the socket. */
 struct stdio {
     int ours[3], theirs[3];
-    struct console_socket console;
 };
-
-#define STDIO_INIT                                                                       \
-    {                                                                                    \
-        {-1, -1, -1}, {-1, -1, -1}, CONSOLE_SOCKET_INIT                                  \
-    }
 
 static void stdio_close(int fds[3])
 {
@@ -44,7 +37,7 @@ static void stdio_close(int fds[3])
 static int make_stdio(struct monitor *m, struct stdio *io, bool with_stdin,
                       struct dr_error *err)
 {
-    if (m->tty && console_listen(m->run_dir, "tty.sock", &io->console, err) < 0)
+    if (m->tty && console_listen(&m->console, m->run_dir, "tty.sock", err) < 0)
         return -1;
     for (int i = m->tty ? 2 : with_stdin ? 0 : 1; i < 3; i++) {
         int fds[2];
@@ -61,14 +54,12 @@ static int make_stdio(struct monitor *m, struct stdio *io, bool with_stdin,
 static int take_terminal(struct monitor *m, struct stdio *io, bool with_stdin,
                          struct dr_error *err)
 {
-    if (console_take(&io->console, &m->console_fd, err) < 0)
+    if (console_take(&m->console, err) < 0)
         return -1;
-    console_resize(m->console_fd, m->rows, m->columns);
-    m->console_peer = console_hold(m->console_fd);
     stdio_close(io->ours); /* the runtime's stderr: what it said is read */
-    io->ours[1] = fcntl(m->console_fd, F_DUPFD_CLOEXEC, 3);
+    io->ours[1] = fcntl(m->console.master, F_DUPFD_CLOEXEC, 3);
     if (with_stdin)
-        io->ours[0] = fcntl(m->console_fd, F_DUPFD_CLOEXEC, 3);
+        io->ours[0] = fcntl(m->console.master, F_DUPFD_CLOEXEC, 3);
     if (io->ours[1] < 0 || (with_stdin && io->ours[0] < 0))
         return dr_fail_errno(err, DR_ERR_START, "take the terminal");
     return 0;
@@ -154,8 +145,8 @@ static int run(struct monitor *m, const json_t *request, const struct runtime_ca
     pid_t pid;
     int status;
     if (runtime_spawn(call, argv, &pid, err) < 0 ||
-        runtime_wait_reading(pid, stderr_fd, dr_clock_ms() + RUNTIME_MS, &status, early,
-                             err) < 0)
+        runtime_wait_reading(pid, stderr_fd, call->console, dr_clock_ms() + RUNTIME_MS,
+                             &status, early, err) < 0)
         return -1;
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
         runtime_failed(call, "run", status, early->data, err);
@@ -181,7 +172,7 @@ static int start_runtime(struct monitor *m, const json_t *request,
                                 .id = m->id,
                                 .stdio = {io->theirs[0], io->theirs[1], io->theirs[2]},
                                 .mount_ns = -1,
-                                .console_socket = io->console.reach};
+                                .console = m->tty ? &m->console : NULL};
     children_expect(); /* its exit status is the loop's to see, however soon it comes */
     int result = run(m, request, &call, io->ours[2], &early, err);
     children_arrived(result == 0 ? m->init : 0);
@@ -203,7 +194,9 @@ static int start_runtime(struct monitor *m, const json_t *request,
 int monitor_start(struct monitor *m, const json_t *request, struct dr_error *err)
 {
     struct runtime runtime = {0};
-    struct stdio io = STDIO_INIT;
+    m->console.uid =
+        dr_json_int(dr_json_object(dr_json_object(request, "process"), "user"), "uid", 0);
+    struct stdio io = {{-1, -1, -1}, {-1, -1, -1}};
     int result = runtime_find(dr_json_str(request, "runtime"), &runtime, err);
     if (result == 0)
         result =
@@ -214,12 +207,15 @@ int monitor_start(struct monitor *m, const json_t *request, struct dr_error *err
         result = make_stdio(m, &io, dr_json_bool(request, "stdin"), err);
     if (result == 0)
         result = start_runtime(m, request, &runtime, &io, err);
+    if (result < 0) {
+        stdio_close(io.ours);
+        console_close(&m->console);
+    }
     m->stdin_fd = io.ours[0];
     m->output_fds[1] = io.ours[1];
     m->output_fds[2] = io.ours[2];
     m->started_ms = dr_clock_ms();
     stdio_close(io.theirs);
-    console_close(&io.console);
     runtime_release(&runtime);
     return result;
 }

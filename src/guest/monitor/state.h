@@ -10,6 +10,7 @@
 #include "guest/guest.h"
 #include "guest/log/log.h"
 #include "guest/monitor/monitor.h"
+#include "guest/runtime/console.h"
 
 #define MONITOR_CHUNK (64u << 10) /* bytes read from the container at once */
 #define MONITOR_REQUEST_MAX 4096  /* bytes of a later client's request */
@@ -38,12 +39,11 @@ struct monitor {
     struct guest guest;                                /* paths, owned; no layer store */
     char *id, *rootfs, *run_dir, *cgroup, *state_root; /* owned */
     bool auto_remove;
-    bool stdin_keep;       /* stdin outlives those who write to it */
-    bool tty;              /* its stdio is one terminal: all output is stream 1 */
-    int64_t rows, columns; /* the terminal's size as we were told last; 0: never */
-    bool prepared;         /* mounts, log and socket are there */
-    bool stopped;          /* a person ended it: no run comes after this one */
-    bool shutting_down;    /* so does the guest, and it may come back after a reboot */
+    bool stdin_keep;    /* stdin outlives those who write to it */
+    bool tty;           /* its stdio is one terminal: all output is stream 1 */
+    bool prepared;      /* mounts, log and socket are there */
+    bool stopped;       /* a person ended it: no run comes after this one */
+    bool shutting_down; /* so does the guest, and it may come back after a reboot */
     int listen_fd, signal_fd;
     struct log_writer log;
     struct monitor_client *clients;
@@ -55,9 +55,8 @@ struct monitor {
     int output_fds[3]; /* by stream number: read ends of stdout and stderr; −1 closed */
     int stdin_fd;      /* write end; −1: closed or none */
     bool stdin_ends;   /* it is closed once stdin_data is written */
-    int console_fd;    /* its master, which the others are duplicates of; −1: none */
-    int console_peer;  /* its other end, see console_hold(); −1 */
-    char *stdin_data;  /* owned; taken from a client, not yet by the container */
+    struct console console; /* the terminal; the others are duplicates of its master */
+    char *stdin_data;       /* owned; taken from a client, not yet by the container */
     size_t stdin_len, stdin_done;
     pid_t init;         /* its first process; 0: none */
     int64_t started_ms; /* dr_clock_ms() time */

@@ -14,56 +14,63 @@
 
 #define SIZE_MAX_CELLS 65535 /* a struct winsize holds no more */
 
-/* By way of the open directory any path fits. The runtime has other descriptors than we,
- * so it is by our process that it gets there. */
-static int choose_path(const char *dir, struct console_socket *s)
+static void close_fd(int *fd)
 {
-    struct sockaddr_un at;
-    s->reach = dr_path_join(dir, s->name);
-    if (strlen(s->reach) < sizeof at.sun_path)
-        return 0;
-    s->dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    free(s->reach);
-    s->reach = dr_printf("/proc/%d/fd/%d/%s", (int)getpid(), s->dir_fd, s->name);
-    return s->dir_fd < 0 ? -1 : 0;
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
 }
 
-int console_listen(const char *dir, const char *name, struct console_socket *ret,
+/* By way of the open directory any path fits. The runtime has other descriptors than we,
+ * so it is by our process that it gets there. */
+static int choose_path(struct console *c, const char *dir, const char *name)
+{
+    struct sockaddr_un at;
+    c->path = dr_path_join(dir, name);
+    if (strlen(c->path) < sizeof at.sun_path)
+        return 0;
+    c->dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    free(c->path);
+    c->path = dr_printf("/proc/%d/fd/%d/%s", (int)getpid(), c->dir_fd, name);
+    return c->dir_fd < 0 ? -1 : 0;
+}
+
+int console_listen(struct console *c, const char *dir, const char *name,
                    struct dr_error *err)
 {
-    struct console_socket s = {-1, -1, dr_strdup(name), NULL};
     struct sockaddr_un at = {.sun_family = AF_UNIX};
-    if (choose_path(dir, &s) == 0) {
-        snprintf(at.sun_path, sizeof at.sun_path, "%s", s.reach);
-        unlink(s.reach);
-        s.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (choose_path(c, dir, name) == 0) {
+        snprintf(at.sun_path, sizeof at.sun_path, "%s", c->path);
+        unlink(c->path);
+        c->socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     }
-    if (s.fd < 0 || bind(s.fd, (struct sockaddr *)&at, sizeof at) < 0 ||
-        listen(s.fd, 1) < 0) {
-        dr_fail_errno(err, DR_ERR_START, "make a socket for the terminal in %s", dir);
-        console_close(&s);
-        return -1;
-    }
-    *ret = s;
+    if (c->socket < 0 || bind(c->socket, (struct sockaddr *)&at, sizeof at) < 0 ||
+        listen(c->socket, 1) < 0)
+        return dr_fail_errno(err, DR_ERR_START, "make a socket for the terminal in %s",
+                             dir);
     return 0;
 }
 
-void console_close(struct console_socket *s)
+static void close_socket(struct console *c)
 {
-    if (s->fd >= 0) {
-        close(s->fd);
-        unlink(s->reach);
-    }
-    if (s->dir_fd >= 0)
-        close(s->dir_fd);
-    free(s->name);
-    free(s->reach);
-    *s = (struct console_socket)CONSOLE_SOCKET_INIT;
+    if (c->path)
+        unlink(c->path);
+    close_fd(&c->socket);
+    close_fd(&c->dir_fd);
+    free(DR_TAKE(c->path));
+}
+
+void console_close(struct console *c)
+{
+    close_socket(c);
+    close_fd(&c->held);
+    close_fd(&c->master);
 }
 
 /* The first descriptor of a message; others are closed. */
 static int receive_fd(int from)
 {
+    errno = 0;
     char text[4096]; /* runc sends the terminal's name along */
     union {
         struct cmsghdr align;
@@ -93,15 +100,45 @@ static int receive_fd(int from)
     return found;
 }
 
-int console_take(const struct console_socket *s, int *ret_master, struct dr_error *err)
+/* What runc and crun did already, and youki did not. The group stays tty (5). */
+static void put_right(struct console *c)
 {
-    dr_auto_fd int from = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC);
-    dr_auto_fd int master = from < 0 ? -1 : receive_fd(from);
-    if (master < 0 || !isatty(master))
+    fcntl(c->master, F_SETFL, O_NONBLOCK);
+    c->held = console_hold(c->master);
+    if (c->held >= 0 && fchown(c->held, (uid_t)c->uid, (gid_t)-1) < 0)
+        return; /* a terminal of root's is better than none */
+    console_resize(c->master, c->rows, c->columns);
+}
+
+void console_advance(struct console *c)
+{
+    if (c->socket >= 0 && !c->connected) {
+        int from = accept4(c->socket, NULL, NULL, SOCK_CLOEXEC);
+        if (from < 0)
+            return;
+        close(c->socket);
+        c->socket = from;
+        c->connected = true;
+    }
+    if (c->socket < 0 || c->master >= 0)
+        return;
+    c->master = receive_fd(c->socket);
+    if (c->master >= 0 && !isatty(c->master))
+        close_fd(&c->master);
+    if (c->master < 0 && errno == EAGAIN)
+        return;
+    close_fd(&c->socket);
+    if (c->master >= 0)
+        put_right(c);
+}
+
+int console_take(struct console *c, struct dr_error *err)
+{
+    console_advance(c);
+    close_socket(c);
+    if (c->master < 0)
         return dr_fail_at(err, DR_AT_RUNTIME, DR_ERR_START, 0,
                           "the runtime sent no terminal");
-    fcntl(master, F_SETFL, O_NONBLOCK);
-    *ret_master = DR_TAKE_FD(master);
     return 0;
 }
 

@@ -1,35 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A container's terminal. The runtime makes it, in the container's own /dev/pts, and
- * sends its master end over a unix socket (--console-socket; runc's
- * docs/terminals.md, "Detached").
+ * sends its master end over a unix socket (--console-socket; runc's docs/terminals.md,
+ * "Detached").
  */
 #ifndef DRAY_GUEST_CONSOLE_H
 #define DRAY_GUEST_CONSOLE_H
 
-#include "base/error.h"
+#include "base/json.h"
 
-struct console_socket {
-    int fd;      /* listens */
-    int dir_fd;  /* its directory; -1: the path fits a socket's address as it is */
-    char *name;  /* owned; the file */
-    char *reach; /* owned; the path for the runtime, valid while this process lives */
+struct console {
+    int socket; /* where the runtime sends it: listening, then connected; −1: not any more
+                 */
+    bool connected;
+    int dir_fd;  /* the socket's directory; −1: its path fits an address as it is */
+    char *path;  /* owned; of the socket, valid while this process lives */
+    int master;  /* non-blocking; −1: it has not come */
+    int held;    /* the other end, see console_hold(); −1 */
+    int64_t uid; /* of the container's process */
+    int64_t rows, columns; /* 0: not known */
 };
-#define CONSOLE_SOCKET_INIT                                                              \
+#define CONSOLE_INIT                                                                     \
     {                                                                                    \
-        -1, -1, NULL, NULL                                                               \
+        -1, false, -1, NULL, -1, -1, 0, 0, 0                                             \
     }
 
 /* Listens at <dir>/<name>, which may be longer than a socket's address. What is there by
- * that name is replaced. */
-int console_listen(const char *dir, const char *name, struct console_socket *ret,
+ * that name is replaced. ret: CONSOLE_INIT, uid and size filled in. */
+int console_listen(struct console *console, const char *dir, const char *name,
                    struct dr_error *err);
-/* The master that a runtime which is done has sent, non-blocking. DR_ERR_START when there
- * is none. Does not wait. */
-int console_take(const struct console_socket *socket, int *ret_master,
-                 struct dr_error *err);
-/* The file goes, too. */
-void console_close(struct console_socket *socket);
+/*
+ * Takes the master if it is there; does not wait. To be called when `socket` is readable,
+ * while the runtime is at work: the terminal then has its size and its owner before the
+ * container's first instruction with youki (0.7), too, which does not care for either.
+ */
+void console_advance(struct console *console);
+/* The runtime is done: DR_ERR_START when it has sent no terminal. The socket goes. */
+int console_take(struct console *console, struct dr_error *err);
+/* Closes all of it, the file goes, too. */
+void console_close(struct console *console);
 
 /* The size, as the processes in it see it; they get SIGWINCH when it changes. 0 for
  * either: left as it is. */

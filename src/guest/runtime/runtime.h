@@ -16,6 +16,7 @@
 
 #include "base/buf.h"
 #include "base/json.h"
+#include "guest/runtime/console.h"
 
 enum runtime_kind { RUNTIME_YOUKI, RUNTIME_CRUN, RUNTIME_RUNC, RUNTIME_OTHER };
 
@@ -77,10 +78,9 @@ struct runtime_call {
     const char *state_root; /* --root */
     const char *log_path;   /* --log: JSON lines; errors are read from it */
     const char *id;
-    int stdio[3]; /* what the container gets; -1: /dev/null */
-    int mount_ns; /* mount namespace to enter first; -1: ours */
-    /* where it sends the terminal (console.h); NULL: there is none */
-    const char *console_socket;
+    int stdio[3];            /* what the container gets; -1: /dev/null */
+    int mount_ns;            /* mount namespace to enter first; -1: ours */
+    struct console *console; /* the terminal that it makes; NULL: none */
 };
 
 /* NULL-terminated, owned (dr_strv_free). */
@@ -100,10 +100,11 @@ int runtime_wait(pid_t pid, int64_t deadline_ms, int *ret_status, struct dr_erro
 /*
  * The same, reading stderr_fd (-1: none; non-blocking) meanwhile: what comes is the
  * runtime's complaint or, when it succeeds, the container's first words. When ret_text is
- * full the rest stays in the pipe.
+ * full the rest stays in the pipe. console: what is taken when it comes; may be NULL.
  */
-int runtime_wait_reading(pid_t pid, int stderr_fd, int64_t deadline_ms, int *ret_status,
-                         struct dr_buf *ret_text, struct dr_error *err);
+int runtime_wait_reading(pid_t pid, int stderr_fd, struct console *console,
+                         int64_t deadline_ms, int *ret_status, struct dr_buf *ret_text,
+                         struct dr_error *err);
 
 /* The pid that the runtime wrote; -1 with err. */
 pid_t runtime_pid_read(const char *pid_file, struct dr_error *err);

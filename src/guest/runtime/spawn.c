@@ -38,9 +38,9 @@ static void add_common(char ***argv, const struct runtime_call *call)
 static void add_detach(char ***argv, const struct runtime_call *call)
 {
     dr_strv_add(argv, "--detach");
-    if (call->console_socket) {
+    if (call->console) {
         dr_strv_add(argv, "--console-socket");
-        dr_strv_add(argv, call->console_socket);
+        dr_strv_add(argv, call->console->path);
     }
 }
 
@@ -214,19 +214,24 @@ static bool take_text(int fd, struct dr_buf *text)
     return false;
 }
 
-int runtime_wait_reading(pid_t pid, int stderr_fd, int64_t deadline_ms, int *ret_status,
-                         struct dr_buf *ret_text, struct dr_error *err)
+int runtime_wait_reading(pid_t pid, int stderr_fd, struct console *console,
+                         int64_t deadline_ms, int *ret_status, struct dr_buf *ret_text,
+                         struct dr_error *err)
 {
     dr_auto_fd int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     bool open = stderr_fd >= 0;
     while (pidfd >= 0 && dr_clock_ms() < deadline_ms) {
-        struct pollfd fds[2] = {{.fd = pidfd, .events = POLLIN},
-                                {.fd = open ? stderr_fd : -1, .events = POLLIN}};
-        if (poll(fds, 2, (int)(deadline_ms - dr_clock_ms())) <= 0)
+        struct pollfd fds[3] = {{.fd = pidfd, .events = POLLIN},
+                                {.fd = open ? stderr_fd : -1, .events = POLLIN},
+                                {.fd = console ? console->socket : -1, .events = POLLIN}};
+        if (poll(fds, 3, (int)(deadline_ms - dr_clock_ms())) <= 0)
             continue;
+        if (fds[2].revents)
+            console_advance(console);
         if (fds[0].revents)
             break;
-        open = take_text(stderr_fd, ret_text);
+        if (fds[1].revents)
+            open = take_text(stderr_fd, ret_text);
         if (!open && is_full(ret_text) && deadline_ms > dr_clock_ms() + FULL_MS)
             deadline_ms = dr_clock_ms() + FULL_MS;
     }

@@ -166,7 +166,7 @@ static void runtime_that_fails_keeps_name_status_and_words(void **state) /* C32 
     call.stdio[2] = pipe_fds[1];
     assert_int_equal(runtime_spawn(&call, argv, &pid, &err), 0);
     struct dr_buf text = DR_BUF_INIT(4096);
-    assert_int_equal(runtime_wait_reading(pid, pipe_fds[0], dr_clock_ms() + 10000,
+    assert_int_equal(runtime_wait_reading(pid, pipe_fds[0], NULL, dr_clock_ms() + 10000,
                                           &status, &text, &err),
                      0);
     close(pipe_fds[0]);
