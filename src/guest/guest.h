@@ -35,6 +35,7 @@ struct guest_op {
 /* The tables that dispatch.c puts together; each ends with a NULL name. */
 extern const struct guest_op guest_image_ops[];     /* images/ops.c */
 extern const struct guest_op guest_container_ops[]; /* container/ops.c */
+extern const struct guest_op guest_event_ops[];     /* events/ops.c */
 extern const struct guest_op guest_system_ops[];    /* system.c */
 
 #endif

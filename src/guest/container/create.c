@@ -11,6 +11,7 @@
 #include "guest/bundle/bundle.h"
 #include "guest/cgroup/cgroup.h"
 #include "guest/container/container.h"
+#include "guest/container/event.h"
 #include "guest/container/filter.h"
 #include "guest/container/journal.h"
 #include "guest/container/names.h"
@@ -396,6 +397,7 @@ int container_create(struct guest *guest, const struct spec_container *spec, boo
         container_release(&c);
         return -1;
     }
+    container_event(guest, &c, "create", NULL, NULL);
     if (ret_lock)
         *ret_lock = lock;
     else if (journal_leave(guest, c.id, lock, err) < 0) {

@@ -9,6 +9,7 @@
 #include "base/fs.h"
 #include "base/text.h"
 #include "guest/cgroup/cgroup.h"
+#include "guest/container/event.h"
 #include "guest/container/journal.h"
 #include "guest/container/names.h"
 #include "guest/container/volumes.h"
@@ -94,6 +95,8 @@ int container_destroy_by_name(struct guest *guest, const char *id, bool volumes,
     } else {
         name_free_by_id(guest, id);
     }
+    if (first.kind == DR_ERR_NONE && c.state) /* none: it was never made, or torn */
+        container_event(guest, &c, "destroy", NULL, NULL);
     if (first.kind == DR_ERR_NONE)
         journal_leave(guest, id, -1, &later); /* the caller lets go of the lock */
     keep(&first, &later);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "guest/container/event.h"
 #include "guest/container/exec.h"
 
 #include <errno.h>
@@ -226,6 +227,20 @@ static int follow(struct exec *x, struct wire_chan *chan, pid_t pid, struct dr_b
     return 0;
 }
 
+/* As Docker: "exec_start: sh -c …" */
+static void tell_started(const struct exec *x, const json_t *request)
+{
+    dr_auto_buf struct dr_buf action = DR_BUF_INIT(1024);
+    dr_auto_error struct dr_error full = DR_ERROR_INIT;
+    size_t i;
+    json_t *word;
+    dr_buf_addf(&action, &full, "exec_start:");
+    json_array_foreach (dr_json_array(request, "args"), i, word)
+        if (dr_buf_addf(&action, &full, " %s", json_string_value(word)) < 0)
+            break;
+    container_event(x->guest, x->container, action.data, NULL, NULL);
+}
+
 static int exec_locked(struct exec *x, const json_t *request, struct wire_chan *chan,
                        int64_t *ret_exit, struct dr_error *err)
 {
@@ -243,6 +258,7 @@ static int exec_locked(struct exec *x, const json_t *request, struct wire_chan *
         reap_detached(pid);
         return -1;
     }
+    tell_started(x, request);
     if (dr_json_bool(request, "detach")) {
         *ret_exit = 0;
         reap_detached(pid);
@@ -277,6 +293,8 @@ int container_exec(struct guest *guest, const struct container *container,
     x.pid_file = dr_printf("%s/exec-%s.pid", container->run_dir, random);
     x.log_file = dr_printf("%s/exec-%s.log", container->run_dir, random);
     int result = exec_locked(&x, request, chan, ret_exit, err);
+    if (result == 0 && !dr_json_bool(request, "detach"))
+        container_event_int(guest, container, "exec_die", "exitCode", *ret_exit);
     unlink(x.process_file);
     unlink(x.pid_file);
     unlink(x.log_file);

@@ -176,7 +176,7 @@ static int op_kill(struct guest *guest, struct wire_chan *chan, const json_t *re
         return dr_fail(err, DR_ERR_INVALID, "%lld is no signal", (long long)number);
     if (find(guest, request, &c, err) < 0)
         return -1;
-    return container_kill(&c, (int)number, err);
+    return container_kill(guest, &c, (int)number, err);
 }
 
 static int op_remove(struct guest *guest, struct wire_chan *chan, const json_t *request,

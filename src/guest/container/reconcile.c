@@ -15,6 +15,7 @@
 #include "base/fs.h"
 #include "base/text.h"
 #include "guest/cgroup/cgroup.h"
+#include "guest/container/event.h"
 #include "guest/container/journal.h"
 #include "guest/container/names.h"
 #include "guest/container/record.h"
@@ -104,6 +105,7 @@ static int settle(struct guest *guest, struct container *c, struct dr_error *err
     if (strcmp(status, "running") == 0) {
         children_sweep();
         set_end(c);
+        container_event(guest, c, "die", NULL, NULL); /* its exit code is not known */
     }
     if ((strcmp(status, "running") == 0 || c->end_is_kept) &&
         container_write_state(c, err) < 0)

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "guest/cgroup/cgroup.h"
 #include "guest/container/container.h"
+#include "guest/container/event.h"
 #include "guest/container/journal.h"
 #include "guest/container/start.h"
 #include "guest/monitor/monitor.h"
@@ -50,7 +51,8 @@ static int not_running(const struct container *c, struct dr_error *err)
                    container_name(c), container_status(c));
 }
 
-int container_kill(const struct container *container, int signal, struct dr_error *err)
+int container_kill(struct guest *guest, const struct container *container, int signal,
+                   struct dr_error *err)
 {
     dr_auto_fd int pidfd = container_pidfd(container, NULL);
     if (pidfd < 0 || send_signal(pidfd, signal) < 0) {
@@ -59,6 +61,7 @@ int container_kill(const struct container *container, int signal, struct dr_erro
         return dr_fail_errno(err, DR_ERR_INTERNAL, "signal container %s",
                              container_name(container));
     }
+    container_event_int(guest, container, "kill", "signal", signal);
     return 0;
 }
 
@@ -81,11 +84,9 @@ static int kill_and_wait(struct guest *guest, const struct container *c, int pid
     return container_settle(guest, c->id, CLEANUP_MS, err);
 }
 
-int container_stop(struct guest *guest, const struct container *container,
-                   int64_t timeout_s, struct wire_chan *chan, struct dr_error *err)
+static int stop(struct guest *guest, const struct container *container, int64_t timeout_s,
+                struct wire_chan *chan, struct dr_error *err)
 {
-    if (!is_running(container))
-        return 0;
     dr_auto_fd int pidfd = container_pidfd(container, NULL);
     dr_auto_fd int monitor_fd = subscribe(container);
     if (timeout_s < 0)
@@ -108,6 +109,17 @@ int container_stop(struct guest *guest, const struct container *container,
         return dr_error_move(err, &late);
     }
     return kill_and_wait(guest, container, pidfd, ended < 0 ? monitor_fd : -1, err);
+}
+
+int container_stop(struct guest *guest, const struct container *container,
+                   int64_t timeout_s, struct wire_chan *chan, struct dr_error *err)
+{
+    if (!is_running(container))
+        return 0;
+    if (stop(guest, container, timeout_s, chan, err) < 0)
+        return -1;
+    container_event(guest, container, "stop", NULL, NULL);
+    return 0;
 }
 
 /* What the state says of the end. */

@@ -12,7 +12,8 @@ int container_stop(struct guest *guest, const struct container *container,
                    int64_t timeout_s, struct wire_chan *chan, struct dr_error *err);
 
 /* C22: DR_ERR_CONFLICT when it does not run. */
-int container_kill(const struct container *container, int signal, struct dr_error *err);
+int container_kill(struct guest *guest, const struct container *container, int signal,
+                   struct dr_error *err);
 
 /* C21: blocks until it has ended. *ret_known false: nobody saw its exit code.
  * DR_ERR_CONFLICT for one that was never started. */

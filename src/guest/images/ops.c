@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "guest/events/events.h"
 #include "oci/manifest.h"
 
 static int want_digest(const json_t *value, const char *what, struct oci_digest *ret,
@@ -93,6 +94,7 @@ static int op_image_put(struct guest *guest, struct wire_chan *chan,
     if (image_put(guest, ref, name, manifest.data, manifest.len, config.data, config.len,
                   &id, err) < 0)
         return -1;
+    event_write(guest->root, "image", "pull", id, name ? name : ref, NULL);
     *ret_reply = json_pack("{ssssss?}", "id", id, "digest", got.text, "ref", ref);
     return 0;
 }
@@ -149,6 +151,15 @@ static int op_image_list(struct guest *guest, struct wire_chan *chan,
     return list.rc;
 }
 
+static void tell_removed(struct guest *guest, const char *action, const json_t *names)
+{
+    size_t i;
+    json_t *name;
+    json_array_foreach (names, i, name)
+        event_write(guest->root, "image", action, json_string_value(name),
+                    json_string_value(name), NULL);
+}
+
 static int op_image_remove(struct guest *guest, struct wire_chan *chan,
                            const json_t *request, json_t **ret_reply,
                            struct dr_error *err)
@@ -160,6 +171,8 @@ static int op_image_remove(struct guest *guest, struct wire_chan *chan,
     if (image_remove(guest, ref, dr_json_bool(request, "force"), &untagged, &deleted,
                      err) < 0)
         return -1;
+    tell_removed(guest, "untag", untagged);
+    tell_removed(guest, "delete", deleted);
     *ret_reply = json_pack("{soso}", "untagged", untagged, "deleted", deleted);
     return 0;
 }

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "guest/cgroup/cgroup.h"
 #include "guest/container/container.h"
+#include "guest/container/event.h"
 #include "guest/container/journal.h"
 #include "guest/container/record.h"
 
@@ -47,12 +48,24 @@ static int write_end(struct container *c, struct dr_error *err)
     return -1;
 }
 
+static void tell_end(struct monitor *m)
+{
+    container_auto struct container c = {0};
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    if (container_load_state(&m->guest, m->id, &c, &err) < 0 || !c.state)
+        return;
+    if (m->oom_killed)
+        container_event(&m->guest, &c, "oom", NULL, NULL);
+    container_event_int(&m->guest, &c, "die", "exitCode", m->exit_code);
+}
+
 void monitor_take_end(struct monitor *m, int wait_status)
 {
     m->exit_code =
         WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
     /* only a kill can be the OOM killer's; looking costs some calls */
     m->oom_killed = m->exit_code == 137 && cgroup_oom_kills(m->cgroup) > 0;
+    tell_end(m);
 }
 
 int monitor_write_end(struct monitor *m, const char *status)

@@ -11,6 +11,7 @@
 #include "base/fs.h"
 #include "base/text.h"
 #include "guest/cgroup/cgroup.h"
+#include "guest/container/event.h"
 #include "guest/container/filter.h"
 #include "guest/container/record.h"
 #include "guest/monitor/setup.h"
@@ -128,6 +129,7 @@ static int record_start(struct monitor *m, const struct runtime *runtime,
     json_object_del(c.state, "for_run");
     if (container_write_state(&c, err) < 0)
         return -1;
+    container_event(&m->guest, &c, "start", NULL, NULL);
     if (c.end_is_kept) { /* of the run before, and nothing any more */
         dr_auto_free char *path = dr_path_join(m->run_dir, CONTAINER_KEPT_END);
         unlink(path);
