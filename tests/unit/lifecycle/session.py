@@ -31,6 +31,7 @@ class Channel:
         self.eof, self.result, self.error = set(), None, None
         self.discard = False
         self.counts = {1: 0, 2: 0}
+        self.credit = {0: 512 << 10}
 
     def send(self, kind, payload=b"", stream=0):
         self.session.send(kind, payload, stream, self.number)
@@ -39,6 +40,18 @@ class Channel:
         """No more than the initial window: the tests send little."""
         for i in range(0, len(payload), 65536):
             self.send(DATA, payload[i:i + 65536], stream)
+
+    def feed(self, payload, stream=0):
+        """As much as it is, at the pace at which the other side takes it."""
+        while payload:
+            n = min(len(payload), self.credit[stream], 65536)
+            if n == 0:
+                self.session.pump(lambda: self.credit[stream] > 0 or self.finished(), 60)
+                self.raise_error()
+                continue
+            self.credit[stream] -= n
+            self.send(DATA, payload[:n], stream)
+            payload = payload[n:]
 
     def end(self, stream=0):
         self.send(EOF, b"", stream)
@@ -137,6 +150,8 @@ class Session:
             channel.send(WINDOW, struct.pack("<I", len(payload)), stream)
         elif kind == EOF:
             channel.eof.add(stream)
+        elif kind == WINDOW:
+            channel.credit[stream] = channel.credit.get(stream, 0) + struct.unpack("<I", payload)[0]
         elif kind == EVENT:
             channel.events.append(json.loads(payload))
         elif kind == REPLY:
@@ -151,11 +166,14 @@ class Session:
         while not done():
             ready, _, _ = select.select([self.process.stdout], [], [], timeout)
             assert ready, "nothing came for %s s" % timeout
-            more = os.read(self.process.stdout.fileno(), 1 << 20)
-            if not more:
-                raise EOFError("the helper ended (%s)" % self.process.poll())
-            self.buffer += more
-            self.frames()
+            self.pump_once()
+
+    def pump_once(self):
+        more = os.read(self.process.stdout.fileno(), 1 << 20)
+        if not more:
+            raise EOFError("the helper ended (%s)" % self.process.poll())
+        self.buffer += more
+        self.frames()
 
     def close(self):
         self.process.stdin.close()

@@ -9,7 +9,6 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import test_lifecycle as life  # noqa: E402
-from session import GuestError  # noqa: E402,F401
 from test_lifecycle import detached, refused, session, spec  # noqa: E402
 
 
