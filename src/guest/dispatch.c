@@ -27,6 +27,7 @@ struct server {
     pthread_cond_t changed;
     size_t active;         /* handlers that run */
     bool ready;            /* the host's HELLO came and the stores are open … */
+    bool fresh;            /* nothing was asked since */
     struct dr_error unfit; /* … or this is why not */
     bool ended;
 };
@@ -61,6 +62,19 @@ static int wait_ready(struct server *server, struct dr_error *err)
     return rc;
 }
 
+/* A session can be long: each of its requests finds what was lost meanwhile, as the first
+ * one did when the session began. */
+static int look_after(struct server *server, const char *op, struct dr_error *err)
+{
+    if (strncmp(op, "container.", strlen("container.")) != 0)
+        return 0;
+    pthread_mutex_lock(&server->lock);
+    bool fresh = server->fresh;
+    server->fresh = false;
+    pthread_mutex_unlock(&server->lock);
+    return fresh ? 0 : container_reconcile(&server->guest, err);
+}
+
 static void *job_main(void *arg)
 {
     struct job job = *(struct job *)arg;
@@ -74,6 +88,8 @@ static void *job_main(void *arg)
     if (rc == 0 && !handler)
         rc = dr_fail(&err, DR_ERR_UNSUPPORTED, "this helper knows no request '%s'",
                      op ? op : "");
+    if (rc == 0)
+        rc = look_after(server, op, &err);
     if (rc == 0)
         rc = handler(&server->guest, job.chan, job.request, &reply, &err);
     if (rc == 0)
@@ -205,7 +221,7 @@ int guest_serve(int read_fd, int write_fd)
     if (rc < 0)
         dr_error_move(&server.unfit, &unfit);
     else
-        server.ready = true;
+        server.ready = server.fresh = true;
     pthread_cond_broadcast(&server.changed);
     while (!server.ended || server.active > 0)
         pthread_cond_wait(&server.changed, &server.lock);

@@ -80,5 +80,10 @@ int container_attach(const struct container *container, const json_t *request,
     if (dr_json_bool(request, "logs") && !json_is_false(output) &&
         send_logged(container, logged_ns, chan, err) < 0)
         return -1;
-    return container_relay(chan, container, fd, pidfd, ret_reply, err);
+    if (container_relay(chan, container, fd, pidfd, ret_reply, err) < 0)
+        return -1;
+    if (dr_json_bool(*ret_reply,
+                     "restarting")) /* the view ends, the container does not */
+        dr_json_set(*ret_reply, "exit_code", json_null());
+    return 0;
 }

@@ -16,13 +16,14 @@
 #include "guest/guest.h"
 
 /* Brings back to order what a crash left: entries of <run_root> whose lock nobody holds.
- * After a reboot every container is looked at. Costs some microseconds when all is well.
- */
+ * After a reboot every container is looked at. Those that their policy wants running get
+ * a new monitor, which is not waited for. Costs some microseconds when all is well. */
 int container_reconcile(struct guest *guest, struct dr_error *err);
 
 /* The same for one container whose monitor was lost just now: waits for its lock, which a
- * dying process lets go some moments after its sockets. DR_ERR_CONFLICT: still held. */
-int container_settle(struct guest *guest, const char *id, int64_t wait_ms,
+ * dying process lets go some moments after its sockets. for_good: it is not started
+ * again. DR_ERR_CONFLICT: still held. */
+int container_settle(struct guest *guest, const char *id, int64_t wait_ms, bool for_good,
                      struct dr_error *err);
 
 int container_count(struct guest *guest, int *ret_containers, int *ret_running,

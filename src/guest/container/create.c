@@ -269,6 +269,10 @@ static json_t *make_state(const struct plan *plan, const json_t *record)
     dr_json_set(state, "labels", labels);
     dr_json_set_str(state, "network", plan->spec->network ? plan->spec->network : "none");
     dr_json_set_bool(state, "auto_remove", plan->spec->auto_remove);
+    if (plan->spec->restart) {
+        dr_json_set_str(state, "restart", plan->spec->restart);
+        dr_json_set_int(state, "restart_max", plan->spec->restart_max);
+    }
     if (plan->for_run)
         dr_json_set_bool(state, "for_run", true);
     return state;

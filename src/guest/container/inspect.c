@@ -30,22 +30,24 @@ static json_t *member(const json_t *object, const char *key)
 static json_t *inspect_state(const struct container *c)
 {
     const char *status = container_status(c);
-    bool running = strcmp(status, "running") == 0;
+    bool restarting = strcmp(status, "restarting") == 0;
+    bool running = container_is_up(c); /* as Docker: it is, between two runs as well */
     json_t *state = json_object();
     if (strcmp(status, "removing") == 0)
         status = "dead";
     dr_json_set_str(state, "Status", status);
     dr_json_set_bool(state, "Running", running);
     dr_json_set_bool(state, "Paused", false);
-    dr_json_set_bool(state, "Restarting", false);
+    dr_json_set_bool(state, "Restarting", restarting);
     dr_json_set_bool(state, "OOMKilled", dr_json_bool(c->state, "oom_killed"));
     dr_json_set_bool(state, "Dead", strcmp(status, "dead") == 0);
     dr_json_set_int(state, "Pid", running ? dr_json_int(c->state, "pid", 0) : 0);
     json_t *code = json_object_get(c->state, "exit_code");
-    if (strcmp(status, "exited") == 0 && !json_is_integer(code))
+    if ((strcmp(status, "exited") == 0 || restarting) && !json_is_integer(code))
         dr_json_set(state, "ExitCode", json_null()); /* unknown is not 0 (I6) */
     else
-        dr_json_set_int(state, "ExitCode", running ? 0 : json_integer_value(code));
+        dr_json_set_int(state, "ExitCode",
+                        running && !restarting ? 0 : json_integer_value(code));
     dr_json_set_str(state, "Error", dr_json_str(c->state, "error") ?: "");
     set_time(state, "StartedAt", dr_json_int(c->state, "started_ns", 0));
     set_time(state, "FinishedAt", dr_json_int(c->state, "finished_ns", 0));
@@ -107,8 +109,8 @@ static json_t *host_config(const struct container *c, const struct spec_containe
     const json_t *json = dr_json_object(c->record, "spec");
     dr_json_set(host, "Binds", binds);
     dr_json_set(host, "Tmpfs", tmpfs);
-    dr_json_set_str(policy, "Name", "no");
-    dr_json_set_int(policy, "MaximumRetryCount", 0);
+    dr_json_set_str(policy, "Name", dr_json_str(c->state, "restart") ?: "no");
+    dr_json_set_int(policy, "MaximumRetryCount", dr_json_int(c->state, "restart_max", 0));
     dr_json_set(host, "RestartPolicy", policy);
     dr_json_set_str(log, "Type", "k8s-file");
     dr_json_set(host, "LogConfig", log);
@@ -194,7 +196,7 @@ json_t *container_inspect(const struct container *c)
     dr_json_set_str(json, "LogPath", dr_json_str(c->record, "log"));
     dr_auto_free char *name = dr_printf("/%s", container_name(c));
     dr_json_set_str(json, "Name", name);
-    dr_json_set_int(json, "RestartCount", 0);
+    dr_json_set_int(json, "RestartCount", dr_json_int(c->state, "restart_count", 0));
     dr_json_set_str(json, "Driver", "overlay");
     dr_json_set_str(json, "Platform", "linux");
     add_mounts(mounts, binds, tmpfs, spec, dr_json_array(c->record, "volumes"));

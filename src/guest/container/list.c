@@ -25,13 +25,13 @@ json_t *container_summary(const struct container *c)
     dr_json_set_str(item, "id", c->id);
     dr_json_set_str(item, "status", status);
     static const char *const same[] = {
-        "name",        "image",  "image_id", "command", "created_ns", "started_ns",
-        "finished_ns", "labels", "network",  "error",   "auto_remove"};
+        "name",        "image",  "image_id", "command", "created_ns",  "started_ns",
+        "finished_ns", "labels", "network",  "error",   "auto_remove", "restart_count"};
     for (size_t i = 0; i < DR_COUNT(same); i++)
         dr_json_set(item, same[i], json_incref(json_object_get(c->state, same[i])));
     if (!dr_json_str(item, "name"))
         dr_json_set_str(item, "name", "");
-    if (strcmp(status, "exited") == 0) {
+    if (strcmp(status, "exited") == 0 || strcmp(status, "restarting") == 0) {
         json_t *code = json_object_get(c->state, "exit_code");
         dr_json_set(item, "exit_code", code ? json_incref(code) : json_null());
     } else if (strcmp(status, "running") == 0 || strcmp(status, "stopping") == 0) {
@@ -55,8 +55,7 @@ static int list_one(void *arg, const char *id)
     /* one that went while we looked, or that another version wrote, is left out */
     if (container_load_state(listing->guest, id, &c, &err) < 0)
         return 0;
-    bool runs = strcmp(container_status(&c), "running") == 0;
-    if (!runs && !listing->all)
+    if (!container_is_up(&c) && !listing->all)
         return 0;
     dr_auto_json json_t *summary = container_summary(&c);
     return listing->each(listing->arg, summary);

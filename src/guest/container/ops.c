@@ -113,9 +113,8 @@ static int op_start(struct guest *guest, struct wire_chan *chan, const json_t *r
     int lock = -1;
     if (find(guest, request, &found, err) < 0)
         return -1;
-    int taken = strcmp(container_status(&found), "running") == 0
-                    ? 1
-                    : journal_enter(guest, found.id, 2000, &lock, err);
+    int taken =
+        container_is_up(&found) ? 1 : journal_enter(guest, found.id, 2000, &lock, err);
     if (taken < 0)
         return -1;
     /* what it is now that nobody else can change it */
@@ -126,8 +125,8 @@ static int op_start(struct guest *guest, struct wire_chan *chan, const json_t *r
     }
     const char *status = container_status(&c);
     bool attach = dr_json_bool(request, "attach");
-    if (taken == 1 && strcmp(status, "running") == 0 && !attach)
-        return 0; /* as Docker: it runs, that is what was asked for */
+    if (taken == 1 && container_is_up(&c) && !attach)
+        return 0; /* as Docker: it runs or is about to, that is what was asked for */
     if (taken == 1)
         return dr_fail(err, DR_ERR_CONFLICT, "container %s is %s already",
                        container_name(&c), status);
@@ -263,12 +262,12 @@ static bool log_finished(void *arg)
     if (wire_cancelled(to->chan) ||
         container_load_state(to->guest, to->id, &c, &gone) < 0)
         return true;
-    if (strcmp(container_status(&c), "running") != 0)
+    if (!container_is_up(&c))
         return true;
     dr_auto_fd int pidfd = container_pidfd(&c, NULL);
     if (pidfd >= 0)
         return false;
-    /* dead: its monitor is about to say so, or was lost */
+    /* dead: its monitor is about to say so, or starts it again, or was lost */
     dr_auto_fd int monitor = monitor_connect(c.run_dir);
     return monitor < 0;
 }
@@ -285,7 +284,7 @@ static int op_logs(struct guest *guest, struct wire_chan *chan, const json_t *re
     struct log_stream_to to = {.guest = guest, .chan = chan, .id = c.id};
     dr_auto_fd int monitor = -1;
     bool follow = dr_json_bool(request, "follow");
-    if (follow && strcmp(container_status(&c), "running") == 0) {
+    if (follow && container_is_up(&c)) {
         monitor = monitor_connect(c.run_dir);
         dr_auto_json json_t *wait = json_object();
         dr_json_set_str(wait, "op", "wait");

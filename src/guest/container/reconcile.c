@@ -18,7 +18,9 @@
 #include "guest/container/event.h"
 #include "guest/container/journal.h"
 #include "guest/container/names.h"
+#include "guest/container/policy.h"
 #include "guest/container/record.h"
+#include "guest/container/start.h"
 #include "guest/runtime/children.h"
 
 #define KILL_MS 10000
@@ -37,6 +39,40 @@ static void set_end(struct container *c)
     dr_json_set_int(c->state, "pid", 0);
     dr_json_set_int(c->state, "finished_ns", dr_now_ns());
     dr_json_set_str(c->state, "error", "its monitor was lost: how it ended is not known");
+}
+
+/* Did it run before the guest booted, and not since? */
+static bool ran_before_boot(const struct guest *guest, const struct container *c)
+{
+    const char *boot_id = dr_json_str(c->state, "boot_id");
+    return boot_id && strcmp(boot_id, guest->boot_id) != 0;
+}
+
+/* Does its policy want it to run, now that nobody is at work on it? was: its status when
+ * we came. Sets the state for that. */
+static bool take_up_again(const struct guest *guest, struct container *c, const char *was)
+{
+    dr_auto_free char *mark = dr_path_join(c->run_dir, CONTAINER_STOPPED);
+    struct restart_rule rule = restart_rule_of(c->state);
+    json_t *code = json_object_get(c->state, "exit_code");
+    struct restart_end end = {.known = json_is_integer(code),
+                              .exit_code = json_integer_value(code),
+                              .stopped = dr_json_bool(c->state, "stopped")};
+    bool booted = ran_before_boot(guest, c), waited = strcmp(was, "restarting") == 0;
+    if (container_is_up(c) || container_auto_remove(c))
+        return false;
+    if (access(mark, F_OK) == 0) {
+        end.stopped = true;
+        dr_json_set_bool(c->state, "stopped", true);
+    }
+    /* this one's turn was decided, and counted, before its monitor was lost */
+    if (waited && !booted && !end.stopped)
+        rule.count--;
+    if (!(booted ? restart_wanted_after_boot(&rule, &end) : restart_wanted(&rule, &end)))
+        return false;
+    dr_json_set_str(c->state, "status", "restarting");
+    dr_json_set_int(c->state, "restart_count", booted ? 0 : rule.count + 1);
+    return true;
 }
 
 /* Does the process have the container's runtime state among its words? Only a runtime at
@@ -79,8 +115,54 @@ static void stop_runtimes(const struct guest *guest, const char *id)
     }
 }
 
-/* Lock held. Brings one container to a state in which nobody is at work on it. */
-static int settle(struct guest *guest, struct container *c, struct dr_error *err)
+/* Everything in the entry but its lock. */
+static int empty_entry(const struct container *c, struct dr_error *err)
+{
+    int result = 0;
+    DIR *dir = opendir(c->run_dir);
+    struct dirent *entry;
+    while (dir && result == 0 && (entry = readdir(dir))) {
+        if (strcmp(entry->d_name, "lock") == 0 || strcmp(entry->d_name, ".") == 0 ||
+            strcmp(entry->d_name, "..") == 0)
+            continue;
+        dr_auto_free char *path = dr_path_join(c->run_dir, entry->d_name);
+        result = dr_remove_all(AT_FDCWD, path, err);
+    }
+    if (dir)
+        closedir(dir);
+    return result;
+}
+
+/* Nobody is at work on it, and everything of its last run is gone. */
+static int finish(struct guest *guest, struct container *c, int lock_fd, bool for_good,
+                  struct dr_error *err)
+{
+    const char *was = container_status(c);
+    bool up = container_is_up(c), boot = ran_before_boot(guest, c);
+    if (strcmp(was, "running") == 0) {
+        children_sweep();
+        set_end(c);
+        container_event(guest, c, "die", NULL, NULL); /* its exit code is not known */
+    } else if (up) {
+        dr_json_set_str(c->state, "status", "exited");
+    }
+    bool again =
+        !for_good && (up || boot) && lock_fd >= 0 && take_up_again(guest, c, was);
+    if (for_good && up)
+        dr_json_set_bool(c->state, "stopped", true);
+    if ((up || again || c->end_is_kept) && container_write_state(c, err) < 0)
+        return -1; /* a full disk: the entry stays, the next command tries again */
+    if (!again)
+        return journal_leave(guest, c->id, -1, err);
+    if (empty_entry(c, err) < 0)
+        return -1;
+    return container_resume(guest, c, lock_fd, err);
+}
+
+/* Lock held. Brings one container to a state in which nobody is at work on it, or a
+ * monitor of ours. */
+static int settle(struct guest *guest, struct container *c, int lock_fd, bool for_good,
+                  struct dr_error *err)
 {
     if (!c->state && is_there(c, "state.json"))
         return journal_leave(guest, c->id, -1, err); /* torn: "dead", for rm to remove */
@@ -90,7 +172,7 @@ static int settle(struct guest *guest, struct container *c, struct dr_error *err
     dr_auto_free char *cgroup = cgroup_path(c->id);
     if (strcmp(status, "running") != 0)
         stop_runtimes(guest, c->id);
-    if (strcmp(status, "running") == 0 && container_auto_remove(c)) {
+    if (container_is_up(c) && container_auto_remove(c)) {
         int result = container_destroy_by_name(guest, c->id, true, err);
         children_sweep(); /* the lost monitor's children are ours when we had started it
                            */
@@ -102,23 +184,16 @@ static int settle(struct guest *guest, struct container *c, struct dr_error *err
     if (cgroup_kill(cgroup, dr_clock_ms() + KILL_MS, err) < 0 ||
         cgroup_remove(cgroup, err) < 0)
         return -1;
-    if (strcmp(status, "running") == 0) {
-        children_sweep();
-        set_end(c);
-        container_event(guest, c, "die", NULL, NULL); /* its exit code is not known */
-    }
-    if ((strcmp(status, "running") == 0 || c->end_is_kept) &&
-        container_write_state(c, err) < 0)
-        return -1; /* a full disk: the entry stays, the next command tries again */
-    return journal_leave(guest, c->id, -1, err);
+    return finish(guest, c, lock_fd, for_good, err);
 }
 
-static int settle_locked(struct guest *guest, const char *id, struct dr_error *err)
+static int settle_locked(struct guest *guest, const char *id, int lock_fd, bool for_good,
+                         struct dr_error *err)
 {
     container_auto struct container c = {0};
     dr_auto_error struct dr_error missing = DR_ERROR_INIT;
     if (container_load(guest, id, &c, &missing) == 0)
-        return settle(guest, &c, err);
+        return settle(guest, &c, lock_fd, for_good, err);
     if (missing.kind == DR_ERR_NOT_FOUND)
         return container_destroy_by_name(guest, id, true, err);
     /* another version's: not ours to touch (I2) */
@@ -131,10 +206,10 @@ static int reconcile_one(struct guest *guest, const char *id, struct dr_error *e
     int taken = journal_take(guest, id, &lock, err);
     if (taken != 0)
         return taken < 0 ? -1 : 0;
-    return settle_locked(guest, id, err);
+    return settle_locked(guest, id, lock, false, err);
 }
 
-int container_settle(struct guest *guest, const char *id, int64_t wait_ms,
+int container_settle(struct guest *guest, const char *id, int64_t wait_ms, bool for_good,
                      struct dr_error *err)
 {
     dr_auto_fd int lock = -1;
@@ -143,7 +218,7 @@ int container_settle(struct guest *guest, const char *id, int64_t wait_ms,
         return taken < 0 ? -1
                          : dr_fail(err, DR_ERR_CONFLICT,
                                    "another command is at work on container %.12s", id);
-    return settle_locked(guest, id, err);
+    return settle_locked(guest, id, lock, for_good, err);
 }
 
 /* --- after a reboot --- */
@@ -155,11 +230,13 @@ static int settle_any(void *arg, const char *id)
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
     if (container_load_state(guest, id, &c, &err) < 0)
         return 0;
-    bool quiet = c.state && strcmp(container_status(&c), "running") != 0 &&
-                 !dr_json_bool(c.state, "for_run");
+    const char *status = container_status(&c);
+    bool quiet = c.state && !container_is_up(&c) && !dr_json_bool(c.state, "for_run");
+    if (quiet && ran_before_boot(guest, &c))
+        quiet = !take_up_again(guest, &c, status); /* looked at again below */
     dr_auto_fd int lock = -1;
     if (!quiet && journal_enter(guest, id, 0, &lock, &err) == 0)
-        settle_locked(guest, id, &err);
+        settle_locked(guest, id, lock, false, &err);
     return 0; /* the others get their turn whatever happens to this one */
 }
 

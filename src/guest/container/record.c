@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -54,7 +55,7 @@ static int read_json(const char *dir, const char *name, json_t **ret,
 static int take_kept_end(struct container *c, struct dr_error *err)
 {
     json_t *kept = NULL;
-    if (strcmp(container_status(c), "running") != 0)
+    if (!container_is_up(c))
         return 0;
     if (read_json(c->run_dir, CONTAINER_KEPT_END, &kept, err) < 0)
         return -1;
@@ -117,7 +118,7 @@ static bool exists(const char *dir, const char *name)
 
 const char *container_status(const struct container *container)
 {
-    static const char *const known[] = {"created", "running", "exited"};
+    static const char *const known[] = {"created", "running", "restarting", "exited"};
     const char *status = dr_json_str(container->state, "status");
     for (size_t i = 0; status && i < DR_COUNT(known); i++)
         if (strcmp(status, known[i]) == 0)
@@ -127,6 +128,12 @@ const char *container_status(const struct container *container)
     if (exists(container->dir, "rmove.json") || exists(container->dir, "rmvol.json"))
         return "removing";
     return exists(container->run_dir, "lock") ? "creating" : "dead";
+}
+
+bool container_is_up(const struct container *container)
+{
+    const char *status = container_status(container);
+    return strcmp(status, "running") == 0 || strcmp(status, "restarting") == 0;
 }
 
 bool container_auto_remove(const struct container *container)
@@ -161,6 +168,16 @@ int container_write_record(const struct container *container, struct dr_error *e
 int container_write_state(const struct container *container, struct dr_error *err)
 {
     return write_json(container, "state.json", container->state, err);
+}
+
+int container_state_lock(const struct guest *guest, const char *id)
+{
+    dr_auto_free char *dir = container_dir(guest, id);
+    dr_auto_fd int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (fd >= 0 && flock(fd, LOCK_EX) < 0)
+        if (errno != EINTR)
+            return -1;
+    return DR_TAKE_FD(fd);
 }
 
 int64_t container_pid_start(pid_t pid)

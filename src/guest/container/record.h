@@ -7,11 +7,13 @@
  *          "bundle","log","hostname","process":{"args":[…],"env":[…],"cwd","user"},
  *          "stop_signal":N,"stop_timeout_s":N,"volumes":[{"name","target","source",
  *          "anonymous","copy"}],"spec":{…spec_container_to_json…},"image_config":{…}}
- * state:  {"version":1,"status":"created|running|exited","name","image","image_id",
- *          "command","created_ns","labels":{},"network","auto_remove","runtime","pid",
- *          "pid_start","monitor_pid","boot_id","started_ns","finished_ns","exit_code"
- *          (null: unknown, I6),"oom_killed","error"}. It has what `ps` shows, so that a
- * list reads one small file per container.
+ * state:  {"version":1,"status":"created|running|restarting|exited","name","image",
+ *          "image_id","command","created_ns","labels":{},"network","auto_remove",
+ *          "runtime","pid","pid_start","monitor_pid","boot_id","started_ns",
+ *          "finished_ns","exit_code" (null: unknown, I6),"oom_killed","error","restart",
+ *          "restart_max","restart_count","stopped" (a person ended it)}. It has what `ps`
+ * shows, so that a list reads one small file per container. It is the monitor's while the
+ * container runs; whoever changes it holds container_state_lock() meanwhile.
  *
  * A directory without state.json is being made. `rm` renames state.json to rmove.json, or
  * to rmvol.json when anonymous volumes go too: that needs no space (I7) and says after a
@@ -30,6 +32,8 @@
 #define RECORD_MAX (4u << 20) /* bytes of spec.json and of state.json */
 /* In the run directory: the state at the end, when its disk had no room for it. */
 #define CONTAINER_KEPT_END "exit.json"
+/* In the run directory: a person has ended this run, no policy brings the next one. */
+#define CONTAINER_STOPPED "stopped"
 
 struct container {
     char id[CONTAINER_ID_HEX + 1];
@@ -53,8 +57,11 @@ int container_load_state(const struct guest *guest, const char *id, struct conta
 void container_release(struct container *container);
 #define container_auto DR_CLEANUP(container_release)
 
-/* "created", "running", "exited", "creating" (being made), "removing", "dead" (torn). */
+/* "created", "running", "restarting", "exited", "creating" (being made), "removing",
+ * "dead" (torn). */
 const char *container_status(const struct container *container);
+/* Is there a monitor for it: does it run, or is it about to again? */
+bool container_is_up(const struct container *container);
 bool container_auto_remove(const struct container *container);
 /* The name, or the short id when it has none yet. Borrowed. */
 const char *container_name(const struct container *container);
@@ -63,6 +70,11 @@ const char *container_name(const struct container *container);
  */
 int container_write_record(const struct container *container, struct dr_error *err);
 int container_write_state(const struct container *container, struct dr_error *err);
+
+/* Taken before a state is loaded in order to be changed and written, by the monitor and
+ * by commands (update, rename) alike, for moments. Waits; the descriptor, -1 when the
+ * container is gone. */
+int container_state_lock(const struct guest *guest, const char *id);
 
 /* (pid, start time) names a process for good; 0 when there is none such. */
 int64_t container_pid_start(pid_t pid);

@@ -227,7 +227,7 @@ int container_relay(struct wire_chan *chan, const struct container *container,
         result = wire_eof(chan, stream, err); /* a terminal has one of them only */
     if (result == 0) {
         *ret_reply = json_object();
-        static const char *const same[] = {"exit_code", "oom_killed"};
+        static const char *const same[] = {"exit_code", "oom_killed", "restarting"};
         for (size_t i = 0; i < DR_COUNT(same); i++)
             dr_json_set(*ret_reply, same[i],
                         json_incref(json_object_get(r.end, same[i])));

@@ -83,14 +83,29 @@ static json_t *lowers(struct guest *guest, const struct container *c,
     return paths;
 }
 
+json_t *container_run_request(const struct container *c)
+{
+    json_t *request = json_object();
+    const json_t *spec = dr_json_object(c->record, "spec");
+    static const char *const same[] = {"bundle", "log", "process"};
+    for (size_t i = 0; i < DR_COUNT(same); i++)
+        dr_json_set(request, same[i], json_incref(json_object_get(c->record, same[i])));
+    dr_json_set_str(request, "runtime", dr_json_str(c->state, "runtime"));
+    static const char *const flags[][2] = {
+        {"stdin", "stdin_open"}, {"stdin_keep", "stdin_keep"}, {"tty", "tty"}};
+    for (size_t i = 0; i < DR_COUNT(flags); i++)
+        dr_json_set_bool(request, flags[i][0], dr_json_bool(spec, flags[i][1]));
+    return request;
+}
+
+/* runtime: a path or a name, NULL for the first that is there. */
 static json_t *start_request(struct guest *guest, const struct container *c,
-                             const struct start_options *options, struct dr_error *err)
+                             const char *wanted, struct dr_error *err)
 {
     struct runtime runtime;
-    if (runtime_find(guest->runtime, &runtime, err) < 0)
+    if (runtime_find(wanted, &runtime, err) < 0)
         return NULL;
-    json_t *request = json_object(), *paths = lowers(guest, c, err);
-    const json_t *spec = dr_json_object(c->record, "spec");
+    json_t *request = container_run_request(c), *paths = lowers(guest, c, err);
     dr_json_set_str(request, "op", "start");
     dr_json_set_str(request, "id", c->id);
     dr_json_set_str(request, "root", guest->root);
@@ -100,24 +115,36 @@ static json_t *start_request(struct guest *guest, const struct container *c,
     dr_json_set_str(request, "boot_id", guest->boot_id);
     dr_json_set_str(request, "runtime", runtime.path);
     dr_json_set(request, "lowers", paths);
-    static const char *const same[] = {"bundle", "log", "volumes", "process"};
-    for (size_t i = 0; i < DR_COUNT(same); i++)
-        dr_json_set(request, same[i], json_incref(json_object_get(c->record, same[i])));
+    dr_json_set(request, "volumes", json_incref(json_object_get(c->record, "volumes")));
     dr_json_set_bool(request, "auto_remove", container_auto_remove(c));
-    dr_json_set_bool(request, "stdin", dr_json_bool(spec, "stdin_open"));
-    dr_json_set_bool(request, "stdin_keep", dr_json_bool(spec, "stdin_keep"));
-    dr_json_set_bool(request, "tty", dr_json_bool(spec, "tty"));
-    dr_json_set_int(request, "rows", options->rows);
-    dr_json_set_int(request, "columns", options->columns);
-    dr_json_set_bool(request, "attach", options->attach);
-    dr_json_set_bool(request, "write_stdin", options->stdin_open);
-    dr_json_set_bool(request, "destroy_on_failure", options->destroy_on_failure);
-    set_console_size(c, options);
     add_filter(guest, &runtime, c, request);
     runtime_release(&runtime);
     if (!paths)
         json_decref(DR_TAKE(request));
     return request;
+}
+
+/* A monitor that has the lock and the request; *ret_fd is its first client. */
+static int hand_over(struct guest *guest, const struct container *c, int lock_fd,
+                     const json_t *request, int *ret_fd, pid_t *ret_pid,
+                     struct dr_error *err)
+{
+    dr_auto_fd int ours = -1;
+    dr_auto_fd int theirs = -1;
+    int fds[2];
+    if (!dr_json_str(request, "bundle"))
+        return dr_fail(err, DR_ERR_START, "what is kept of the container is damaged");
+    if (dr_mkdir_all(guest->log_root, 0700, err) < 0)
+        return -1;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
+        return dr_fail_errno(err, DR_ERR_START, "make a socket");
+    ours = fds[0];
+    theirs = fds[1];
+    if (monitor_spawn(theirs, lock_fd, container_name(c), ret_pid, err) < 0)
+        return -1;
+    close(DR_TAKE_FD(theirs));
+    *ret_fd = DR_TAKE_FD(ours);
+    return 0;
 }
 
 /* Until the monitor says something; a host that gives up or leaves ends it: nobody waits
@@ -154,53 +181,78 @@ static int await_started(int fd, struct wire_chan *chan, pid_t *ret_pid,
     return 0;
 }
 
+/* Nothing is left of a start that failed before there was a monitor. */
+static void give_up(struct guest *guest, const struct container *c, bool destroy)
+{
+    dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+    if (destroy)
+        container_destroy_by_name(guest, c->id, true, &ignored);
+    else
+        journal_leave(guest, c->id, -1, &ignored);
+}
+
 int container_start(struct guest *guest, const struct container *container, int lock_fd,
                     const struct start_options *options, int *ret_fd, pid_t *ret_pid,
                     struct dr_error *err)
 {
     dr_auto_fd int lock = lock_fd;
-    dr_auto_json json_t *request = start_request(guest, container, options, err);
-    int fds[2] = {-1, -1};
+    dr_auto_fd int fd = -1;
+    dr_auto_json json_t *request = start_request(guest, container, guest->runtime, err);
     pid_t monitor = -1;
-    int result = request ? 0 : -1;
-    if (result == 0 && !dr_json_str(request, "bundle"))
-        result = dr_fail(err, DR_ERR_START, "what is kept of the container is damaged");
-    if (result == 0)
-        result = dr_mkdir_all(guest->log_root, 0700, err);
-    if (result == 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
-        result = dr_fail_errno(err, DR_ERR_START, "make a socket");
-    dr_auto_fd int ours = fds[0];
-    dr_auto_fd int theirs = fds[1];
-    if (result == 0)
-        result = monitor_spawn(theirs, lock, container_name(container), &monitor, err);
-    if (result == 0) {
-        close(DR_TAKE_FD(theirs));
-        close(DR_TAKE_FD(lock));
-        if (monitor_send_json(ours, WIRE_REQUEST, request) < 0)
-            result = dr_fail_errno(err, DR_ERR_START,
-                                   "tell the container's monitor what to do");
-        else
-            result = await_started(ours, options->chan, ret_pid, err);
-        /* its runtime goes with it, its mounts too; what is left is found by name */
-        if (result < 0 &&
-            (err->kind == DR_ERR_CANCELLED || err->kind == DR_ERR_TIMEOUT) &&
-            err->origin == DR_AT_UNSET)
-            kill(monitor, SIGKILL);
-        /* A monitor that died without a word left things: the next command would find
-         * them, but the answer to this one promises that nothing is left. */
-        if (result < 0 && err->origin == DR_AT_UNSET) {
-            dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
-            container_settle(guest, container->id, SETTLE_MS, &ignored);
-        }
-    } else if (result < 0 && options->destroy_on_failure) {
+    if (request) {
+        dr_json_set_int(request, "rows", options->rows);
+        dr_json_set_int(request, "columns", options->columns);
+        dr_json_set_bool(request, "attach", options->attach);
+        dr_json_set_bool(request, "write_stdin", options->stdin_open);
+        dr_json_set_bool(request, "destroy_on_failure", options->destroy_on_failure);
+        set_console_size(container, options);
+    }
+    if (!request || hand_over(guest, container, lock, request, &fd, &monitor, err) < 0) {
+        give_up(guest, container, options->destroy_on_failure);
+        return -1;
+    }
+    close(DR_TAKE_FD(lock));
+    int result = 0;
+    if (monitor_send_json(fd, WIRE_REQUEST, request) < 0)
+        result =
+            dr_fail_errno(err, DR_ERR_START, "tell the container's monitor what to do");
+    else
+        result = await_started(fd, options->chan, ret_pid, err);
+    /* its runtime goes with it, its mounts too; what is left is found by name */
+    if (result < 0 && (err->kind == DR_ERR_CANCELLED || err->kind == DR_ERR_TIMEOUT) &&
+        err->origin == DR_AT_UNSET)
+        kill(monitor, SIGKILL);
+    /* A monitor that died without a word left things: the next command would find them,
+     * but the answer to this one promises that nothing is left. */
+    if (result < 0 && err->origin == DR_AT_UNSET) {
         dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
-        container_destroy_by_name(guest, container->id, true, &ignored);
-    } else if (result < 0) {
-        dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
-        journal_leave(guest, container->id, -1, &ignored);
+        container_settle(guest, container->id, SETTLE_MS, true, &ignored);
     }
     if (result < 0)
         return -1;
-    *ret_fd = DR_TAKE_FD(ours);
+    *ret_fd = DR_TAKE_FD(fd);
+    return 0;
+}
+
+int container_resume(struct guest *guest, const struct container *container, int lock_fd,
+                     struct dr_error *err)
+{
+    const char *runtime = dr_json_str(container->state, "runtime");
+    dr_auto_json json_t *request =
+        start_request(guest, container, runtime ? runtime : guest->runtime, err);
+    dr_auto_fd int fd = -1;
+    pid_t monitor;
+    if (!request)
+        return -1;
+    static const char *const same[] = {"restart_count", "exit_code"};
+    for (size_t i = 0; i < DR_COUNT(same); i++)
+        dr_json_set(request, same[i],
+                    json_incref(json_object_get(container->state, same[i])));
+    dr_json_set_bool(request, "resume", true);
+    if (hand_over(guest, container, lock_fd, request, &fd, &monitor, err) < 0)
+        return -1;
+    if (monitor_send_json(fd, WIRE_REQUEST, request) < 0)
+        return dr_fail_errno(err, DR_ERR_START,
+                             "tell the container's monitor what to do");
     return 0;
 }

@@ -24,6 +24,18 @@ int container_start(struct guest *guest, const struct container *container, int 
                     struct dr_error *err);
 
 /*
+ * Starts a container again whose monitor was lost, or that ran before the guest booted.
+ * Its state says "restarting", its lock is held and stays the caller's (the monitor holds
+ * it as well). Does not wait: the monitor tries until it runs or is stopped.
+ */
+int container_resume(struct guest *guest, const struct container *container, int lock_fd,
+                     struct dr_error *err);
+
+/* What a monitor needs to know for each run, from the record and the state. A new
+ * reference. */
+json_t *container_run_request(const struct container *container);
+
+/*
  * Passes on between a channel and a monitor's client: output to the host as fast as it
  * gives credit, stdin and events the other way. Ends when the container did; *ret_reply
  * is {"exit_code","oom_killed"} then. When the host gave up or is gone the container runs

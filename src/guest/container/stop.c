@@ -25,25 +25,27 @@ static int send_signal(int pidfd, int number)
     return (int)syscall(SYS_pidfd_send_signal, pidfd, number, NULL, 0);
 }
 
-static bool is_running(const struct container *c)
+/* A request on the socket; 0 or -1. signal: of "stop"; 0: none. */
+static int ask(int monitor_fd, const char *op, int signal)
 {
-    return strcmp(container_status(c), "running") == 0;
+    dr_auto_json json_t *request = json_object();
+    dr_json_set_str(request, "op", op);
+    if (signal)
+        dr_json_set_int(request, "signal", signal);
+    return monitor_fd >= 0 ? monitor_send_json(monitor_fd, WIRE_REQUEST, request) : -1;
 }
 
 /* A connection on which the monitor will tell the end; -1: there is no monitor. */
-static int subscribe(const struct container *c)
+static int subscribe(const struct container *c, const char *op, int signal)
 {
     dr_auto_fd int fd = monitor_connect(c->run_dir);
-    dr_auto_json json_t *request = json_object();
-    dr_json_set_str(request, "op", "wait");
-    if (fd < 0 || monitor_send_json(fd, WIRE_REQUEST, request) < 0)
-        return -1;
-    return DR_TAKE_FD(fd);
+    return ask(fd, op, signal) < 0 ? -1 : DR_TAKE_FD(fd);
 }
 
 static int not_running(const struct container *c, struct dr_error *err)
 {
-    if (is_running(c)) /* its process is dead, its monitor is about to write that down */
+    if (strcmp(container_status(c), "running") == 0)
+        /* its process is dead, its monitor is about to write that down */
         return dr_fail(err, DR_ERR_CONFLICT,
                        "container %s is not running: it has just ended",
                        container_name(c));
@@ -51,29 +53,47 @@ static int not_running(const struct container *c, struct dr_error *err)
                    container_name(c), container_status(c));
 }
 
+/*
+ * As Docker's, a signal that is meant to end the container is also the end of its restart
+ * policy; others are the container's own business. The monitor is told before the signal
+ * can have its effect.
+ */
 int container_kill(struct guest *guest, const struct container *container, int signal,
                    struct dr_error *err)
 {
+    bool ends = signal == SIGKILL ||
+                signal == dr_json_int(container->record, "stop_signal", SIGTERM);
     dr_auto_fd int pidfd = container_pidfd(container, NULL);
-    if (pidfd < 0 || send_signal(pidfd, signal) < 0) {
-        if (pidfd < 0 || errno == ESRCH)
+    bool waits = strcmp(container_status(container), "restarting") == 0;
+    if (pidfd < 0 && !(waits && ends))
+        return not_running(container, err);
+    dr_auto_fd int monitor_fd = ends ? subscribe(container, "stop", 0) : -1;
+    if (pidfd >= 0 && send_signal(pidfd, signal) < 0) {
+        if (errno == ESRCH)
             return not_running(container, err);
         return dr_fail_errno(err, DR_ERR_INTERNAL, "signal container %s",
                              container_name(container));
     }
     container_event_int(guest, container, "kill", "signal", signal);
+    if (monitor_fd >= 0 && (waits || signal == SIGKILL)) {
+        dr_auto_error struct dr_error late = DR_ERROR_INIT;
+        int64_t exit_code;
+        container_wait_exit(NULL, monitor_fd, dr_clock_ms() + KILL_MS, &exit_code, &late);
+    }
     return 0;
 }
 
 /* Kills what is left and waits for the monitor to clean up; does that itself when there
  * is no monitor. monitor_fd: a subscription or -1. */
-static int kill_and_wait(struct guest *guest, const struct container *c, int pidfd,
-                         int monitor_fd, struct dr_error *err)
+static int kill_and_wait(struct guest *guest, const struct container *c, int monitor_fd,
+                         struct dr_error *err)
 {
     int64_t exit_code, deadline = dr_clock_ms() + CLEANUP_MS;
-    if (pidfd >= 0)
+    dr_auto_fd int pidfd = container_pidfd(c, NULL);
+    int asked = ask(monitor_fd, "stop", SIGKILL);
+    if (pidfd >= 0) /* whatever the monitor is busy with */
         send_signal(pidfd, SIGKILL);
-    if (monitor_fd >= 0) {
+    if (asked == 0) {
         dr_auto_error struct dr_error late = DR_ERROR_INIT;
         if (container_wait_exit(NULL, monitor_fd, deadline, &exit_code, &late) == 1)
             return 0;
@@ -81,23 +101,26 @@ static int kill_and_wait(struct guest *guest, const struct container *c, int pid
     dr_auto_free char *cgroup = cgroup_path(c->id);
     if (cgroup_kill(cgroup, dr_clock_ms() + KILL_MS, err) < 0)
         return -1;
-    return container_settle(guest, c->id, CLEANUP_MS, err);
+    return container_settle(guest, c->id, CLEANUP_MS, true, err);
 }
 
 static int stop(struct guest *guest, const struct container *container, int64_t timeout_s,
                 struct wire_chan *chan, struct dr_error *err)
 {
-    dr_auto_fd int pidfd = container_pidfd(container, NULL);
-    dr_auto_fd int monitor_fd = subscribe(container);
+    dr_auto_fd int monitor_fd = monitor_connect(container->run_dir);
     if (timeout_s < 0)
         timeout_s = dr_json_int(container->record, "stop_timeout_s", 10);
     int number = (int)dr_json_int(container->record, "stop_signal", SIGTERM);
-    if (pidfd < 0 || monitor_fd < 0 || timeout_s == 0 || send_signal(pidfd, number) < 0)
-        return kill_and_wait(guest, container, pidfd, monitor_fd, err);
+    if (monitor_fd < 0 || timeout_s == 0)
+        return kill_and_wait(guest, container, monitor_fd, err);
     /* "stopping" while it may take its time (C20); a mark that cannot be made is no loss
      */
     dr_auto_free char *mark = dr_path_join(container->run_dir, "stopping");
     dr_auto_fd int mark_fd = open(mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    /* The monitor sends the signal: to whatever runs now, or to nothing when it waits for
+     * the next run, which then does not come. */
+    if (ask(monitor_fd, "stop", number) < 0)
+        return kill_and_wait(guest, container, -1, err);
     int64_t exit_code;
     dr_auto_error struct dr_error late = DR_ERROR_INIT;
     int ended = container_wait_exit(chan, monitor_fd, dr_clock_ms() + timeout_s * 1000,
@@ -108,13 +131,18 @@ static int stop(struct guest *guest, const struct container *container, int64_t 
         unlink(mark);
         return dr_error_move(err, &late);
     }
-    return kill_and_wait(guest, container, pidfd, ended < 0 ? monitor_fd : -1, err);
+    /* what runs now, if it was between two runs before */
+    container_auto struct container now = {0};
+    dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+    bool same = container_load_state(guest, container->id, &now, &ignored) < 0;
+    return kill_and_wait(guest, same ? container : &now, ended < 0 ? monitor_fd : -1,
+                         err);
 }
 
 int container_stop(struct guest *guest, const struct container *container,
                    int64_t timeout_s, struct wire_chan *chan, struct dr_error *err)
 {
-    if (!is_running(container))
+    if (!container_is_up(container))
         return 0;
     if (stop(guest, container, timeout_s, chan, err) < 0)
         return -1;
@@ -130,53 +158,66 @@ static void known_end(const struct container *c, bool *ret_known, int64_t *ret_e
     *ret_exit = json_integer_value(code);
 }
 
+/* One look: 1 with the answer, 0: look again, -1. */
+static int wait_once(struct guest *guest, const struct container *c,
+                     struct wire_chan *chan, bool *ret_known, int64_t *ret_exit,
+                     struct dr_error *err)
+{
+    if (strcmp(container_status(c), "created") == 0)
+        return dr_fail(err, DR_ERR_CONFLICT, "container %s was never started",
+                       container_name(c));
+    if (strcmp(container_status(c), "exited") == 0) {
+        known_end(c, ret_known, ret_exit);
+        return 1;
+    }
+    /* it runs, or is being removed with its end: then its monitor may still tell that */
+    dr_auto_fd int fd = subscribe(c, "wait", 0);
+    int told = fd >= 0 ? container_wait_exit(chan, fd, 0, ret_exit, err) : 0;
+    if (told == 1)
+        *ret_known = *ret_exit >= 0;
+    return told;
+}
+
 int container_wait(struct guest *guest, const struct container *container,
                    struct wire_chan *chan, bool *ret_known, int64_t *ret_exit,
                    struct dr_error *err)
 {
-    if (strcmp(container_status(container), "created") == 0)
-        return dr_fail(err, DR_ERR_CONFLICT, "container %s was never started",
-                       container_name(container));
-    if (strcmp(container_status(container), "exited") == 0) {
-        known_end(container, ret_known, ret_exit);
-        return 0;
-    }
-    /* it runs, or is being removed with its end: then its monitor may still tell that */
-    dr_auto_fd int fd = subscribe(container);
-    int told = fd >= 0 ? container_wait_exit(chan, fd, 0, ret_exit, err) : 0;
-    if (told < 0)
-        return -1;
-    if (told == 1) {
-        *ret_known = true;
-        return 0;
-    }
-    /* It ended just when we asked, or its monitor was killed. */
-    container_auto struct container now = {0};
-    dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
-    container_settle(guest, container->id, CLEANUP_MS, &ignored);
-    dr_error_release(&ignored);
-    *ret_known = false;
-    if (container_load_state(guest, container->id, &now, &ignored) == 0)
+    int told = wait_once(guest, container, chan, ret_known, ret_exit, err);
+    while (told == 0) {
+        /* It ended just when we asked, or its monitor was killed; then it may be its
+         * policy's turn. */
+        container_auto struct container now = {0};
+        dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+        int settled = container_settle(guest, container->id, CLEANUP_MS, false, &ignored);
+        dr_error_release(&ignored);
+        *ret_known = false;
+        if (container_load_state(guest, container->id, &now, &ignored) < 0) {
+            if (ignored.kind != DR_ERR_NOT_FOUND)
+                return 0;
+            return dr_fail(err, DR_ERR_NOT_FOUND,
+                           "container %s is gone; it was removed with its end",
+                           container_name(container));
+        }
+        if (settled == 0 && container_is_up(&now)) {
+            told = wait_once(guest, &now, chan, ret_known, ret_exit, err);
+            continue;
+        }
         known_end(&now, ret_known, ret_exit);
-    else if (ignored.kind == DR_ERR_NOT_FOUND)
-        return dr_fail(err, DR_ERR_NOT_FOUND,
-                       "container %s is gone; it was removed with its end",
-                       container_name(container));
-    return 0;
+        return 0;
+    }
+    return told < 0 ? -1 : 0;
 }
 
 int container_remove(struct guest *guest, const struct container *container, bool force,
                      bool volumes, struct dr_error *err)
 {
-    if (is_running(container) && !force)
-        return dr_fail(
-            err, DR_ERR_CONFLICT,
-            "container %s is running; stop it first with `dray stop`, or use -f",
-            container_name(container));
-    if (is_running(container)) {
-        dr_auto_fd int pidfd = container_pidfd(container, NULL);
-        dr_auto_fd int monitor_fd = subscribe(container);
-        if (kill_and_wait(guest, container, pidfd, monitor_fd, err) < 0) {
+    if (container_is_up(container) && !force)
+        return dr_fail(err, DR_ERR_CONFLICT,
+                       "container %s is %s; stop it first with `dray stop`, or use -f",
+                       container_name(container), container_status(container));
+    if (container_is_up(container)) {
+        dr_auto_fd int monitor_fd = monitor_connect(container->run_dir);
+        if (kill_and_wait(guest, container, monitor_fd, err) < 0) {
             if (err->code != ENOSPC && err->code != EDQUOT)
                 return -1;
             dr_error_release(err); /* its end is not written down; it goes anyway (I7) */

@@ -195,7 +195,7 @@ void monitor_client_started(struct monitor *m, struct monitor_client *client)
 static void on_attach(struct monitor *m, struct monitor_client *client,
                       const json_t *request)
 {
-    client->waits = m->init > 0;
+    client->waits = client->of_run = m->init > 0;
     client->gone = m->init <= 0;
     if (client->gone)
         return;
@@ -217,9 +217,10 @@ static void on_request(struct monitor *m, struct monitor_client *client)
     const char *op = dr_json_str(json, "op");
     if (op && strcmp(op, "wait") == 0)
         client->waits = true;
-    else if (op && strcmp(op, "stop") == 0)
-        client->waits = m->stopped = true;
-    else if (op && strcmp(op, "attach") == 0 && !client->waits)
+    else if (op && strcmp(op, "stop") == 0) {
+        client->waits = true;
+        monitor_stop(m, (int)dr_json_int(json, "signal", 0));
+    } else if (op && strcmp(op, "attach") == 0 && !client->waits)
         on_attach(m, client, json);
     else if (op && strcmp(op, "resize") == 0)
         monitor_resize(m, json);

@@ -61,6 +61,7 @@ static void tell_end(struct monitor *m)
 
 void monitor_take_end(struct monitor *m, int wait_status)
 {
+    m->exit_known = true;
     m->exit_code =
         WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
     /* only a kill can be the OOM killer's; looking costs some calls */
@@ -68,17 +69,28 @@ void monitor_take_end(struct monitor *m, int wait_status)
     tell_end(m);
 }
 
-int monitor_write_end(struct monitor *m, const char *status)
+static json_t *exit_code_json(const struct monitor *m)
+{
+    return m->exit_known ? json_integer(m->exit_code) : json_null();
+}
+
+int monitor_write_end(struct monitor *m, const char *status, const char *error)
 {
     container_auto struct container c = {0};
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    dr_auto_fd int lock = container_state_lock(&m->guest, m->id);
     if (container_load_state(&m->guest, m->id, &c, &err) < 0 || !c.state)
         return -1;
     dr_json_set_str(c.state, "status", status);
-    dr_json_set_int(c.state, "exit_code", m->exit_code);
+    dr_json_set(c.state, "exit_code", exit_code_json(m));
     dr_json_set_int(c.state, "finished_ns", dr_now_ns());
     dr_json_set_bool(c.state, "oom_killed", m->oom_killed);
     dr_json_set_int(c.state, "pid", 0);
+    dr_json_set_int(c.state, "restart_count", m->restart_count);
+    if (error)
+        dr_json_set_str(c.state, "error", error);
+    if (m->stopped)
+        dr_json_set_bool(c.state, "stopped", true);
     if (m->log.lost_bytes > 0)
         dr_json_set_int(c.state, "log_lost_bytes", m->log.lost_bytes);
     return write_end(&c, &err);
@@ -118,7 +130,7 @@ void monitor_client_exited(struct monitor *m, struct monitor_client *client,
 {
     dr_auto_json json_t *event = json_object();
     dr_json_set_str(event, "event", "exited");
-    dr_json_set_int(event, "exit_code", m->exit_code);
+    dr_json_set(event, "exit_code", exit_code_json(m));
     dr_json_set_bool(event, "oom_killed", m->oom_killed);
     if (restarting)
         dr_json_set_bool(event, "restarting", true);
@@ -159,7 +171,7 @@ void monitor_finish(struct monitor *m)
     } else {
         /* the end first: cleaning up can be done again, an exit status cannot be got back
          */
-        int written = monitor_write_end(m, "exited");
+        int written = monitor_write_end(m, "exited", NULL);
         int cleared = clear_cgroup(m, &err);
         if (written == 0 && cleared == 0) {
             journal_leave(&m->guest, m->id, -1, &err);

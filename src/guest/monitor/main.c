@@ -56,20 +56,14 @@ static int become_monitor(struct monitor *m)
     return m->signal_fd < 0 ? -1 : 0;
 }
 
-/* Returns the exit status of a start that failed, 0 when the container runs. */
-static int begin(struct monitor *m)
+/* The first run, which a person waits for. Returns the exit status of a start that
+ * failed, 0 when the container runs. */
+static int begin(struct monitor *m, const json_t *request)
 {
-    struct monitor_frame frame = {0};
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
-    if (monitor_receive(MONITOR_CLIENT_FD, dr_clock_ms() + REQUEST_MS, &frame, &err) <= 0)
-        return 1;
-    dr_auto_json json_t *request = frame.json;
-    if (!dr_json_str(request, "id") || !dr_json_str(request, "bundle"))
-        return 1;
-    take_paths(m, request);
     struct monitor_client *client = monitor_client_add(m, MONITOR_CLIENT_FD);
     client->waits = true;
-    client->attached = dr_json_bool(request, "attach");
+    client->attached = client->of_run = dr_json_bool(request, "attach");
     client->stdin_open = client->attached && dr_json_bool(request, "write_stdin");
     monitor_resize(m, request);
     if (monitor_start(m, request, &err) < 0) {
@@ -80,6 +74,38 @@ static int begin(struct monitor *m)
         return 1;
     }
     return 0;
+}
+
+/* Until the container has ended for good. */
+static void live(struct monitor *m)
+{
+    m->chunk = malloc(MONITOR_CHUNK);
+    if (!m->chunk)
+        abort();
+    do {
+        malloc_trim(0);
+        monitor_take_end(m, monitor_loop(m));
+    } while (monitor_restart(m));
+    monitor_finish(m);
+}
+
+/* A container whose monitor was lost, or the guest's last boot: nobody waits for its
+ * start, and it is tried until it succeeds. */
+static void resume(struct monitor *m, json_t *request)
+{
+    json_t *code = json_object_get(request, "exit_code");
+    close(MONITOR_CLIENT_FD);
+    m->first_request = request;
+    m->runs = 1; /* that was the lost one's */
+    m->restart_count = dr_json_int(request, "restart_count", 0);
+    m->exit_known = json_is_integer(code);
+    m->exit_code = (int)json_integer_value(code);
+    /* it can be stopped however long its start takes */
+    m->listen_fd = monitor_listen(m->run_dir);
+    if (monitor_resume(m))
+        live(m);
+    else
+        monitor_finish(m);
 }
 
 int monitor_main(int argc, char **argv)
@@ -98,16 +124,22 @@ int monitor_main(int argc, char **argv)
     }
     fcntl(MONITOR_CLIENT_FD, F_SETFD, FD_CLOEXEC);
     fcntl(MONITOR_LOCK_FD, F_SETFD, FD_CLOEXEC);
-    if (become_monitor(&m) < 0)
+    struct monitor_frame frame = {0};
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    if (become_monitor(&m) < 0 ||
+        monitor_receive(MONITOR_CLIENT_FD, dr_clock_ms() + REQUEST_MS, &frame, &err) <= 0)
         return 1;
-    int status = begin(&m);
-    if (status != 0)
-        return status;
-    m.chunk = malloc(MONITOR_CHUNK);
-    if (!m.chunk)
+    if (!dr_json_str(frame.json, "id") || !dr_json_str(frame.json, "bundle"))
         return 1;
-    malloc_trim(0);
-    monitor_take_end(&m, monitor_loop(&m));
-    monitor_finish(&m);
+    take_paths(&m, frame.json);
+    if (dr_json_bool(frame.json, "resume")) {
+        resume(&m, frame.json);
+    } else {
+        int status = begin(&m, frame.json);
+        if (status != 0)
+            return status;
+        json_decref(DR_TAKE(frame.json));
+        live(&m);
+    }
     return 0;
 }

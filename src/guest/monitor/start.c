@@ -88,7 +88,8 @@ static int prepare(struct monitor *m, const json_t *request,
         result = setup_volumes(m->rootfs, dr_json_array(request, "volumes"), err);
     if (result == 0 && log)
         result = log_open(&m->log, log, 0, 0, err);
-    if (result == 0 && (m->listen_fd = monitor_listen(m->run_dir)) < 0)
+    if (result == 0 && m->listen_fd < 0 &&
+        (m->listen_fd = monitor_listen(m->run_dir)) < 0)
         result = dr_fail_errno(err, DR_ERR_START, "listen in %s", m->run_dir);
     if (result < 0) {
         log_close(&m->log);
@@ -111,6 +112,7 @@ static int record_start(struct monitor *m, const struct runtime *runtime,
                         struct dr_error *err)
 {
     container_auto struct container c = {0};
+    dr_auto_fd int lock = container_state_lock(&m->guest, m->id);
     if (container_load_state(&m->guest, m->id, &c, err) < 0)
         return -1;
     if (!c.state)
@@ -126,6 +128,8 @@ static int record_start(struct monitor *m, const struct runtime *runtime,
     dr_json_set(c.state, "exit_code", json_null());
     dr_json_set_bool(c.state, "oom_killed", false);
     json_object_del(c.state, "error");
+    dr_json_set_int(c.state, "restart_count", m->restart_count);
+    json_object_del(c.state, "stopped");
     json_object_del(c.state, "for_run");
     if (container_write_state(&c, err) < 0)
         return -1;
@@ -184,8 +188,9 @@ static int start_runtime(struct monitor *m, const json_t *request,
     if (result < 0 || record_start(m, runtime, err) < 0)
         return -1;
     m->logged_ns = dr_now_ns();
-    for (struct monitor_client *client = m->clients; client; client = client->next)
-        monitor_client_started(m, client);
+    if (!m->runs++) /* of a restart nobody hears */
+        for (struct monitor_client *client = m->clients; client; client = client->next)
+            monitor_client_started(m, client);
     unlink(log_path); /* the runtime keeps it open nowhere, and it said nothing */
     filter_keep(dr_json_str(request, "filter"), m->state_root, m->id);
     if (early.len > 0 && !m->tty) /* with a terminal these are the runtime's words */

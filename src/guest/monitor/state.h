@@ -21,6 +21,7 @@ struct monitor_client {
     bool attached;   /* gets the output */
     bool stdin_open; /* its data goes to the container */
     bool waits;      /* gets the exit event */
+    bool of_run;     /* it is here for one run: it hears the end of that */
     bool leaving;    /* it has heard all that it will: gone when it took that */
     bool gone;
     /* the frame that is being read */
@@ -39,11 +40,15 @@ struct monitor {
     struct guest guest;                                /* paths, owned; no layer store */
     char *id, *rootfs, *run_dir, *cgroup, *state_root; /* owned */
     bool auto_remove;
-    bool stdin_keep;    /* stdin outlives those who write to it */
-    bool tty;           /* its stdio is one terminal: all output is stream 1 */
-    bool prepared;      /* mounts, log and socket are there */
-    bool stopped;       /* a person ended it: no run comes after this one */
-    bool shutting_down; /* so does the guest, and it may come back after a reboot */
+    bool stdin_keep;       /* stdin outlives those who write to it */
+    bool tty;              /* its stdio is one terminal: all output is stream 1 */
+    bool prepared;         /* mounts, log and socket are there */
+    bool stopped;          /* a person ended it: no run comes after this one */
+    bool shutting_down;    /* so does the guest, and it may come back after a reboot */
+    json_t *first_request; /* of a start that is tried until it succeeds; a reference */
+    unsigned runs;         /* so many have begun */
+    int64_t restart_count; /* since a person started the container */
+    int64_t delay_ms;      /* before the last restart, or the one to come; 0: none */
     int listen_fd, signal_fd;
     struct log_writer log;
     struct monitor_client *clients;
@@ -60,6 +65,7 @@ struct monitor {
     size_t stdin_len, stdin_done;
     pid_t init;         /* its first process; 0: none */
     int64_t started_ms; /* dr_clock_ms() time */
+    bool exit_known;    /* false: nobody saw how it ended (a lost monitor) */
     int exit_code;      /* when it is over */
     bool oom_killed;
     int64_t logged_ns; /* the time of the last output that was logged, or of the start */
@@ -92,7 +98,7 @@ void monitor_hear_all(struct monitor *m);
 void monitor_resize(struct monitor *m, const json_t *request);
 
 /* start.c: everything up to a running container, or err. The first time request is the
- * whole start request of container/start.c, later what of it a run needs. */
+ * whole start request of container/start.c, later container_run_request()'s. */
 int monitor_start(struct monitor *m, const json_t *request, struct dr_error *err);
 
 /* loop.c: what the container wrote, to the log and to who is attached. */
@@ -104,12 +110,23 @@ bool monitor_turn(struct monitor *m, int timeout_ms, int *ret_status);
 /* Takes who connected to the socket. Does not wait. */
 void monitor_accept(struct monitor *m);
 
+/* restart.c */
+/* After a run that is over, when its end was taken: true when the next one has begun;
+ * false: it was the last. */
+bool monitor_restart(struct monitor *m);
+/* The same for a container whose monitor was lost: after delay_ms, with first_request. */
+bool monitor_resume(struct monitor *m);
+/* A person ends it: no other run comes. signal: sent to the one that is there; 0: none.
+ */
+void monitor_stop(struct monitor *m, int signal);
+
 /* finish.c */
 /* What the kernel says of a run's end, before its cgroup goes. */
 void monitor_take_end(struct monitor *m, int wait_status);
-/* Writes the end of a run into the state: "exited", or "restarting". −1: it is not there
- * (it may be in CONTAINER_KEPT_END). */
-int monitor_write_end(struct monitor *m, const char *status);
+/* Writes the end of a run into the state: "exited", or "restarting". error: why the next
+ * one did not begin; NULL: what is there stays. −1: it is not there (it may be in
+ * CONTAINER_KEPT_END). */
+int monitor_write_end(struct monitor *m, const char *status, const char *error);
 /* Processes, cgroup and the runtime's state. */
 int monitor_clear_run(struct monitor *m, struct dr_error *err);
 void monitor_unmount(struct monitor *m);

@@ -465,12 +465,12 @@ TESTS = [f for n, f in list(globals().items())
          and f.__code__.co_argcount == 0 and n not in ("wait_log",)]
 
 
-def main():
-    global IMAGE_ID
+def main(of=None):
+    """of: another file's tests, which use what is here."""
     with session() as s:
         s.put_image(IMAGE, [busybox_layer()], {"Env": ["PATH=/bin"], "Cmd": ["sh"]})
     wanted, failed = sys.argv[3:], 0
-    tests = [t for t in TESTS if not wanted or t.__name__ in wanted]
+    tests = [t for t in of or TESTS if not wanted or t.__name__ in wanted]
     print("1..%d" % len(tests))
     with session() as s:
         run(s, "true")
@@ -494,6 +494,9 @@ def main():
             print("not ok %d - %s\n# %s" % (number, test.__name__,
                                             traceback.format_exc().replace("\n", "\n# ")),
                   flush=True)
+            with session() as s:  # the tests behind it start clean
+                for item in s.items("container.list", all=True):
+                    s.call("container.remove", id=item["id"], force=True, volumes=True)
     if not failed:
         shutil.rmtree(BASE, ignore_errors=True)
     return 1 if failed else 0
