@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "guest/bundle/bundle.h"
 #include "guest/cgroup/cgroup.h"
+#include "guest/container/bundles.h"
 #include "guest/container/container.h"
 #include "guest/container/event.h"
 #include "guest/container/filter.h"
@@ -44,7 +45,7 @@ struct plan {
     struct image image;
     struct layer_stack stack;
     struct runtime runtime;
-    char *name, *slug, *hostname, *bundle, *rootfs;
+    char *name, *slug, *hostname, *bundle, *rootfs, *log;
     json_t *volumes, *config;
     char *self; /* this program, which is also the containers' init */
 };
@@ -59,6 +60,7 @@ static void plan_release(struct plan *plan)
     free(plan->hostname);
     free(plan->bundle);
     free(plan->rootfs);
+    free(plan->log);
     free(plan->self);
     json_decref(plan->volumes);
     json_decref(plan->config);
@@ -169,28 +171,36 @@ static int look_up(struct plan *plan, struct dr_error *err)
 /* The name, for good. One that is made up gives way to another when it is taken. */
 static int take_name(struct plan *plan, const char *id, struct dr_error *err)
 {
+    const struct spec_container *spec = plan->spec;
     for (int attempt = 0;; attempt++) {
         free(plan->name);
-        plan->name =
-            plan->spec->name ? dr_strdup(plan->spec->name) : name_generate(attempt);
+        plan->name = spec->name ? dr_strdup(spec->name)
+                     : spec->service
+                         ? spec_service_slug(spec->service, (unsigned)spec->replica)
+                         : name_generate(attempt);
         if (name_reserve(plan->guest, plan->name, id, err) == 0)
-            return 0;
-        if (err->kind != DR_ERR_EXISTS || plan->spec->name || attempt == 20)
+            break;
+        if (err->kind != DR_ERR_EXISTS || spec->name || spec->service || attempt == 20)
             return -1;
         dr_error_release(err);
     }
+    /* C05: the name of a replica is a slug already */
+    bool is_slug = !spec->name && spec->service;
+    plan->slug = is_slug ? dr_strdup(plan->name) : spec_slug(plan->name);
+    plan->hostname = dr_strdup(spec->hostname ? spec->hostname : plan->slug);
+    return 0;
 }
 
-static int work_out(struct plan *plan, const char *id, const char *dir,
+static int work_out(struct plan *plan, const char *id, const char *dir, char *bundle,
                     struct dr_error *err)
 {
-    plan->slug = spec_slug(plan->name);
-    plan->hostname = dr_strdup(plan->spec->hostname ? plan->spec->hostname : plan->slug);
-    plan->bundle = dr_path_join(plan->guest->bundle_root, plan->slug);
-    plan->rootfs = dr_path_join(plan->bundle, "rootfs");
-    plan->self = realpath("/proc/self/exe", NULL);
-    if (plan_volumes(plan, err) < 0)
-        return -1;
+    free(plan->bundle);
+    free(plan->rootfs);
+    free(plan->log);
+    json_decref(DR_TAKE(plan->config));
+    plan->bundle = bundle;
+    plan->rootfs = dr_path_join(bundle, "rootfs");
+    plan->log = bundle_log_path(plan->guest, bundle);
     return plan_config(plan, id, dir, err);
 }
 
@@ -209,8 +219,7 @@ static json_t *make_record(const struct plan *plan, const char *id)
     dr_json_set(record, "diff_ids", diff_ids);
     dr_json_set_int(record, "created_ns", dr_now_ns());
     dr_json_set_str(record, "bundle", plan->bundle);
-    dr_auto_free char *log = dr_printf("%s/%s.log", plan->guest->log_root, plan->slug);
-    dr_json_set_str(record, "log", log);
+    dr_json_set_str(record, "log", plan->log);
     dr_json_set_str(record, "hostname", plan->hostname);
     static const char *const kept[] = {"args", "env", "cwd", "user"};
     for (size_t i = 0; i < DR_COUNT(kept); i++)
@@ -273,28 +282,57 @@ static json_t *make_state(const struct plan *plan, const json_t *record)
         dr_json_set_str(state, "restart", plan->spec->restart);
         dr_json_set_int(state, "restart_max", plan->spec->restart_max);
     }
+    if (plan->spec->service) {
+        dr_json_set_str(state, "service", plan->spec->service);
+        dr_json_set_int(state, "replica", plan->spec->replica);
+    }
+    dr_json_set_str(state, "deployment", plan->spec->deployment);
     if (plan->for_run)
         dr_json_set_bool(state, "for_run", true);
     return state;
 }
 
-static int make_bundle(struct plan *plan, const char *id, struct dr_error *err)
+static bool is_taken(const char *bundle, const char *log)
 {
-    if (dr_mkdir_all(plan->guest->bundle_root, 0711, err) < 0)
-        return -1;
-    if (mkdir(plan->bundle, 0711) < 0) {
-        if (errno != EEXIST)
-            return dr_fail_errno(err, DR_ERR_CREATE, "make bundle %s", plan->bundle);
-        /* Another target shares this bundle root: undoing must not touch what is its. */
-        name_free(plan->guest, plan->name, id);
-        return dr_fail(
-            err, DR_ERR_EXISTS,
-            "bundle %s exists, but no container %s of this target: another target "
-            "uses this bundle root, or it was left over; remove it",
-            plan->bundle, plan->name);
+    return access(bundle, F_OK) == 0 || access(log, F_OK) == 0;
+}
+
+/*
+ * The bundle's directory, and the record that says where it is, before it is there. The
+ * slug may be another's: a container keeps its own when it is renamed, and another target
+ * may use this bundle root.
+ */
+static int make_bundle(struct plan *plan, struct container *c, struct dr_error *err)
+{
+    char *bundle = bundle_path(plan->guest, c->id, plan->slug, false);
+    dr_auto_free char *log = bundle_log_path(plan->guest, bundle);
+    bool alternative = is_taken(bundle, log);
+    if (alternative) {
+        free(bundle);
+        bundle = bundle_path(plan->guest, c->id, plan->slug, true);
     }
-    if (mkdir(plan->rootfs, 0755) < 0)
-        return dr_fail_errno(err, DR_ERR_CREATE, "make %s", plan->rootfs);
+    if (bundle_stage(plan->guest, c->id, err) < 0) {
+        free(bundle);
+        return -1;
+    }
+    for (;; alternative = true) {
+        if (work_out(plan, c->id, c->dir, bundle, err) < 0)
+            return -1;
+        json_decref(c->record);
+        c->record = make_record(plan, c->id);
+        if (container_write_record(c, err) < 0)
+            return -1;
+        int claimed = bundle_claim(plan->guest, c->id, plan->bundle, err);
+        if (claimed <= 0)
+            return claimed;
+        if (alternative)
+            return dr_fail(err, DR_ERR_EXISTS, "bundle %s exists", plan->bundle);
+        bundle = bundle_path(plan->guest, c->id, plan->slug, true);
+    }
+}
+
+static int write_config(const struct plan *plan, struct dr_error *err)
+{
     dr_auto_free char *path = dr_path_join(plan->bundle, "config.json");
     dr_auto_free char *text = bundle_text(plan->config);
     return dr_file_write(AT_FDCWD, path, text, strlen(text), 0600, 0, err);
@@ -337,11 +375,9 @@ static int make_directory(const struct guest *guest, const char *dir,
 static int make_all(struct plan *plan, struct container *c, struct dr_error *err)
 {
     const struct spec_container *spec = plan->spec;
+    plan->self = realpath("/proc/self/exe", NULL);
     if (make_directory(plan->guest, c->dir, err) < 0 || take_name(plan, c->id, err) < 0 ||
-        work_out(plan, c->id, c->dir, err) < 0)
-        return -1;
-    c->record = make_record(plan, c->id);
-    if (container_write_record(c, err) < 0 ||
+        plan_volumes(plan, err) < 0 || make_bundle(plan, c, err) < 0 ||
         volumes_make(plan->guest, plan->volumes, err) < 0)
         return -1;
     for (size_t i = 0; i < spec->mount_count; i++)
@@ -350,7 +386,7 @@ static int make_all(struct plan *plan, struct container *c, struct dr_error *err
             return -1;
     if (make_upper(plan, c->dir, err) < 0 ||
         bundle_write_files(c->dir, plan->hostname, spec->network, err) < 0 ||
-        make_bundle(plan, c->id, err) < 0)
+        write_config(plan, err) < 0)
         return -1;
     c->state = make_state(plan, c->record);
     if (container_write_state(c, err) < 0)

@@ -9,11 +9,12 @@
 #include "base/fs.h"
 #include "base/text.h"
 #include "guest/cgroup/cgroup.h"
+#include "guest/container/bundles.h"
 #include "guest/container/event.h"
 #include "guest/container/journal.h"
 #include "guest/container/names.h"
 #include "guest/container/volumes.h"
-#include "guest/log/log.h"
+#include "spec/container.h"
 
 #define KILL_MS 10000
 
@@ -35,25 +36,58 @@ static void mark_removing(const char *dir, bool volumes)
         unlink(state);
 }
 
-/* Bundle and log are named from the name, so only its owner may remove them. */
+static void reload_record(const struct guest *guest, struct container *c)
+{
+    container_auto struct container now = {0};
+    dr_auto_error struct dr_error gone = DR_ERROR_INIT;
+    if (container_load(guest, c->id, &now, &gone) < 0 || !now.record)
+        return;
+    json_decref(c->record);
+    c->record = DR_TAKE(now.record);
+}
+
+struct guess {
+    struct guest *guest;
+    const char *id;
+    struct dr_error *first;
+};
+
+/* Where create would have put the bundle of a container with this name. */
+static int remove_guessed(void *arg, const char *name)
+{
+    struct guess *guess = arg;
+    dr_auto_free char *slug = spec_slug(name);
+    const char *const slugs[] = {slug, name}; /* a service's name is its own slug */
+    for (int i = 0; i < 4; i++) {
+        struct dr_error err = DR_ERROR_INIT;
+        dr_auto_free char *bundle =
+            bundle_path(guess->guest, guess->id, slugs[i / 2], i % 2);
+        dr_auto_free char *log = bundle_log_path(guess->guest, bundle);
+        bundle_remove(guess->guest, guess->id, bundle, log, &err);
+        keep(guess->first, &err);
+    }
+    return 0;
+}
+
+/* Bundle and log, then the name. */
 static void remove_named(struct guest *guest, struct container *c, struct dr_error *first)
 {
     struct dr_error err = DR_ERROR_INIT;
     const char *name = dr_json_str(c->record, "name");
-    const char *bundle = dr_json_str(c->record, "bundle"),
-               *log = dr_json_str(c->record, "log");
-    if (!name) {
-        name_free_by_id(guest, c->id);
-        return;
+    const char *renaming = dr_json_str(c->record, "renaming");
+    if (!name) { /* what is kept of it is torn: its names are looked for */
+        struct guess guess = {guest, c->id, first};
+        name_each(guest, c->id, remove_guessed, &guess);
     }
-    if (!name_belongs_to(guest, name, c->id))
-        return;
-    if (bundle)
-        dr_remove_all(AT_FDCWD, bundle, &err);
+    bundle_remove(guest, c->id, dr_json_str(c->record, "bundle"),
+                  dr_json_str(c->record, "log"), &err);
     keep(first, &err);
-    if (log)
-        log_remove(log, 0);
-    name_free(guest, name, c->id);
+    if (!name)
+        name_free_by_id(guest, c->id);
+    else
+        name_free(guest, name, c->id);
+    if (renaming)
+        name_free(guest, renaming, c->id);
 }
 
 int container_destroy_by_name(struct guest *guest, const char *id, bool volumes,
@@ -77,7 +111,11 @@ int container_destroy_by_name(struct guest *guest, const char *id, bool volumes,
         keep(&first, &later);
     }
     if (c.dir) {
+        dr_auto_fd int state = container_state_lock(guest, id);
+        reload_record(guest, &c); /* it may have been renamed meanwhile */
         mark_removing(dir, volumes);
+        if (state >= 0)
+            close(DR_TAKE_FD(state));
         if (volumes)
             volumes_remove_anonymous(guest, dr_json_array(c.record, "volumes"), &later);
         keep(&first, &later);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "guest/container/event.h"
+#include "guest/container/pause.h"
 #include "guest/container/exec.h"
 
 #include <errno.h>
@@ -274,6 +275,10 @@ int container_exec(struct guest *guest, const struct container *container,
     if (strcmp(container_status(container), "running") != 0)
         return dr_fail(err, DR_ERR_CONFLICT, "container %s is not running (it is %s)",
                        container_name(container), container_status(container));
+    if (container_is_paused(container))
+        return dr_fail(err, DR_ERR_CONFLICT,
+                       "container %s is paused, unpause the container before exec",
+                       container_name(container));
     struct exec x = {.guest = guest,
                      .container = container,
                      .ours = {-1, -1, -1},

@@ -29,15 +29,15 @@ static json_t *member(const json_t *object, const char *key)
 
 static json_t *inspect_state(const struct container *c)
 {
-    const char *status = container_status(c);
+    const char *status = container_shown_status(c);
     bool restarting = strcmp(status, "restarting") == 0;
     bool running = container_is_up(c); /* as Docker: it is, between two runs as well */
     json_t *state = json_object();
-    if (strcmp(status, "removing") == 0)
-        status = "dead";
-    dr_json_set_str(state, "Status", status);
+    /* Docker has no word for one that is being stopped: it runs */
+    dr_json_set_str(state, "Status",
+                    strcmp(status, "stopping") == 0 ? "running" : status);
     dr_json_set_bool(state, "Running", running);
-    dr_json_set_bool(state, "Paused", false);
+    dr_json_set_bool(state, "Paused", strcmp(status, "paused") == 0);
     dr_json_set_bool(state, "Restarting", restarting);
     dr_json_set_bool(state, "OOMKilled", dr_json_bool(c->state, "oom_killed"));
     dr_json_set_bool(state, "Dead", strcmp(status, "dead") == 0);

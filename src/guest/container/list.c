@@ -3,39 +3,49 @@
 
 #include <string.h>
 
-#include "base/fs.h"
 #include "guest/container/container.h"
+#include "guest/container/pause.h"
 
-/* "stopping" is a mark in the run directory, beside what the state file says. */
-static const char *shown_status(const struct container *c)
+/* "stopping" and "paused" are beside what the state file says: a mark in the run
+ * directory, and what the kernel says of the cgroup. */
+const char *container_shown_status(const struct container *c)
 {
     const char *status = container_status(c);
-    if (strcmp(status, "running") == 0) {
-        dr_auto_free char *mark = dr_path_join(c->run_dir, "stopping");
-        if (access(mark, F_OK) == 0)
-            return "stopping";
-    }
+    if (strcmp(status, "running") == 0)
+        return container_is_stopping(c) ? "stopping"
+               : container_is_paused(c) ? "paused"
+                                        : status;
     return strcmp(status, "removing") == 0 ? "dead" : status;
+}
+
+static bool is_alive(const char *shown)
+{
+    return strcmp(shown, "running") == 0 || strcmp(shown, "stopping") == 0 ||
+           strcmp(shown, "paused") == 0;
 }
 
 json_t *container_summary(const struct container *c)
 {
     json_t *item = json_object();
-    const char *status = shown_status(c);
+    const char *status = container_shown_status(c);
     dr_json_set_str(item, "id", c->id);
     dr_json_set_str(item, "status", status);
     static const char *const same[] = {
-        "name",        "image",  "image_id", "command", "created_ns",  "started_ns",
-        "finished_ns", "labels", "network",  "error",   "auto_remove", "restart_count"};
+        "name",       "image",   "image_id", "command",     "created_ns",
+        "started_ns", "labels",  "network",  "finished_ns", "auto_remove",
+        "service",    "replica", "health",   "error",       "deployment"};
     for (size_t i = 0; i < DR_COUNT(same); i++)
         dr_json_set(item, same[i], json_incref(json_object_get(c->state, same[i])));
     if (!dr_json_str(item, "name"))
         dr_json_set_str(item, "name", "");
-    if (strcmp(status, "exited") == 0 || strcmp(status, "restarting") == 0) {
+    dr_json_set_int(item, "restart_count", dr_json_int(c->state, "restart_count", 0));
+    if (is_alive(status)) {
+        dr_json_set_int(item, "pid", dr_json_int(c->state, "pid", 0));
+    } else if (strcmp(status, "created") != 0 || json_object_get(c->state, "exit_code")) {
+        /* of the last end; null: nobody saw it (C21) */
         json_t *code = json_object_get(c->state, "exit_code");
         dr_json_set(item, "exit_code", code ? json_incref(code) : json_null());
-    } else if (strcmp(status, "running") == 0 || strcmp(status, "stopping") == 0) {
-        dr_json_set_int(item, "pid", dr_json_int(c->state, "pid", 0));
+        dr_json_set_bool(item, "oom_killed", dr_json_bool(c->state, "oom_killed"));
     }
     return item;
 }

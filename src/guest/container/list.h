@@ -5,6 +5,8 @@
 
 #include "guest/container/record.h"
 
+/* The status as people are told it: container_status's, "stopping", "paused". */
+const char *container_shown_status(const struct container *container);
 /* The summary of PROTOCOL.md, from a loaded state. A new reference. */
 json_t *container_summary(const struct container *container);
 /* Calls each for every container, or for those that run; the summary is borrowed. */

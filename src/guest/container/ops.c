@@ -11,6 +11,8 @@
 #include "guest/container/journal.h"
 #include "guest/container/list.h"
 #include "guest/container/names.h"
+#include "guest/container/pause.h"
+#include "guest/container/rename.h"
 #include "guest/container/start.h"
 #include "guest/container/stop.h"
 #include "guest/log/log.h"
@@ -178,6 +180,39 @@ static int op_kill(struct guest *guest, struct wire_chan *chan, const json_t *re
     return container_kill(guest, &c, (int)number, err);
 }
 
+static int op_pause(struct guest *guest, struct wire_chan *chan, const json_t *request,
+                    json_t **ret_reply, struct dr_error *err)
+{
+    container_auto struct container c = {0};
+    return find(guest, request, &c, err) < 0 ? -1 : container_pause(guest, &c, err);
+}
+
+static int op_unpause(struct guest *guest, struct wire_chan *chan, const json_t *request,
+                      json_t **ret_reply, struct dr_error *err)
+{
+    container_auto struct container c = {0};
+    return find(guest, request, &c, err) < 0 ? -1 : container_unpause(guest, &c, err);
+}
+
+static int op_rename(struct guest *guest, struct wire_chan *chan, const json_t *request,
+                     json_t **ret_reply, struct dr_error *err)
+{
+    container_auto struct container c = {0};
+    if (find(guest, request, &c, err) < 0)
+        return -1;
+    return container_rename(guest, &c, dr_json_str(request, "name"), err);
+}
+
+static int op_state(struct guest *guest, struct wire_chan *chan, const json_t *request,
+                    json_t **ret_reply, struct dr_error *err)
+{
+    container_auto struct container c = {0};
+    if (find(guest, request, &c, err) < 0)
+        return -1;
+    *ret_reply = container_summary(&c);
+    return 0;
+}
+
 static int op_remove(struct guest *guest, struct wire_chan *chan, const json_t *request,
                      json_t **ret_reply, struct dr_error *err)
 {
@@ -322,6 +357,10 @@ static int op_exec(struct guest *guest, struct wire_chan *chan, const json_t *re
 }
 
 const struct guest_op guest_container_ops[] = {
+    {"container.pause", op_pause},
+    {"container.unpause", op_unpause},
+    {"container.rename", op_rename},
+    {"container.state", op_state},
     {"container.create", op_create},
     {"container.start", op_start},
     {"container.run", op_run},

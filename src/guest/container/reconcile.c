@@ -115,6 +115,17 @@ static void stop_runtimes(const struct guest *guest, const char *id)
     }
 }
 
+/* State lock held: it may have been renamed or updated since we looked. */
+static int reload(const struct guest *guest, struct container *c, struct dr_error *err)
+{
+    struct container now;
+    if (container_load(guest, c->id, &now, err) < 0)
+        return -1;
+    container_release(c);
+    *c = now;
+    return 0;
+}
+
 /* Everything in the entry but its lock. */
 static int empty_entry(const struct container *c, struct dr_error *err)
 {
@@ -137,6 +148,9 @@ static int empty_entry(const struct container *c, struct dr_error *err)
 static int finish(struct guest *guest, struct container *c, int lock_fd, bool for_good,
                   struct dr_error *err)
 {
+    dr_auto_fd int state = container_state_lock(guest, c->id);
+    if (reload(guest, c, err) < 0)
+        return -1;
     const char *was = container_status(c);
     bool up = container_is_up(c), boot = ran_before_boot(guest, c);
     if (strcmp(was, "running") == 0) {
@@ -152,6 +166,8 @@ static int finish(struct guest *guest, struct container *c, int lock_fd, bool fo
         dr_json_set_bool(c->state, "stopped", true);
     if ((up || again || c->end_is_kept) && container_write_state(c, err) < 0)
         return -1; /* a full disk: the entry stays, the next command tries again */
+    if (state >= 0)
+        close(DR_TAKE_FD(state));
     if (!again)
         return journal_leave(guest, c->id, -1, err);
     if (empty_entry(c, err) < 0)

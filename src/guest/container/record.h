@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is kept of a container: the record (spec.json, written once, at create) and the
- * state (state.json, replaced whenever it changes).
+ * What is kept of a container: the record (spec.json, written at create, and again when
+ * it is renamed or updated) and the state (state.json, replaced whenever it changes).
  *
  * record: {"version":1,"id","name","slug","image","image_id","diff_ids":[…],"created_ns",
  *          "bundle","log","hostname","process":{"args":[…],"env":[…],"cwd","user"},
  *          "stop_signal":N,"stop_timeout_s":N,"volumes":[{"name","target","source",
- *          "anonymous","copy"}],"spec":{…spec_container_to_json…},"image_config":{…}}
+ *          "anonymous","copy"}],"spec":{…spec_container_to_json…},"image_config":{…},
+ *          "renaming": the name it is about to get}
  * state:  {"version":1,"status":"created|running|restarting|exited","name","image",
  *          "image_id","command","created_ns","labels":{},"network","auto_remove",
  *          "runtime","pid","pid_start","monitor_pid","boot_id","started_ns",
  *          "finished_ns","exit_code" (null: unknown, I6),"oom_killed","error","restart",
- *          "restart_max","restart_count","stopped" (a person ended it)}. It has what `ps`
- * shows, so that a list reads one small file per container. It is the monitor's while the
- * container runs; whoever changes it holds container_state_lock() meanwhile.
+ *          "restart_max","restart_count","service","replica","deployment","stopped" (a
+ * person ended it)}. It has what `ps` shows, so that a list reads one small file per
+ * container. It is the monitor's while the container runs; whoever changes it holds
+ * container_state_lock() meanwhile.
  *
  * A directory without state.json is being made. `rm` renames state.json to rmove.json, or
  * to rmvol.json when anonymous volumes go too: that needs no space (I7) and says after a

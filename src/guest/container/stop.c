@@ -13,6 +13,7 @@
 #include "guest/container/container.h"
 #include "guest/container/event.h"
 #include "guest/container/journal.h"
+#include "guest/container/pause.h"
 #include "guest/container/start.h"
 #include "guest/monitor/monitor.h"
 
@@ -53,6 +54,20 @@ static int not_running(const struct container *c, struct dr_error *err)
                    container_name(c), container_status(c));
 }
 
+/* "stopping" while it may take its time (C20), and no pause from here on; a mark that
+ * cannot be made is no loss. */
+static void mark_stopping(const struct container *c)
+{
+    dr_auto_free char *mark = dr_path_join(c->run_dir, "stopping");
+    dr_auto_fd int fd = open(mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+}
+
+static void unmark_stopping(const struct container *c)
+{
+    dr_auto_free char *mark = dr_path_join(c->run_dir, "stopping");
+    unlink(mark);
+}
+
 /*
  * As Docker's, a signal that is meant to end the container is also the end of its restart
  * policy; others are the container's own business. The monitor is told before the signal
@@ -68,13 +83,17 @@ int container_kill(struct guest *guest, const struct container *container, int s
     if (pidfd < 0 && !(waits && ends))
         return not_running(container, err);
     dr_auto_fd int monitor_fd = ends ? subscribe(container, "stop", 0) : -1;
+    if (signal == SIGKILL)
+        mark_stopping(container);
+    /* before its end can be told */
+    container_event_int(guest, container, "kill", "signal", signal);
     if (pidfd >= 0 && send_signal(pidfd, signal) < 0) {
         if (errno == ESRCH)
             return not_running(container, err);
         return dr_fail_errno(err, DR_ERR_INTERNAL, "signal container %s",
                              container_name(container));
     }
-    container_event_int(guest, container, "kill", "signal", signal);
+    container_thaw(guest, container); /* as Docker: a paused one gets it, and runs on */
     if (monitor_fd >= 0 && (waits || signal == SIGKILL)) {
         dr_auto_error struct dr_error late = DR_ERROR_INIT;
         int64_t exit_code;
@@ -93,6 +112,8 @@ static int kill_and_wait(struct guest *guest, const struct container *c, int mon
     int asked = ask(monitor_fd, "stop", SIGKILL);
     if (pidfd >= 0) /* whatever the monitor is busy with */
         send_signal(pidfd, SIGKILL);
+    mark_stopping(c);
+    container_thaw(guest, c);
     if (asked == 0) {
         dr_auto_error struct dr_error late = DR_ERROR_INIT;
         if (container_wait_exit(NULL, monitor_fd, deadline, &exit_code, &late) == 1)
@@ -113,14 +134,13 @@ static int stop(struct guest *guest, const struct container *container, int64_t 
     int number = (int)dr_json_int(container->record, "stop_signal", SIGTERM);
     if (monitor_fd < 0 || timeout_s == 0)
         return kill_and_wait(guest, container, monitor_fd, err);
-    /* "stopping" while it may take its time (C20); a mark that cannot be made is no loss
-     */
-    dr_auto_free char *mark = dr_path_join(container->run_dir, "stopping");
-    dr_auto_fd int mark_fd = open(mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    container_event_int(guest, container, "kill", "signal", number);
+    mark_stopping(container);
     /* The monitor sends the signal: to whatever runs now, or to nothing when it waits for
      * the next run, which then does not come. */
     if (ask(monitor_fd, "stop", number) < 0)
         return kill_and_wait(guest, container, -1, err);
+    container_thaw(guest, container);
     int64_t exit_code;
     dr_auto_error struct dr_error late = DR_ERROR_INIT;
     int ended = container_wait_exit(chan, monitor_fd, dr_clock_ms() + timeout_s * 1000,
@@ -128,7 +148,7 @@ static int stop(struct guest *guest, const struct container *container, int64_t 
     if (ended == 1)
         return 0;
     if (ended < 0 && late.kind == DR_ERR_CANCELLED) {
-        unlink(mark);
+        unmark_stopping(container);
         return dr_error_move(err, &late);
     }
     /* what runs now, if it was between two runs before */

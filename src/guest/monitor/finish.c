@@ -197,6 +197,7 @@ void monitor_roll_back(struct monitor *m, bool destroy, const struct dr_error *w
         container_auto struct container c = {0};
         clear_cgroup(m, &err);
         dr_error_release(&err);
+        dr_auto_fd int lock = container_state_lock(&m->guest, m->id);
         if (container_load_state(&m->guest, m->id, &c, &err) == 0 && c.state) {
             dr_json_set_str(c.state, "error", why->text);
             if (why->code > 0)

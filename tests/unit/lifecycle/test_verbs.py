@@ -1,0 +1,411 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pause, rename, names, and what else is done to a container. Needs root.
+
+    test_verbs.py <dray-guest> <runtime> [test…]
+"""
+import json
+import os
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import test_lifecycle as life  # noqa: E402
+from session import GuestError  # noqa: E402
+from test_lifecycle import IDS, ROOT, detached, refused, session, spec  # noqa: E402
+
+
+def create(s, *args, **members):
+    container = s.call("container.create", spec=spec(*args, **members))["id"]
+    IDS.add(container)
+    return container
+
+
+def gone(s, *containers):
+    for container in containers:
+        s.call("container.remove", id=container, force=True)
+
+
+def state(s, container):
+    return s.call("container.state", id=container)
+
+
+def shown(s, container):
+    """What list, state and inspect say must be one."""
+    item = [i for i in s.items("container.list", all=True) if i["id"] == container][0]
+    one, docker = state(s, container), s.call("container.inspect", id=container)["State"]
+    assert one == item, (one, item)
+    assert docker["Paused"] == (item["status"] == "paused"), docker
+    assert docker["Status"] == item["status"], docker
+    return item["status"]
+
+
+def settled(done, what, seconds=20):
+    for _ in range(seconds * 20):
+        if done():
+            return
+        time.sleep(0.05)
+    raise AssertionError(what)
+
+
+def together(*calls):
+    """Each in a session of its own, at once; their answers or errors."""
+    results, barrier = [None] * len(calls), threading.Barrier(len(calls))
+
+    def one(i, call):
+        with session() as s:
+            s.call("container.list")  # it is there
+            barrier.wait()
+            try:
+                results[i] = call(s)
+            except GuestError as error:
+                results[i] = error
+
+    threads = [threading.Thread(target=one, args=(i, c)) for i, c in enumerate(calls)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+def events(s, since, **members):
+    return s.items("system.events", since_ns=since, until_ns=time.time_ns(), **members)
+
+
+# --- pause -----------------------------------------------------------------------------------
+
+COUNTER = ("sh", "-c", "i=0; while :; do i=$((i+1)); echo $i > /tmp/n; done")
+
+
+def count(s, container):
+    pid = state(s, container)["pid"]
+    try:
+        return int(open("/proc/%d/root/tmp/n" % pid).read() or 0)
+    except FileNotFoundError:
+        return 0
+
+
+def a_paused_container_stands_still_and_goes_on_C20():
+    with session() as s:
+        a = detached(s, *COUNTER)
+        settled(lambda: count(s, a) > 0, "it does not count")
+        s.call("container.pause", id=a)
+        assert shown(s, a) == "paused"
+        assert a in [i["id"] for i in s.items("container.list")]  # it is one that runs
+        before = count(s, a)
+        time.sleep(0.3)
+        assert count(s, a) == before
+        s.call("container.unpause", id=a)
+        assert shown(s, a) == "running"
+        settled(lambda: count(s, a) != before, "it does not go on")
+        gone(s, a)
+
+
+def pausing_in_another_state_is_a_conflict():
+    with session() as s:
+        a = detached(s, "sleep", "1000")
+        refused("conflict", "is not paused", lambda: s.call("container.unpause", id=a))
+        s.call("container.pause", id=a)
+        refused("conflict", "is already paused", lambda: s.call("container.pause", id=a))
+        refused("conflict", "is paused, unpause the container before exec",
+                lambda: s.call("container.exec", id=a, args=["true"]))
+        refused("conflict", "is running", lambda: s.call("container.remove", id=a))
+        gone(s, a)
+        b = create(s, "true")
+        refused("conflict", "is not running (it is created)",
+                lambda: s.call("container.pause", id=b))
+        refused("conflict", "is not running", lambda: s.call("container.unpause", id=b))
+        refused("not found", "no such container: nobody",
+                lambda: s.call("container.pause", id="nobody"))
+        gone(s, b)
+
+
+def a_paused_container_can_be_stopped_killed_and_removed():
+    with session() as s:
+        a = detached(s, "sh", "-c", "trap 'exit 3' TERM; while :; do sleep 0.1; done")
+        time.sleep(0.3)
+        s.call("container.pause", id=a)
+        s.call("container.stop", id=a, timeout_s=20)
+        assert state(s, a)["exit_code"] == 3  # it got its signal, and ended by itself
+        b = detached(s, "sleep", "1000")
+        s.call("container.pause", id=b)
+        s.call("container.kill", id=b, signal=9)
+        assert s.call("container.wait", id=b)["exit_code"] == 137
+        c = detached(s, "sleep", "1000")
+        s.call("container.pause", id=c)
+        begun = time.time()
+        s.call("container.stop", id=c, timeout_s=0)
+        d = detached(s, "sleep", "1000")
+        s.call("container.pause", id=d)
+        s.call("container.remove", id=d, force=True)
+        assert time.time() - begun < 15
+        gone(s, a, b, c)
+
+
+def pausing_and_stopping_race_and_the_stop_always_wins():
+    with session() as s:
+        for _ in range(8):
+            a = detached(s, "sleep", "1000", stop_timeout_s=1)
+
+            def pauses(t):
+                for _ in range(20):
+                    t.call("container.pause", id=a)
+                    t.call("container.unpause", id=a)
+
+            results = together(lambda t: t.call("container.stop", id=a, timeout_s=0), pauses,
+                               pauses)
+            assert results[0] == {}, results[0]
+            assert all(r is None or r.kind == "conflict" for r in results[1:]), \
+                [getattr(r, "text", r) for r in results]
+            assert state(s, a)["status"] == "exited"
+            gone(s, a)
+
+
+# --- names -----------------------------------------------------------------------------------
+
+def a_container_is_renamed_in_every_state():
+    with session() as s:
+        a = detached(s, "sleep", "1000", name="old")
+        s.call("container.rename", id="old", name="new")
+        refused("not found", "no such container: old",
+                lambda: s.call("container.state", id="old"))
+        assert s.call("container.inspect", id="new")["Name"] == "/new"
+        assert shown(s, a) == "running" and state(s, a)["name"] == "new"
+        s.call("container.stop", id="new", timeout_s=0)
+        assert state(s, a)["name"] == "new"  # its monitor has not brought the old one back
+        s.call("container.rename", id=a, name="newer")
+        s.call("container.start", id="newer")
+        assert state(s, "newer")["status"] == "running"
+        gone(s, "newer")
+
+
+def renaming_to_a_name_in_use_or_to_none_is_refused():
+    with session() as s:
+        a, b = create(s, "true", name="a"), create(s, "true", name="b")
+        refused("exists", "the name b is in use by container " + b[:12],
+                lambda: s.call("container.rename", id="a", name="b"))
+        assert state(s, "a")["id"] == a and state(s, "b")["id"] == b
+        refused("invalid spec", "called a already",
+                lambda: s.call("container.rename", id="a", name="a"))
+        for bad in ("", "-x", "a b", "../x", ".names", "x" * 129):
+            refused("invalid spec", "invalid container name",
+                    lambda: s.call("container.rename", id="a", name=bad))
+        refused("invalid spec", "no name", lambda: s.call("container.rename", id="a"))
+        gone(s, a, b)
+
+
+def the_old_name_is_free_and_its_bundle_is_not_C13():
+    """Rename and create never let two containers share a bundle or a log."""
+    with session() as s:
+        a = create(s, "sh", "-c", "echo one", name="web")
+        s.call("container.rename", id=a, name="other")
+        b = create(s, "sh", "-c", "echo two", name="web")
+        one, two = [s.call("container.inspect", id=c) for c in (a, b)]
+        assert one["Bundle"] == ROOT + "/bundles/web", one["Bundle"]
+        assert two["Bundle"] == ROOT + "/bundles/web-" + b[:8], two["Bundle"]
+        assert one["LogPath"] != two["LogPath"]
+        assert two["Config"]["Hostname"] == "web"
+        for container, text in ((a, b"one\n"), (b, b"two\n")):
+            s.call("container.start", id=container)
+            s.call("container.wait", id=container)
+            logs = s.open("container.logs", id=container)
+            logs.wait()
+            assert bytes(logs.out[1]) == text
+        gone(s, b)
+        assert os.path.isdir(one["Bundle"]) and os.path.exists(one["LogPath"])
+        c = create(s, "true", name="web")
+        assert s.call("container.inspect", id=c)["Bundle"] == ROOT + "/bundles/web-" + c[:8]
+        gone(s, a)
+        assert os.path.isdir(ROOT + "/bundles/web-" + c[:8])
+        gone(s, c)
+        d = create(s, "true", name="web")
+        assert s.call("container.inspect", id=d)["Bundle"] == ROOT + "/bundles/web"
+        gone(s, d)
+
+
+def two_renames_to_one_name_have_one_winner():
+    with session() as s:
+        ids = [create(s, "true", name="n%d" % i) for i in range(4)]
+        for n in range(10):
+            results = together(*[lambda t, i=i: t.call("container.rename", id=i,
+                                                       name="prize%d" % n) for i in ids])
+            won = [i for i, r in zip(ids, results) if r == {}]
+            assert len(won) == 1, [getattr(r, "text", r) for r in results]
+            assert all(r == {} or r.kind == "exists" for r in results)
+            assert state(s, "prize%d" % n)["id"] == won[0]
+        names = sorted(os.listdir(ROOT + "/containers/.names"))
+        assert names == sorted(state(s, i)["name"] for i in ids), names
+        gone(s, *ids)
+
+
+def renaming_one_container_twice_at_once_leaves_one_name():
+    with session() as s:
+        a = create(s, "true", name="start")
+        for n in range(10):
+            results = together(*[lambda t, i=i: t.call("container.rename", id=a,
+                                                       name="r%d-%d" % (n, i))
+                                 for i in range(3)])
+            assert all(r == {} for r in results), [getattr(r, "text", r) for r in results]
+            assert os.listdir(ROOT + "/containers/.names") == [state(s, a)["name"]]
+        gone(s, a)
+
+
+def a_rename_that_was_cut_off_is_undone_or_done():
+    names = ROOT + "/containers/.names/"
+    with session() as s:
+        a = create(s, "true", name="before")
+        # cut off behind the symlink: it has its old name, and the new one is free
+        os.symlink(a, names + "after")
+        refused("not found", "no such container: after",
+                lambda: s.call("container.state", id="after"))
+        b = create(s, "true", name="after")
+        assert state(s, "after")["id"] == b and state(s, "before")["id"] == a
+        gone(s, b)
+        # cut off behind the state: it has the new one, and the old is free
+        path = "%s/containers/%s/" % (ROOT, a)
+        os.symlink(a, names + "after")
+        record, now = json.load(open(path + "spec.json")), json.load(open(path + "state.json"))
+        record["renaming"], now["name"] = "after", "after"
+        json.dump(record, open(path + "spec.json", "w"))
+        json.dump(now, open(path + "state.json", "w"))
+        assert state(s, "after")["id"] == a
+        refused("not found", "no such container: before",
+                lambda: s.call("container.state", id="before"))
+        s.call("container.rename", id="after", name="last")
+        assert state(s, "last")["id"] == a
+        b = create(s, "true", name="before")
+        gone(s, a, b)
+
+
+def renaming_and_removing_race_and_nothing_is_left():
+    with session() as s:
+        for n in range(10):
+            a = create(s, "true", name="x")
+            results = together(lambda t: t.call("container.rename", id=a, name="y"),
+                               lambda t: t.call("container.remove", id=a))
+            assert results[1] == {"id": a}, getattr(results[1], "text", results[1])
+            assert results[0] == {} or results[0].kind in ("not found", "conflict")
+
+
+def ids_that_differ_never_share_a_name_C05():
+    with session() as s:
+        ids, names = [], set()
+        for service in ("a.b", "a-b", "a b", "a/b", "a_b"):
+            for replica in (0, 1):
+                made = s.call("container.create",
+                              spec=spec("true", service=service, replica=replica,
+                                        deployment="shop"))
+                ids.append(made["id"])
+                IDS.add(made["id"])
+                names.add(made["name"])
+                assert made["name"].endswith("-rep-%d" % replica)
+                item = state(s, made["name"])
+                assert (item["service"], item["replica"], item["deployment"]) == \
+                    (service, replica, "shop"), item
+                bundle = s.call("container.inspect", id=made["id"])["Bundle"]
+                assert bundle == ROOT + "/bundles/" + made["name"]  # C13
+        assert len(names) == 10 and "a-b-rep-0" in names
+        refused("exists", "the name a-b-rep-0 is in use",
+                lambda: s.call("container.create", spec=spec("true", service="a-b", replica=0)))
+        refused("exists", "in use", lambda: s.call("container.create",
+                                                   spec=spec("true", name="a-b-rep-0")))
+        named = s.call("container.create", spec=spec("true", service="a-b", name="mine"))
+        assert named["name"] == "mine" and state(s, "mine")["service"] == "a-b"
+        plain = create(s, "true")
+        assert "service" not in state(s, plain)
+        gone(s, named["id"], plain, *ids)
+
+
+# --- what is shown ---------------------------------------------------------------------------
+
+def the_summary_has_the_end_of_the_last_run_C20():
+    with session() as s:
+        a = create(s, "sh", "-c", "exit 4")
+        item = state(s, a)
+        assert item["status"] == "created" and "exit_code" not in item, item
+        assert item["restart_count"] == 0 and item["auto_remove"] is False
+        s.call("container.start", id=a)
+        s.call("container.wait", id=a)
+        item = state(s, a)
+        assert (item["status"], item["exit_code"], item["oom_killed"]) == ("exited", 4, False)
+        gone(s, a)
+        b = create(s, "nope")
+        refused("start failed", "", lambda: s.call("container.start", id=b), 127)
+        assert state(s, b)["error"] and state(s, b)["exit_code"] == 127
+        gone(s, b)
+        refused("not found", "no such container", lambda: s.call("container.state", id="zz"))
+
+
+# --- events ----------------------------------------------------------------------------------
+
+def a_life_is_told_in_events_from_its_beginning_to_its_end():
+    with session() as s:
+        since = time.time_ns()
+        a = detached(s, "sleep", "1000", name="told", labels=["tier=front"])
+        s.open("container.exec", id=a, args=["sh", "-c", "exit 5"]).wait()
+        s.call("container.pause", id=a)
+        s.call("container.unpause", id=a)
+        s.call("container.rename", id=a, name="retold")
+        s.call("container.kill", id=a, signal=9)
+        s.call("container.wait", id=a)
+        gone(s, a)
+        seen = events(s, since)
+        actions = [e["action"] for e in seen]
+        assert actions == ["create", "start", "exec_start: sh -c exit 5", "exec_die", "pause",
+                           "unpause", "rename", "kill", "die", "destroy"], actions
+        assert all(e["id"] == a and e["type"] == "container" for e in seen)
+        by = {e["action"]: e for e in seen}
+        assert by["die"]["attributes"]["exitCode"] == "137"
+        assert by["exec_die"]["attributes"]["exitCode"] == "5"
+        assert by["kill"]["attributes"]["signal"] == "9"
+        assert by["rename"]["attributes"]["oldName"] == "/told"
+        assert by["rename"]["name"] == by["die"]["name"] == "retold"
+        assert by["start"]["attributes"]["tier"] == "front"
+        assert by["start"]["attributes"]["image"] == life.IMAGE
+        assert [e["time_ns"] for e in seen] == sorted(e["time_ns"] for e in seen)
+        only = events(s, since, filters=["event=die", "event=exec_start", "label=tier=front"])
+        assert [e["action"] for e in only] == ["exec_start: sh -c exit 5", "die"]
+        assert events(s, since, filters=["container=nobody"]) == []
+        refused("invalid spec", "no such filter: 'colour=red'",
+                lambda: events(s, since, filters=["colour=red"]))
+
+
+def events_are_followed_as_they_come_and_until_a_time():
+    with session() as s:
+        old = create(s, "true")
+        follow = s.open("system.events")
+        s.call("container.list")
+        time.sleep(0.2)
+        a = create(s, "true")
+        gone(s, a, old)
+        s.pump(lambda: len(follow.events) >= 3, 20)
+        got = [(e["item"]["action"], e["item"]["id"]) for e in follow.events]
+        assert got == [("create", a), ("destroy", a), ("destroy", old)], got
+        assert not follow.finished()
+        follow.cancel()
+        refused("cancelled", "", follow.wait)
+        begun = time.time()
+        s.open("system.events", until_ns=time.time_ns() + 500000000).wait(20)
+        assert 0.3 < time.time() - begun < 10
+
+
+def an_end_that_nobody_saw_has_no_exit_code_in_its_event_I6():
+    with session() as s:
+        since = time.time_ns()
+        a = detached(s, "sleep", "1000")
+        monitor, _ = life.monitor_of(a)
+        os.kill(monitor, 9)
+    with session() as s:
+        settled(lambda: state(s, a)["status"] == "exited" or s.call("container.wait", id=a), "")
+        die = events(s, since, filters=["event=die"])
+        assert len(die) == 1 and "exitCode" not in die[0]["attributes"], die
+        gone(s, a)
+
+
+life.TESTS = [f for n, f in list(globals().items())
+              if callable(f) and getattr(f, "__module__", "") == "__main__"
+              and f.__code__.co_argcount == 0 and n != "together"]
+
+if __name__ == "__main__":
+    sys.exit(life.main())
