@@ -54,7 +54,7 @@ static void check_name(const char *name)
     char clean[PATH_MAX];
     size_t len;
     enum whiteout kind;
-    if (layer_name_clean(name, "name", clean, &len, &err) < 0)
+    if (tar_name_clean(name, "name", clean, &len, &err) < 0)
         return;
     must(strlen(clean) == len && clean[0] != '/' && !strstr(clean, "//"));
     must(strcmp(clean, "..") != 0 && strncmp(clean, "../", 3) != 0 &&

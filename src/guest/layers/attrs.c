@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "guest/layers/parents.h"
+#include "tar/names.h"
 
 static int failed(struct dr_error *err, const char *what, const char *path)
 {
@@ -18,24 +19,12 @@ static int failed(struct dr_error *err, const char *what, const char *path)
     return dr_fail_errno(err, DR_ERR_INTERNAL, "%s %s", what, shown);
 }
 
-static bool has_prefix(const char *text, const char *prefix)
-{
-    return strncmp(text, prefix, strlen(prefix)) == 0;
-}
-
-bool attrs_xattr_allowed(const char *name)
-{
-    if (has_prefix(name, "user."))
-        return name[5] != '\0' && !has_prefix(name, "user.overlay.");
-    return strcmp(name, "security.capability") == 0;
-}
-
 static int set_xattrs(int fd, const struct tar_entry *e, const char *path,
                       struct dr_error *err)
 {
     for (size_t i = 0; i < e->n_xattrs; i++) {
         const struct tar_xattr *xattr = &e->xattrs[i];
-        if (!attrs_xattr_allowed(xattr->name))
+        if (!tar_xattr_portable(xattr->name))
             continue;
         if (fsetxattr(fd, xattr->name, xattr->value, xattr->len, 0) < 0) {
             int number = errno;
@@ -80,7 +69,7 @@ static int clear_xattrs(int fd)
     if (len < 0)
         return errno == ENOTSUP ? 0 : -1;
     for (char *name = names; name < names + len; name += strlen(name) + 1)
-        if ((attrs_xattr_allowed(name) || strcmp(name, IMPLIED_XATTR) == 0) &&
+        if ((tar_xattr_portable(name) || strcmp(name, IMPLIED_XATTR) == 0) &&
             fremovexattr(fd, name) < 0)
             return -1;
     return 0;

@@ -5,13 +5,6 @@
 
 #include "tar/tar.h"
 
-/*
- * Which xattrs an image may bring: security.capability, and user.* but not
- * user.overlay.*. trusted.* would speak to overlayfs, security.selinux and the like
- * belong to the guest, system.* (ACLs) would be inherited by what is unpacked later.
- */
-bool attrs_xattr_allowed(const char *name);
-
 /* path: for error texts. mode_is_set: the permission bits were right at creation. */
 int attrs_set_file(int fd, const struct tar_entry *e, bool mode_is_set, const char *path,
                    struct dr_error *err);

@@ -305,7 +305,7 @@ static int make_hardlink(struct extract *x, const struct tar_entry *e, struct pl
 {
     char target[PATH_MAX];
     size_t len;
-    if (layer_name_clean(e->link, "hard link target", target, &len, err) < 0)
+    if (tar_name_clean(e->link, "hard link target", target, &len, err) < 0)
         return -1;
     const char *slash = memrchr(target, '/', len);
     const char *name = slash ? slash + 1 : target;
@@ -392,7 +392,7 @@ int extract_entry(struct extract *x, struct tar *tar, const struct tar_entry *e,
     struct place p;
     enum whiteout whiteout;
     x->stats.entries++;
-    if (layer_name_clean(e->name, "name", p.path, &p.len, err) < 0 ||
+    if (tar_name_clean(e->name, "name", p.path, &p.len, err) < 0 ||
         layer_name_whiteout(p.path, &whiteout, err) < 0)
         return -1;
     if (whiteout == WHITEOUT_IGNORE)

@@ -1,25 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names of entries: made relative to the layer's root, and told from whiteouts. */
+/* Names of a layer's entries, told from whiteouts. */
 #ifndef DRAY_GUEST_LAYERS_NAMES_H
 #define DRAY_GUEST_LAYERS_NAMES_H
 
-#include <limits.h>
-#include <stdbool.h>
-#include <stddef.h>
-
-#include "base/error.h"
-
-#define LAYER_DEPTH_MAX 512 /* components of a path */
-
-/*
- * "./a//b/../c/" becomes "a/c", "/" and "." become "": empty and "." components go, ".."
- * takes back the one before, as every other unpacker of layers does it. A ".." that leads
- * out, an empty name, a path of PATH_MAX or more bytes and one too deep are refused with
- * DR_ERR_FORMAT. This is not containment (symlinks, see parents.h), only one spelling.
- * what: "name" or "hard link target", for the text. *ret_len is strlen(ret).
- */
-int layer_name_clean(const char *name, const char *what, char ret[PATH_MAX],
-                     size_t *ret_len, struct dr_error *err);
+#include "tar/names.h"
 
 enum whiteout {
     WHITEOUT_NONE,

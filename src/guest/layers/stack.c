@@ -24,9 +24,9 @@
 
 #include "base/fs.h"
 #include "base/json.h"
-#include "guest/layers/attrs.h"
 #include "guest/layers/late.h"
 #include "guest/layers/stack-private.h"
+#include "tar/names.h"
 
 /* ---- symlinks under made-up directories ---- */
 
@@ -55,7 +55,7 @@ int stack_copy_xattrs(int from, int to)
     if (len < 0)
         return errno == ENOTSUP ? 0 : -1;
     for (char *name = names; name < names + len; name += strlen(name) + 1) {
-        if (!attrs_xattr_allowed(name))
+        if (!tar_xattr_portable(name))
             continue;
         ssize_t n = fgetxattr(from, name, value, 65536);
         if (n < 0 || fsetxattr(to, name, value, (size_t)n, 0) < 0)
