@@ -18,7 +18,8 @@
 #define HANDLER_STACK (512u << 10)
 
 static const struct guest_op *const tables[] = {guest_image_ops, guest_container_ops,
-                                                guest_event_ops, guest_system_ops};
+                                                guest_event_ops, guest_files_ops,
+                                                guest_system_ops};
 
 struct server {
     struct wire_mux *mux;

@@ -78,6 +78,8 @@ static int cannot_go_in(const char *path, struct dr_error *err)
 {
     if (errno == ELOOP)
         return conflict(path, "a symbolic link on the way is not followed", err);
+    if (errno == ENOENT)
+        return conflict(path, "a symbolic link on the way leads nowhere", err);
     if (errno == ENOTDIR)
         return conflict(path, "it is no directory, and nothing can be put into it", err);
     return failed("open", path, err);

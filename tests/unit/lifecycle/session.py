@@ -30,6 +30,7 @@ class Channel:
         self.events, self.out = [], {1: bytearray(), 2: bytearray()}
         self.eof, self.result, self.error = set(), None, None
         self.discard = False
+        self.grant = True  # False: the helper gets no more credit for what comes
         self.counts = {1: 0, 2: 0}
         self.credit = {0: 512 << 10}
 
@@ -147,7 +148,8 @@ class Session:
             channel.counts[stream] += len(payload)
             if not channel.discard:
                 channel.out[stream] += payload
-            channel.send(WINDOW, struct.pack("<I", len(payload)), stream)
+            if channel.grant:
+                channel.send(WINDOW, struct.pack("<I", len(payload)), stream)
         elif kind == EOF:
             channel.eof.add(stream)
         elif kind == WINDOW:

@@ -1,0 +1,370 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files of containers: stat, copying, export, diff, commit, against the real helper and a real
+runtime. Needs root.
+
+    test_files.py <dray-guest> <runtime> [test…]
+"""
+import io
+import os
+import stat
+import sys
+import tarfile
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import test_lifecycle as life  # noqa: E402
+from session import GuestError, directory, entry  # noqa: E402
+from test_lifecycle import detached, refused, session, spec  # noqa: E402
+
+
+def created(s, *args, **members):
+    made = s.call("container.create", spec=spec(*args, **members))
+    life.IDS.add(made["id"])
+    return made["id"]
+
+
+def gone(s, *ids, **members):
+    for one in ids:
+        s.call("container.remove", id=one, force=True, volumes=True, **members)
+
+
+def out(s, container, path, **members):
+    """The tar that copy_out gives, opened."""
+    c = s.open("container.copy_out", id=container, path=path, **members)
+    c.wait()
+    assert c.eof == {1}, c.eof
+    return tarfile.open(fileobj=io.BytesIO(bytes(c.out[1])), errorlevel=2)
+
+
+def content(s, container, path):
+    with out(s, container, path) as tar:
+        return tar.extractfile(tar.next()).read()
+
+
+def make_tar(*entries):
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for info, data in entries:
+            tar.addfile(info, io.BytesIO(data) if data is not None else None)
+    return raw.getvalue()
+
+
+def put(s, container, path, data, **members):
+    c = s.open("container.copy_in", id=container, path=path, **members)
+    c.data(data)
+    c.end()
+    return c.wait()
+
+
+def both_states(s, *args, **members):
+    """The same container twice: one that runs, one that was never started."""
+    return [("running", detached(s, *(args or ("sleep", "1000")), **members)),
+            ("created", created(s, *(args or ("sleep", "1000")), **members))]
+
+
+# --- stat_path -------------------------------------------------------------------------------
+
+def stat_path_says_what_a_path_is_running_or_not():
+    with session() as s:
+        for state, c in both_states(s):
+            st = s.call("container.stat_path", id=c, path="/data/file")
+            assert st["name"] == "file" and st["size"] == 15, (state, st)
+            assert st["mode"] == stat.S_IFREG | 0o640 and st["mtime_ns"] == 10 ** 18
+            st = s.call("container.stat_path", id=c, path="data/")
+            assert stat.S_ISDIR(st["mode"]) and st["name"] == "data", st
+            st = s.call("container.stat_path", id=c, path="/bin/sh")
+            assert stat.S_ISLNK(st["mode"]) and st["link_target"] == "busybox", st
+            st = s.call("container.stat_path", id=c, path="/bin/sh", follow=True)
+            assert stat.S_ISREG(st["mode"]) and st["name"] == "sh" and "link_target" not in st
+            assert s.call("container.stat_path", id=c, path="/")["mode"] & stat.S_IFDIR
+            refused("not found", "no such file or directory: /nope/x", lambda: s.call(
+                "container.stat_path", id=c, path="/nope/x"))
+            refused("not found", "no such file", lambda: s.call(
+                "container.stat_path", id=c, path="/data/file/"))
+            gone(s, c)
+        refused("not found", "no such container", lambda: s.call(
+            "container.stat_path", id="nope", path="/"))
+
+
+def a_symlink_never_leads_out_of_the_container_H3():
+    secret = life.BASE + "/secret"
+    with open(secret, "w") as file:
+        file.write("of the host")
+    with session() as s:
+        script = ("ln -s %s /abs; ln -s ../../../../../../../..%s /up; ln -s %s /d; "
+                  "ln -s /proc/self/root /magic; ln -s loop /loop; sleep 1000" %
+                  (secret, secret, life.BASE))
+        c = detached(s, "sh", "-c", script)
+        time.sleep(0.3)
+        for round in ("running", "stopped"):
+            for path in ("/abs", "/up", "/d/secret", "/magic" + secret):
+                refused("not found", "no such file", lambda: s.call(
+                    "container.copy_out", id=c, path=path, follow=True))
+            refused("invalid spec", "too many symbolic links", lambda: s.call(
+                "container.stat_path", id=c, path="/loop", follow=True))
+            refused("not found", "no such file", lambda: put(s, c, "/d", b""))
+            with out(s, c, "/abs") as tar:
+                assert tar.next().issym()
+            s.call("container.kill", id=c, signal=9) if round == "running" else None
+            s.call("container.wait", id=c)
+        gone(s, c)
+    assert open(secret).read() == "of the host"
+
+
+# --- copying out -----------------------------------------------------------------------------
+
+def copy_out_gives_a_tar_that_begins_with_the_last_component():
+    with session() as s:
+        for state, c in both_states(s):
+            with out(s, c, "/data") as tar:
+                assert tar.getnames() == ["data", "data/file"], (state, tar.getnames())
+                assert tar.extractfile("data/file").read() == b"from the image\n"
+                info = tar.getmember("data/file")
+                assert (info.uid, info.gid, info.mode) == (1000, 1000, 0o640)
+            with out(s, c, "/data/.") as tar:
+                assert sorted(tar.getnames()) == [".", "./file"], tar.getnames()
+            with out(s, c, "/bin/sh") as tar:
+                assert tar.next().linkname == "busybox"
+            with out(s, c, "/bin/sh", follow=True) as tar:
+                info = tar.next()
+                assert info.name == "sh" and info.isreg() and info.size > 100000
+            gone(s, c)
+
+
+def copy_out_streams_300_MB_with_little_memory():
+    with session() as s:
+        c = detached(s, "sh", "-c", "dd if=/dev/zero of=/big bs=1000000 count=300; "
+                     "touch /ready; sleep 1000")
+        for _ in range(300):
+            try:
+                s.call("container.stat_path", id=c, path="/ready")
+                break
+            except GuestError:
+                time.sleep(0.1)
+        channel = s.open("container.copy_out", id=c, path="/big")
+        channel.discard = True
+        channel.wait()
+        assert 300000000 < channel.counts[1] < 300100000, channel.counts
+        with open("/proc/%d/status" % s.process.pid) as file:
+            peak = [int(line.split()[1]) for line in file if line.startswith("VmHWM")][0]
+        assert peak < 32 << 10, peak
+        gone(s, c)
+
+
+def a_reader_that_stops_holds_the_copy_back_and_a_cancel_ends_it():
+    with session() as s:
+        c = detached(s, "sh", "-c", "dd if=/dev/zero of=/big bs=1000000 count=20; "
+                     "touch /ready; sleep 1000")
+        wait_path(s, c, "/ready")
+        channel = s.open("container.copy_out", id=c, path="/big")
+        channel.grant = False
+        got = s.call("container.stat_path", id=c, path="/big")  # others go on meanwhile
+        assert got["size"] == 20000000
+        channel.cancel()
+        refused("cancelled", "", channel.wait)
+        gone(s, c)
+
+
+def wait_path(s, c, path):
+    for _ in range(300):
+        try:
+            return s.call("container.stat_path", id=c, path=path)
+        except GuestError:
+            time.sleep(0.05)
+    raise AssertionError("%s never came" % path)
+
+
+def fifos_and_sockets_are_never_opened():
+    with session() as s:
+        c = detached(s, "sh", "-c", "mkdir /special; mkfifo /special/fifo; touch /special/z; "
+                     "ln /special/z /special/y; touch /ready; sleep 1000")
+        wait_path(s, c, "/ready")
+        for _ in range(2):
+            with out(s, c, "/special") as tar:
+                names = {m.name: m for m in tar.getmembers()}
+                assert names["special/fifo"].isfifo()
+                assert names["special/z"].islnk() and names["special/z"].linkname == "special/y"
+            s.call("container.kill", id=c, signal=9)
+            s.call("container.wait", id=c)
+            break
+        gone(s, c)
+
+
+def what_is_mounted_is_copied_too_running_or_not():
+    host = life.BASE + "/bound"
+    os.makedirs(host, exist_ok=True)
+    with open(host + "/x", "w") as file:
+        file.write("bound")
+    with session() as s:
+        mounts = [{"type": "bind", "source": host, "target": "/bound"},
+                  {"type": "volume", "source": "filesvol", "target": "/data"}]
+        for state, c in both_states(s, mounts=mounts):
+            assert content(s, c, "/bound/x") == b"bound", state
+            assert b"localhost" in content(s, c, "/etc/hosts"), state
+            put(s, c, "/bound", make_tar(entry("new-" + state, b"n")))
+            assert open(host + "/new-" + state).read() == "n"
+            put(s, c, "/data", make_tar(entry("v-" + state, b"v")))
+            assert os.path.exists("%s/volumes/filesvol/_data/v-%s" % (life.ROOT, state))
+            gone(s, c)
+    life.shutil.rmtree(life.ROOT + "/volumes/filesvol")
+
+
+# --- copying in ------------------------------------------------------------------------------
+
+def copy_in_unpacks_with_roots_owner_or_the_archives():
+    tar = make_tar(directory("in", 0o750, uid=5, gid=6),
+                   entry("in/file", b"content", 0o4755, uid=7, gid=8),
+                   entry("in/link", None, 0o777, tarfile.SYMTYPE, "file"),
+                   entry("in/hard", None, 0o644, tarfile.LNKTYPE, "in/file"))
+    with session() as s:
+        for state, c in both_states(s):
+            assert put(s, c, "/data", tar) == {"entries": 4}, state
+            with out(s, c, "/data/in") as got:
+                names = {m.name: m for m in got.getmembers()}
+                assert names["in"].mode == 0o750 and names["in"].mtime == 1000000000
+                first, second = names["in/file"], names["in/hard"]
+                assert first.mode == 0o4755 and (first.uid, first.gid) == (0, 0)
+                assert {first.type, second.type} == {tarfile.REGTYPE, tarfile.LNKTYPE}
+                assert names["in/link"].linkname == "file"
+            put(s, c, "/data", tar, owners=True)
+            with out(s, c, "/data/in") as got:
+                names = {m.name: m for m in got.getmembers()}
+                assert (names["in"].uid, names["in"].gid) == (5, 6)
+                assert (names["in/file"].uid, names["in/file"].gid) == (7, 8)
+                assert names["in/file"].mode == 0o4755
+            if state == "created":  # it sees it once it runs
+                s.call("container.start", id=c)
+            assert s.call("container.stat_path", id=c, path="/data/in/file")["size"] == 7
+            gone(s, c)
+
+
+def copy_in_cannot_write_outside():
+    with session() as s:
+        c = detached(s, "sh", "-c", "ln -s / /data/root; ln -s %s /data/host; touch /ready; "
+                     "sleep 1000" % life.BASE)
+        wait_path(s, c, "/ready")
+        refused("format", "leads out", lambda: put(
+            s, c, "/data", make_tar(entry("../../evil", b"x"))))
+        put(s, c, "/data", make_tar(entry("/abs", b"x")))
+        assert content(s, c, "/data/abs") == b"x"
+        # links in the container mean the container's root
+        put(s, c, "/data", make_tar(entry("root/through", b"y")))
+        assert content(s, c, "/through") == b"y"
+        refused("conflict", "leads nowhere", lambda: put(
+            s, c, "/data", make_tar(entry("host/evil", b"z"))))
+        put(s, c, "/", make_tar(entry(life.BASE[1:] + "/made", b"x")))
+        put(s, c, "/data", make_tar(entry("host/evil", b"z")))
+        assert content(s, c, life.BASE + "/evil") == b"z"
+        assert not os.path.exists(life.BASE + "/evil")
+        gone(s, c)
+
+
+def a_tar_that_breaks_off_leaves_what_was_written_whole_and_says_so():
+    tar = make_tar(entry("one", b"1"), entry("two", b"2" * 5000))
+    with session() as s:
+        for state, c in both_states(s):
+            error = refused("format", "1 entries were copied, then",
+                            lambda: put(s, c, "/data", tar[:3000]))
+            assert "ends in the middle" in error.text
+            assert content(s, c, "/data/one") == b"1", state
+            with out(s, c, "/data") as got:
+                assert sorted(got.getnames()) == ["data", "data/file", "data/one"], got.getnames()
+            gone(s, c)
+
+
+def a_directory_and_a_file_never_replace_each_other():
+    with session() as s:
+        for state, c in both_states(s):
+            refused("conflict", "a directory cannot replace what is there", lambda: put(
+                s, c, "/data", make_tar(directory("file"))))
+            refused("conflict", "it is a directory", lambda: put(
+                s, c, "/", make_tar(entry("data", b"x"))))
+            refused("invalid spec", "is not a directory", lambda: put(
+                s, c, "/data/file", make_tar(entry("x", b"x"))))
+            assert content(s, c, "/data/file") == b"from the image\n"
+            gone(s, c)
+
+
+def read_only_roots_and_mounts_refuse_what_is_copied_in():
+    host = life.BASE + "/readonly"
+    os.makedirs(host, exist_ok=True)
+    tar = make_tar(entry("x", b"x"))
+    with session() as s:
+        mounts = [{"type": "bind", "source": host, "target": "/ro", "read_only": True},
+                  {"type": "bind", "source": host, "target": "/rw"}]
+        for state, c in both_states(s, read_only=True, mounts=mounts):
+            refused("conflict", "the container's root is read-only", lambda: put(
+                s, c, "/data", tar))
+            refused("conflict", "/ro is on a read-only mount", lambda: put(s, c, "/ro", tar))
+            put(s, c, "/rw", tar)
+            assert os.path.exists(host + "/x")
+            os.unlink(host + "/x")
+            gone(s, c)
+
+
+def links_that_are_swapped_while_we_look_lead_nowhere_H3():
+    """CVE-2018-15664: a directory of the container becomes a link to the host's and back."""
+    trap = life.BASE + "/trap"
+    os.makedirs(trap, exist_ok=True)
+    with open(trap + "/f", "w") as file:
+        file.write("of the host")
+    with session() as s:
+        script = ("mkdir /a /a/real; echo inside >/a/real/f; ln -s %s /a/link; touch /ready; "
+                  "while :; do mv /a/real /a/x; mv /a/link /a/real; mv /a/real /a/link; "
+                  "mv /a/x /a/real; done" % trap)
+        c = detached(s, "sh", "-c", script)
+        wait_path(s, c, "/ready")
+        seen = set()
+        for i in range(150):
+            try:
+                seen.add(content(s, c, "/a/real/f"))
+            except (GuestError, AttributeError, tarfile.ReadError, KeyError):
+                pass
+            try:
+                put(s, c, "/a/real", make_tar(entry("w%d" % i, b"w")))
+            except GuestError:
+                pass
+            try:
+                with out(s, c, "/a") as tar:
+                    for member in tar.getmembers():
+                        assert not member.isreg() or tar.extractfile(member).read() != \
+                            b"of the host"
+            except GuestError:
+                pass
+        assert seen <= {b"inside\n"} and seen, seen
+        assert os.listdir(trap) == ["f"], os.listdir(trap)
+        gone(s, c)
+
+
+# --- export ----------------------------------------------------------------------------------
+
+def export_is_the_whole_root_without_mounts():
+    with session() as s:
+        mounts = [{"type": "bind", "source": life.BASE, "target": "/bound"}]
+        c = detached(s, "sh", "-c", "echo hi >/made; rm /data/file; touch /ready; sleep 1000",
+                     mounts=mounts)
+        wait_path(s, c, "/ready")
+        archives = []
+        for state in ("running", "stopped"):
+            channel = s.open("container.export", id=c)
+            channel.wait()
+            archives.append(bytes(channel.out[1]))
+            with tarfile.open(fileobj=io.BytesIO(archives[-1]), errorlevel=2) as tar:
+                names = tar.getnames()
+                assert "bin/busybox" in names and "made" in names and "bound" in names
+                assert "data" in names and "data/file" not in names and "" not in names
+                assert not [n for n in names if n.startswith(("bound/", "proc/", "dev/", "sys/"))]
+                assert tar.extractfile("made").read() == b"hi\n"
+            if state == "running":
+                s.call("container.kill", id=c, signal=9)
+                s.call("container.wait", id=c)
+        gone(s, c)
+        assert archives[0] == archives[1]
+
+
+life.TESTS = [f for n, f in list(globals().items())
+              if callable(f) and getattr(f, "__module__", "") == "__main__"
+              and f.__code__.co_argcount == 0 and not f.__code__.co_flags & 4]
+
+if __name__ == "__main__":
+    sys.exit(life.main())
