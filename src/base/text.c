@@ -250,3 +250,38 @@ char *dr_base64(const void *data, size_t len)
     }
     return out;
 }
+
+static int base64_value(char c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+char *dr_base64_decode(const char *text)
+{
+    size_t len = strlen(text), out = 0;
+    char *raw = dr_alloc(len + 1);
+    unsigned bits = 0, have = 0;
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] == '=' && strspn(text + i, "=") == len - i && len - i <= 2)
+            break;
+        int value = base64_value(text[i]);
+        if (value < 0) {
+            explicit_bzero(raw, len); /* it may be a password */
+            free(raw);
+            return NULL;
+        }
+        bits = bits << 6 | (unsigned)value;
+        have += 6;
+        if (have >= 8) {
+            have -= 8;
+            raw[out++] = (char)(bits >> have & 0xff);
+        }
+    }
+    return raw;
+}

@@ -39,5 +39,8 @@ bool dr_int_parse(const char *text, int64_t min, int64_t max, int64_t *ret);
 
 /* Standard base64 of len bytes, owned. */
 char *dr_base64(const void *data, size_t len);
+/* The inverse, owned and NUL-terminated, or NULL when it is not base64. The padding may
+ * be left away. */
+char *dr_base64_decode(const char *text);
 
 #endif

@@ -868,7 +868,8 @@ int wire_eof(struct wire_chan *c, int stream, struct dr_error *err)
     return send_frame(c->mux, h, NULL, &c->limit[WIRE_OUT], err);
 }
 
-int wire_event(struct wire_chan *c, const json_t *event, struct dr_error *err)
+int wire_event_within(struct wire_chan *c, const json_t *event, struct wire_limit limit,
+                      struct dr_error *err)
 {
     pthread_mutex_lock(&c->mux->lock);
     bool over = c->mux->ended || c->cancelled || c->finished;
@@ -877,7 +878,12 @@ int wire_event(struct wire_chan *c, const json_t *event, struct dr_error *err)
     pthread_mutex_unlock(&c->mux->lock);
     if (over)
         return -1;
-    return send_json(c->mux, WIRE_EVENT, c->id, event, &c->limit[WIRE_OUT], err);
+    return send_json(c->mux, WIRE_EVENT, c->id, event, &limit, err);
+}
+
+int wire_event(struct wire_chan *c, const json_t *event, struct dr_error *err)
+{
+    return wire_event_within(c, event, c->limit[WIRE_OUT], err);
 }
 
 /* lock held: n bytes of a stream were handed to the owner. Returns the credit to give. */

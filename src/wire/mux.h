@@ -75,6 +75,9 @@ int wire_write(struct wire_chan *chan, int stream, const void *data, size_t len,
                struct dr_error *err);
 int wire_eof(struct wire_chan *chan, int stream, struct dr_error *err);
 int wire_event(struct wire_chan *chan, const json_t *event, struct dr_error *err);
+/* Any thread: with a limit of its own. */
+int wire_event_within(struct wire_chan *chan, const json_t *event,
+                      struct wire_limit limit, struct dr_error *err);
 
 /* Bytes of one stream: > 0, 0 at its end, -1. The host gets 0 as well once the channel's
  * reply or error came: ask wire_result then. */
