@@ -9,9 +9,9 @@
 #include <sys/random.h>
 #include <time.h>
 
-/* Length of the valid UTF-8 sequence at s, 0 when there is none. */
-static size_t utf8_len(const unsigned char *s)
+size_t dr_utf8_len(const char *text)
 {
+    const unsigned char *s = (const unsigned char *)text;
     if (s[0] < 0x80)
         return 1;
     size_t n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : s[0] >= 0xc2 ? 2 : 0;
@@ -35,7 +35,7 @@ char *dr_escape(const char *text, size_t max)
             p = stpcpy(p, "…");
             break;
         }
-        size_t n = utf8_len(s);
+        size_t n = dr_utf8_len((const char *)s);
         bool c1 = n == 2 && s[0] == 0xc2 && s[1] < 0xa0;
         if (*s == '\n' || *s == '\t') {
             *p++ = ' ';

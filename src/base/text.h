@@ -13,6 +13,10 @@
  * HAZARDS H3: terminal escapes in anything dray itself prints. */
 char *dr_escape(const char *text, size_t max);
 
+/* Length in bytes of the valid UTF-8 character at text, 0 when there is none. text ends
+ * with a NUL. */
+size_t dr_utf8_len(const char *text);
+
 /* Nanoseconds since the epoch, now. */
 int64_t dr_now_ns(void);
 /* Monotonic milliseconds, for deadlines. */

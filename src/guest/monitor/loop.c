@@ -71,6 +71,8 @@ static bool reap(struct monitor *m, int *ret_status)
         if (pid == m->init) {
             *ret_status = status;
             found = true;
+        } else {
+            monitor_health_reaped(m, pid, status);
         }
     return found;
 }
@@ -152,9 +154,13 @@ int monitor_loop(struct monitor *m)
 {
     int status = 0;
     bool dead = reap(m, &status); /* its signal may have come before we looked */
-    while (!dead)
-        dead = monitor_turn(m, -1, &status);
+    while (!dead) {
+        dead = monitor_turn(m, monitor_health_wait_ms(m), &status);
+        if (!dead)
+            monitor_health_look(m);
+    }
     m->init = 0;
+    monitor_health_end(m);
     close_fd(&m->console.held);
     /* Its pid namespace is gone with it, so what is in the pipes now is the rest; a
      * descriptor that was passed out of the container must not keep us waiting. */

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "guest/container/health.h"
 #include "guest/guest.h"
 #include "guest/log/log.h"
 #include "guest/monitor/monitor.h"
@@ -65,8 +66,14 @@ struct monitor {
     size_t stdin_len, stdin_done;
     pid_t init;         /* its first process; 0: none */
     int64_t started_ms; /* dr_clock_ms() time */
-    bool exit_known;    /* false: nobody saw how it ended (a lost monitor) */
-    int exit_code;      /* when it is over */
+    bool has_health;
+    struct health_check health; /* when has_health */
+    enum health_status health_status;
+    int64_t
+        health_due_ms; /* dr_clock_ms() time: the next probe, or the end of this one */
+    pid_t probe;       /* 0: none */
+    bool exit_known;   /* false: nobody saw how it ended (a lost monitor) */
+    int exit_code;     /* when it is over */
     bool oom_killed;
     int64_t logged_ns; /* the time of the last output that was logged, or of the start */
 };
@@ -119,6 +126,17 @@ bool monitor_resume(struct monitor *m);
 /* A person ends it: no other run comes. signal: sent to the one that is there; 0: none.
  */
 void monitor_stop(struct monitor *m, int signal);
+
+/* health.c */
+/* At the begin of a run; plan: the record's "health", NULL for none. */
+void monitor_health_begin(struct monitor *m, const json_t *plan);
+/* How long until monitor_health_look() has something to do; -1: nothing will be. */
+int monitor_health_wait_ms(const struct monitor *m);
+void monitor_health_look(struct monitor *m);
+/* A child that ended; false: it was no probe. */
+bool monitor_health_reaped(struct monitor *m, pid_t pid, int wait_status);
+/* The run is over. */
+void monitor_health_end(struct monitor *m);
 
 /* finish.c */
 /* What the kernel says of a run's end, before its cgroup goes. */
