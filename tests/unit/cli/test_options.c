@@ -7,7 +7,6 @@
 
 #include <cmocka.h>
 
-#include "base/nearest.h"
 #include "cli/args.h"
 #include "cli/cli.h"
 
@@ -230,7 +229,7 @@ static const char *nearest(const char *text)
 {
     static const char *words[] = {"run", "rm", "rmi", "images", "inspect", "kill", NULL};
     const char **at = words;
-    return dr_nearest(text, next_of, &at);
+    return cli_nearest(text, next_of, &at);
 }
 
 static void typos_find_the_nearest_word(void **state)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/nearest.h"
-
-#include <stdbool.h>
 #include <string.h>
+
+#include "cli/options.h"
 
 #define WORD_MAX 40 /* longer words are no typos of ours */
 
@@ -37,7 +36,7 @@ static size_t distance(const char *a, const char *b)
     return last[lb];
 }
 
-const char *dr_nearest(const char *text, const char *(*next)(void *state), void *state)
+const char *cli_nearest(const char *text, const char *(*next)(void *state), void *state)
 {
     size_t len = strlen(text);
     if (len < 2 || len > WORD_MAX)
