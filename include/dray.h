@@ -115,7 +115,7 @@ struct dray_call {
 
 /* A token that many calls may share. Once triggered, every call with it fails with
  * DRAY_ERR_CANCELLED, at once, and what it did over there is given up or undone. */
-struct dray_cancel *dray_cancel_new(void);
+struct dray_cancel *dray_cancel_new(void); /* NULL: no descriptor is left, see errno */
 /* From any thread, and from a signal handler. */
 void dray_cancel_trigger(struct dray_cancel *cancel);
 void dray_cancel_free(struct dray_cancel *cancel);
@@ -432,6 +432,10 @@ int dray_container_top(struct dray_target *target, const char *container,
  * stats, events, archives. The caller pulls; nobody buffers more than a window (512 KiB
  * per stream), so a slow reader holds the writer back and memory does not grow.
  *
+ * Functions that start or join a process return when it has started, or with the error
+ * that says why not. The others return at once: what is refused over there is told by the
+ * first dray_stream_next. A call's limits are those of the function, not of the stream.
+ *
  * One thread may call dray_stream_next while another one writes, resizes or signals.
  * Freeing a stream gives it up: an exec's process is killed; a container that was only
  * watched goes on.
@@ -445,7 +449,8 @@ enum dray_event_type {
     DRAY_EVENT_EXIT = 4,    /* exit_known, exit_code: exactly one, and the last */
     DRAY_EVENT_LOG = 5,     /* stream, data = one line without its end, time_ns */
     DRAY_EVENT_STATS = 6,   /* id, stats */
-    DRAY_EVENT_ITEM = 7     /* json: an event of dray_events, a member of a listing */
+    DRAY_EVENT_ITEM = 7,    /* json: an event of dray_events, a member of a listing */
+    DRAY_EVENT_ROUND = 8    /* dray_stats_stream: each container had its STATS event */
 };
 
 /* C27. A container that does not run has zeros. */
@@ -470,6 +475,7 @@ struct dray_event {
     bool partial; /* lines: this is a piece, and the line goes on in the next event */
     int64_t time_ns;
     int64_t pid;
+    bool tty; /* STARTED: it has a terminal; all its output is stream 1 */
     bool exit_known;
     int exit_code;
     bool oom_killed;

@@ -9,9 +9,9 @@
 #include <sys/random.h>
 #include <time.h>
 
-/* Length of the valid UTF-8 sequence at s, 0 when there is none. */
-static size_t utf8_len(const unsigned char *s)
+size_t dr_utf8_len(const char *text)
 {
+    const unsigned char *s = (const unsigned char *)text;
     if (s[0] < 0x80)
         return 1;
     size_t n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : s[0] >= 0xc2 ? 2 : 0;
@@ -35,7 +35,7 @@ char *dr_escape(const char *text, size_t max)
             p = stpcpy(p, "…");
             break;
         }
-        size_t n = utf8_len(s);
+        size_t n = dr_utf8_len((const char *)s);
         bool c1 = n == 2 && s[0] == 0xc2 && s[1] < 0xa0;
         if (*s == '\n' || *s == '\t') {
             *p++ = ' ';
@@ -249,4 +249,39 @@ char *dr_base64(const void *data, size_t len)
         *p++ = i + 2 < len ? set[v & 63] : '=';
     }
     return out;
+}
+
+static int base64_value(char c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+char *dr_base64_decode(const char *text)
+{
+    size_t len = strlen(text), out = 0;
+    char *raw = dr_alloc(len + 1);
+    unsigned bits = 0, have = 0;
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] == '=' && strspn(text + i, "=") == len - i && len - i <= 2)
+            break;
+        int value = base64_value(text[i]);
+        if (value < 0) {
+            explicit_bzero(raw, len); /* it may be a password */
+            free(raw);
+            return NULL;
+        }
+        bits = bits << 6 | (unsigned)value;
+        have += 6;
+        if (have >= 8) {
+            have -= 8;
+            raw[out++] = (char)(bits >> have & 0xff);
+        }
+    }
+    return raw;
 }

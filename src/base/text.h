@@ -13,6 +13,10 @@
  * HAZARDS H3: terminal escapes in anything dray itself prints. */
 char *dr_escape(const char *text, size_t max);
 
+/* Length in bytes of the valid UTF-8 character at text, 0 when there is none. text ends
+ * with a NUL. */
+size_t dr_utf8_len(const char *text);
+
 /* Nanoseconds since the epoch, now. */
 int64_t dr_now_ns(void);
 /* Monotonic milliseconds, for deadlines. */
@@ -39,5 +43,8 @@ bool dr_int_parse(const char *text, int64_t min, int64_t max, int64_t *ret);
 
 /* Standard base64 of len bytes, owned. */
 char *dr_base64(const void *data, size_t len);
+/* The inverse, owned and NUL-terminated, or NULL when it is not base64. The padding may
+ * be left away. */
+char *dr_base64_decode(const char *text);
 
 #endif

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "base/nearest.h"
 #include "base/text.h"
 #include "cli/cli.h"
 
@@ -55,7 +56,7 @@ static int unknown_verb(struct cli *cli, const char *name)
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
     const char *reason = cli_refused_verb(name);
     struct words_state state = {.verb = cli_verbs};
-    const char *near = reason ? NULL : cli_nearest(name, next_word, &state);
+    const char *near = reason ? NULL : dr_nearest(name, next_word, &state);
     dr_auto_free char *safe = dr_escape(name, 100);
     if (reason)
         dr_fail(&err, DR_ERR_UNSUPPORTED, "%s is not supported yet (%s)", safe, reason);
@@ -75,7 +76,7 @@ static int unknown_group_word(struct cli *cli, const char *group, const char *wo
         const char *group;
         size_t index;
     } state = {group, 0};
-    const char *near = cli_nearest(word, next_group_word, &state);
+    const char *near = dr_nearest(word, next_group_word, &state);
     dr_auto_free char *safe = dr_escape(word, 100);
     dr_fail(&err, DR_ERR_INVALID, "unknown command: %s %s%s%s%s", group, safe,
             near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");

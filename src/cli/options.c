@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/nearest.h"
 #include "base/text.h"
 
 struct parser {
@@ -159,7 +160,7 @@ static int unknown(const struct parser *p, const char *name, size_t len, char le
     dr_auto_free char *given = dr_strndup(name, len);
     dr_auto_free char *safe = dr_escape(given, 100);
     const struct cli_option *at = p->table;
-    const char *near = at ? cli_nearest(given, next_option_name, &at) : NULL;
+    const char *near = at ? dr_nearest(given, next_option_name, &at) : NULL;
     if (near)
         return dr_fail(err, DR_ERR_INVALID, "unknown flag: --%s (did you mean --%s?)",
                        safe, near);

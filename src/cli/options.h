@@ -79,10 +79,4 @@ const struct cli_refused *cli_refused_flag(const char *verb, const char *name, s
 /* A verb of Docker's that dray does not have: why; else NULL. */
 const char *cli_refused_verb(const char *name);
 
-/* --- nearest.c --- */
-
-/* The candidate that a typo of `text` probably meant, or NULL when none is near. next
- * gives the candidates one by one, NULL at the end. */
-const char *cli_nearest(const char *text, const char *(*next)(void *state), void *state);
-
 #endif

@@ -96,7 +96,20 @@ static int op_info(struct guest *guest, struct wire_chan *chan, const json_t *re
     return 0;
 }
 
+/* C02, C03: is this target fit to run containers? That it answers at all says that the
+ * stores could be opened. */
+static int op_check(struct guest *guest, struct wire_chan *chan, const json_t *request,
+                    json_t **ret_reply, struct dr_error *err)
+{
+    struct runtime runtime;
+    if (runtime_find(guest->runtime, &runtime, err) < 0)
+        return -1;
+    runtime_release(&runtime);
+    return 0;
+}
+
 const struct guest_op guest_system_ops[] = {
+    {"system.check", op_check},
     {"system.info", op_info},
     {NULL, NULL},
 };

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
+ * What the command line used before include/dray.h was there; it goes when that is done.
+ *
  * The runtime API on the host: one session with one target, and one function per thing
  * that can be asked of it. Every function is one request (docs/internals/PROTOCOL.md),
  * may be called from any thread, and blocks. Nothing here prints, exits or touches

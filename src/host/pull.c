@@ -5,11 +5,15 @@
  * and send them across, each on a channel of its own. Nothing waits for a whole layer,
  * and the guest sees the end of a blob only after its digest was verified here.
  */
+#include <poll.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
+#include "base/text.h"
 #include "host/builtin.h"
-#include "host/session.h"
+#include "host/pull.h"
+#include "host/target.h"
 #include "oci/ref.h"
 #include "registry/registry.h"
 
@@ -29,21 +33,23 @@ struct transfer {
 };
 
 struct pull {
-    struct host *host;
-    const struct host_pull_options *options;
+    struct dray_target *target;
+    const struct dray_pull_options *options;
+    const struct limits *asked; /* the caller's */
+    struct limits limits;       /* of what we send: `stop` gives it up */
     struct oci_image *image;
     struct registry *registry;
     struct transfer *transfers;
     size_t transfer_count;
-    atomic_size_t next;   /* transfer that the next free sender takes */
-    atomic_bool cancel;   /* of all of it: somebody failed, or the caller gave up */
-    pthread_mutex_t lock; /* progress, and the first error */
+    atomic_size_t next;       /* transfer that the next free sender takes */
+    struct dray_cancel *stop; /* all of it: somebody failed, or the caller gave up */
+    pthread_mutex_t lock;     /* progress, and the first error */
     struct dr_error error;
 };
 
 /* --- shared by the threads --- */
 
-static void tell(struct pull *pull, const struct host_progress *step)
+static void tell(struct pull *pull, const struct dray_progress *step)
 {
     if (!pull->options->progress)
         return;
@@ -55,8 +61,10 @@ static void tell(struct pull *pull, const struct host_progress *step)
 static void tell_layer(struct pull *pull, size_t layer, int what, int stage, int64_t done)
 {
     const struct oci_descriptor *d = &pull->image->manifest.layers[layer];
-    struct host_progress step = {
-        .layer = d->digest.text, .done_bytes = done, .total_bytes = d->size_bytes};
+    struct dray_progress step = {.size = sizeof step,
+                                 .layer = d->digest.text,
+                                 .done = done,
+                                 .total = d->size_bytes};
     step.what = what;
     step.stage = stage;
     tell(pull, &step);
@@ -71,13 +79,12 @@ static void fail_pull(struct pull *pull, struct dr_error *err)
         dr_error_move(&pull->error, err);
     pthread_mutex_unlock(&pull->lock);
     dr_error_release(err);
-    atomic_store(&pull->cancel, true);
+    dray_cancel_trigger(pull->stop);
 }
 
 static bool cancelled(const struct pull *pull)
 {
-    return atomic_load(&pull->cancel) ||
-           (pull->options->cancelled && atomic_load(pull->options->cancelled));
+    return atomic_load(&pull->stop->triggered);
 }
 
 /* --- sending one layer --- */
@@ -99,7 +106,7 @@ static int send_blob(struct pull *pull, struct transfer *t, struct wire_chan *ch
             return -1;
         offset += n;
         if (t->loaded)
-            tell_layer(pull, t->layer, HOST_PROGRESS_LAYER, HOST_LAYER_UNPACKING, offset);
+            tell_layer(pull, t->layer, DRAY_PROGRESS_LAYER, DRAY_LAYER_UNPACKING, offset);
     }
 }
 
@@ -107,10 +114,11 @@ static int send_layer(struct pull *pull, struct transfer *t, struct dr_error *er
 {
     const struct oci_descriptor *d = &pull->image->manifest.layers[t->layer];
     struct wire_chan *chan;
-    dr_auto_json json_t *request = host_request("layer.put");
+    dr_auto_json json_t *request = request_new("layer.put");
     dr_json_set_str(request, "diff_id", pull->image->config.diff_ids[t->layer].text);
     dr_json_set_str(request, "media_type", d->media_type);
-    if (wire_open(pull->host->mux, request, &chan, err) < 0)
+    struct session *session;
+    if (request_open(pull->target, request, &pull->limits, &session, &chan, err) < 0)
         return -1;
     int rc = send_blob(pull, t, chan, err);
     if (rc < 0 && err->kind == DR_ERR_CANCELLED && !cancelled(pull)) {
@@ -122,9 +130,10 @@ static int send_layer(struct pull *pull, struct transfer *t, struct dr_error *er
         rc = wire_result(chan, NULL, err);
     }
     wire_close(chan);
+    session_unref(session);
     if (rc < 0)
         return dr_wrap(err, "layer %.19s", d->digest.text);
-    tell_layer(pull, t->layer, HOST_PROGRESS_LAYER_DONE, HOST_LAYER_UNPACKING,
+    tell_layer(pull, t->layer, DRAY_PROGRESS_LAYER_DONE, DRAY_LAYER_UNPACKING,
                d->size_bytes);
     return 0;
 }
@@ -149,14 +158,12 @@ static void on_blob(void *arg, const struct registry_progress *p)
 {
     struct pull *pull = arg;
     struct transfer *t = &pull->transfers[p->index];
-    if (pull->options->cancelled && atomic_load(pull->options->cancelled))
-        atomic_store(&pull->cancel, true);
     if (p->state == REGISTRY_BLOB_DONE || p->state == REGISTRY_BLOB_CACHED)
         t->loaded = true;
-    int stage = t->loaded                           ? HOST_LAYER_UNPACKING
-                : p->state == REGISTRY_BLOB_LOADING ? HOST_LAYER_DOWNLOADING
-                                                    : HOST_LAYER_WAITING;
-    tell_layer(pull, t->layer, HOST_PROGRESS_LAYER, stage, t->loaded ? 0 : p->done_bytes);
+    int stage = t->loaded                           ? DRAY_LAYER_UNPACKING
+                : p->state == REGISTRY_BLOB_LOADING ? DRAY_LAYER_DOWNLOADING
+                                                    : DRAY_LAYER_WAITING;
+    tell_layer(pull, t->layer, DRAY_PROGRESS_LAYER, stage, t->loaded ? 0 : p->done_bytes);
 }
 
 static void *downloader_main(void *arg)
@@ -213,12 +220,12 @@ static bool contains(const json_t *array, const char *text)
 static int find_missing(struct pull *pull, struct dr_error *err)
 {
     struct oci_image *image = pull->image;
-    dr_auto_json json_t *request = host_request("layers.missing"), *reply = NULL;
+    dr_auto_json json_t *request = request_new("layers.missing"), *reply = NULL;
     json_t *ids = json_array();
     for (size_t i = 0; i < image->config.n_diff_ids; i++)
         json_array_append_new(ids, json_string(image->config.diff_ids[i].text));
     dr_json_set(request, "diff_ids", ids);
-    if (host_call(pull->host, DR_TAKE(request), &reply, err) < 0)
+    if (request_call(pull->target, DR_TAKE(request), &pull->limits, &reply, err) < 0)
         return -1;
     const json_t *missing = dr_json_array(reply, "missing");
     pull->transfers = dr_alloc((image->config.n_diff_ids + 1) * sizeof *pull->transfers);
@@ -229,7 +236,7 @@ static int find_missing(struct pull *pull, struct dr_error *err)
             again = again || strcmp(image->config.diff_ids[pull->transfers[j].layer].text,
                                     diff_id) == 0;
         if (again || !contains(missing, diff_id))
-            tell_layer(pull, i, HOST_PROGRESS_LAYER_EXISTS, HOST_LAYER_WAITING, 0);
+            tell_layer(pull, i, DRAY_PROGRESS_LAYER_EXISTS, DRAY_LAYER_WAITING, 0);
         else
             pull->transfers[pull->transfer_count++].layer = i;
     }
@@ -250,18 +257,20 @@ static int open_fetches(struct pull *pull, struct store *store, struct dr_error 
 
 /* --- the image itself --- */
 
-static int send_documents(struct host *host, const char *ref, const char *familiar,
-                          const char *manifest, size_t manifest_len, const char *config,
-                          size_t config_len, json_t **ret_reply, struct dr_error *err)
+static int send_documents(struct dray_target *target, const struct limits *limits,
+                          const char *ref, const char *familiar, const char *manifest,
+                          size_t manifest_len, const char *config, size_t config_len,
+                          json_t **ret_reply, struct dr_error *err)
 {
     struct oci_digest digest;
     struct wire_chan *chan;
     oci_digest_of(manifest, manifest_len, &digest);
-    dr_auto_json json_t *request = host_request("image.put");
+    dr_auto_json json_t *request = request_new("image.put");
     dr_json_set_str(request, "ref", ref);
     dr_json_set_str(request, "familiar", familiar);
     dr_json_set_str(request, "digest", digest.text);
-    if (wire_open(host->mux, request, &chan, err) < 0)
+    struct session *session;
+    if (request_open(target, request, limits, &session, &chan, err) < 0)
         return -1;
     dr_auto_error struct dr_error sending = DR_ERROR_INIT;
     if (wire_write(chan, WIRE_STDIN, manifest, manifest_len, &sending) == 0 &&
@@ -270,18 +279,19 @@ static int send_documents(struct host *host, const char *ref, const char *famili
         wire_eof(chan, WIRE_STDOUT, &sending);
     int rc = wire_result(chan, ret_reply, err);
     wire_close(chan);
+    session_unref(session);
     return rc;
 }
 
 /* *ret_image: NULL when it is not there. */
-static int find_image(struct host *host, const char *ref, json_t **ret_image,
-                      struct dr_error *err)
+static int find_image(struct dray_target *target, const struct limits *limits,
+                      const char *ref, json_t **ret_image, struct dr_error *err)
 {
     dr_auto_error struct dr_error missing = DR_ERROR_INIT;
-    json_t *request = host_request("image.get");
+    json_t *request = request_new("image.get");
     dr_json_set_str(request, "ref", ref);
     *ret_image = NULL;
-    if (host_call(host, request, ret_image, &missing) == 0 ||
+    if (request_call(target, request, limits, ret_image, &missing) == 0 ||
         missing.kind == DR_ERR_NOT_FOUND)
         return 0;
     return dr_error_move(err, &missing);
@@ -307,31 +317,39 @@ static json_t *result_of(const json_t *image, const char *ref, const char *famil
 
 /* --- the built-in image --- */
 
-static int pull_builtin(struct host *host, const struct host_pull_options *options,
+static int put_layer(struct dray_target *target, const struct limits *limits,
+                     const struct builtin_image *image, struct dr_error *err)
+{
+    struct session *session;
+    struct wire_chan *chan;
+    dr_auto_json json_t *request = request_new("layer.put");
+    dr_json_set_str(request, "diff_id", image->diff_id.text);
+    dr_json_set_str(request, "media_type", "application/vnd.oci.image.layer.v1.tar");
+    if (request_open(target, request, limits, &session, &chan, err) < 0)
+        return -1;
+    dr_auto_error struct dr_error sending = DR_ERROR_INIT;
+    if (wire_write(chan, WIRE_STDIN, image->layer.data, image->layer.len, &sending) == 0)
+        wire_eof(chan, WIRE_STDIN, &sending);
+    int rc = wire_result(chan, NULL, err);
+    wire_close(chan);
+    session_unref(session);
+    return rc;
+}
+
+static int pull_builtin(struct dray_target *target, const struct limits *limits,
                         const char *ref, const char *familiar, json_t **ret_image,
                         struct dr_error *err)
 {
-    json_t *hello;
+    dr_auto_json json_t *hello = NULL, *reply = NULL;
     struct builtin_image image;
-    if (host_hello(host, &hello, err) < 0 ||
+    if (target_hello(target, &hello, err) < 0 ||
         builtin_make(dr_json_str(hello, "arch"), &image, err) < 0)
         return -1;
-    struct wire_chan *chan;
-    dr_auto_json json_t *request = host_request("layer.put"), *reply = NULL;
-    dr_json_set_str(request, "diff_id", image.diff_id.text);
-    dr_json_set_str(request, "media_type", "application/vnd.oci.image.layer.v1.tar");
-    int rc = wire_open(host->mux, request, &chan, err);
-    if (rc == 0) {
-        dr_auto_error struct dr_error sending = DR_ERROR_INIT;
-        if (wire_write(chan, WIRE_STDIN, image.layer.data, image.layer.len, &sending) ==
-            0)
-            wire_eof(chan, WIRE_STDIN, &sending);
-        rc = wire_result(chan, NULL, err);
-        wire_close(chan);
-    }
+    int rc = put_layer(target, limits, &image, err);
     if (rc == 0)
-        rc = send_documents(host, ref, familiar, image.manifest, strlen(image.manifest),
-                            image.config, strlen(image.config), &reply, err);
+        rc = send_documents(target, limits, ref, familiar, image.manifest,
+                            strlen(image.manifest), image.config, strlen(image.config),
+                            &reply, err);
     builtin_release(&image);
     if (rc == 0)
         *ret_image = result(dr_json_str(reply, "id"), dr_json_str(reply, "digest"), ref,
@@ -349,10 +367,11 @@ static size_t sender_count(const json_t *hello)
                                 : (size_t)cpus;
 }
 
-static int guest_platform(struct host *host, const char *asked, struct oci_platform *ret,
-                          json_t **ret_hello, struct dr_error *err)
+static int guest_platform(struct dray_target *target, const char *asked,
+                          struct oci_platform *ret, json_t **ret_hello,
+                          struct dr_error *err)
 {
-    if (host_hello(host, ret_hello, err) < 0)
+    if (target_hello(target, ret_hello, err) < 0)
         return -1;
     if (asked)
         return oci_platform_parse(asked, ret, err);
@@ -367,11 +386,12 @@ static int fetch_and_send(struct pull *pull, struct store *store, size_t senders
 {
     struct oci_image *image = pull->image;
     dr_auto_json json_t *reply = NULL;
-    tell(pull, &(struct host_progress){.what = HOST_PROGRESS_RESOLVED,
-                                       .total_bytes = (int64_t)image->manifest.n_layers});
+    tell(pull, &(struct dray_progress){.size = sizeof(struct dray_progress),
+                                       .what = DRAY_PROGRESS_RESOLVED,
+                                       .total = (int64_t)image->manifest.n_layers});
     if (find_missing(pull, err) < 0 || open_fetches(pull, store, err) < 0 ||
         (pull->transfer_count && move_layers(pull, senders, err) < 0) ||
-        send_documents(pull->host, ref, familiar, image->manifest_raw,
+        send_documents(pull->target, &pull->limits, ref, familiar, image->manifest_raw,
                        image->manifest_len, image->config_raw, image->config_len, &reply,
                        err) < 0)
         return -1;
@@ -380,42 +400,105 @@ static int fetch_and_send(struct pull *pull, struct store *store, size_t senders
     return 0;
 }
 
-/* have: the image of that name that is there already, or NULL. */
-static int pull_from_registry(struct host *host, const struct host_pull_options *options,
-                              const struct oci_ref *ref, const char *name,
-                              const char *familiar, const json_t *have,
-                              json_t **ret_image, struct dr_error *err)
+/* The caller's limits end the pull wherever it is: in the registry, the cache, or on the
+ * wire. */
+struct watch {
+    struct pull *pull;
+    int done_fd;
+};
+
+static void *watch_main(void *arg)
+{
+    struct watch *watch = arg;
+    const struct limits *asked = watch->pull->asked;
+    struct pollfd fds[] = {
+        {.fd = watch->done_fd, .events = POLLIN},
+        {.fd = asked->cancel ? asked->cancel->fd : -1, .events = POLLIN}};
+    for (;;) {
+        int64_t left = asked->deadline_ms ? asked->deadline_ms - dr_clock_ms() : -1;
+        if (asked->deadline_ms && left < 0)
+            left = 0;
+        int n = poll(fds, 2, left > INT32_MAX ? INT32_MAX : (int)left);
+        if (fds[0].revents && n > 0)
+            return NULL;
+        if ((n > 0 && fds[1].revents) || (n == 0 && left <= INT32_MAX)) {
+            dray_cancel_trigger(watch->pull->stop);
+            return NULL;
+        }
+    }
+}
+
+/* Why it was given up, when it was the caller who did. */
+static int given_up(const struct pull *pull, struct dr_error *err)
+{
+    if (limits_cancelled(pull->asked, err) < 0)
+        return -1;
+    if (pull->asked->deadline_ms && dr_clock_ms() >= pull->asked->deadline_ms)
+        return dr_fail(err, DR_ERR_TIMEOUT, "the pull did not end within its deadline");
+    return 0;
+}
+
+static int resolve_and_send(struct pull *pull, struct store *store,
+                            const struct oci_ref *ref, const char *name,
+                            const char *familiar, const json_t *have, json_t **ret_image,
+                            struct dr_error *err)
 {
     struct oci_platform platform;
-    json_t *hello;
+    dr_auto_json json_t *hello = NULL;
+    struct registry_options ro = {.store = store,
+                                  .plain_http = pull->options->plain_http,
+                                  .user = pull->options->user,
+                                  .password = pull->options->password,
+                                  .cancel = &pull->stop->triggered,
+                                  .progress = on_blob,
+                                  .context = pull};
+    if (guest_platform(pull->target, pull->options->platform, &platform, &hello, err) <
+            0 ||
+        registry_open(ref, &ro, &pull->registry, err) < 0 ||
+        registry_resolve(pull->registry, &platform, pull->image, err) < 0)
+        return -1;
+    const char *digest = dr_json_str(have, "digest");
+    if (!digest || strcmp(digest, pull->image->manifest_digest.text) != 0)
+        return fetch_and_send(pull, store, sender_count(hello), name, familiar, ret_image,
+                              err);
+    *ret_image = result_of(have, name, familiar);
+    return 0;
+}
+
+/* have: the image of that name that is there already, or NULL. */
+static int pull_from_registry(struct dray_target *target,
+                              const struct dray_pull_options *options,
+                              const struct limits *limits, const struct oci_ref *ref,
+                              const char *name, const char *familiar, const json_t *have,
+                              json_t **ret_image, struct dr_error *err)
+{
     dr_auto_image struct oci_image image = OCI_IMAGE_INIT;
     struct store *store = NULL;
-    struct pull pull = {.host = host,
+    struct pull pull = {.target = target,
                         .options = options,
+                        .asked = limits,
                         .image = &image,
+                        .stop = dray_cancel_new(),
                         .lock = PTHREAD_MUTEX_INITIALIZER};
-    struct registry_options ro = {.plain_http = options->plain_http,
-                                  .user = options->user,
-                                  .password = options->password,
-                                  .cancel = &pull.cancel,
-                                  .progress = on_blob,
-                                  .context = &pull};
-    int rc = guest_platform(host, options->platform, &platform, &hello, err);
+    struct watch watch = {&pull, eventfd(0, EFD_CLOEXEC)};
+    pthread_t watcher;
+    bool watched = false;
+    int rc = 0;
+    if (!pull.stop || watch.done_fd < 0)
+        rc = dr_fail_errno(err, DR_ERR_INTERNAL, "make an eventfd");
+    pull.limits = (struct limits){limits->deadline_ms, pull.stop};
+    if (rc == 0 && (limits->cancel || limits->deadline_ms))
+        watched = pthread_create(&watcher, NULL, watch_main, &watch) == 0;
     if (rc == 0)
-        rc = store_open(host->cache_dir, &store, err);
-    ro.store = store;
+        rc = store_open(target->cache_dir, &store, err);
     if (rc == 0)
-        rc = registry_open(ref, &ro, &pull.registry, err);
-    if (rc == 0)
-        rc = registry_resolve(pull.registry, &platform, &image, err);
-    if (rc == 0) {
-        const char *digest = dr_json_str(have, "digest");
-        if (digest && strcmp(digest, image.manifest_digest.text) == 0)
-            *ret_image = result_of(have, name, familiar);
-        else
-            rc = fetch_and_send(&pull, store, sender_count(hello), name, familiar,
-                                ret_image, err);
+        rc = resolve_and_send(&pull, store, ref, name, familiar, have, ret_image, err);
+    if (watched) {
+        eventfd_write(watch.done_fd, 1);
+        pthread_join(watcher, NULL);
     }
+    if (rc < 0)
+        given_up(&pull, err);
     for (size_t i = 0; i < pull.transfer_count; i++)
         store_fetch_close(pull.transfers[i].fetch);
     if (pull.transfer_count) { /* the cache grew; tidying it is not worth an error */
@@ -427,6 +510,8 @@ static int pull_from_registry(struct host *host, const struct host_pull_options 
     dr_error_release(&pull.error);
     registry_close(pull.registry);
     store_close(store);
+    dray_cancel_free(pull.stop);
+    dr_cleanup_fd(&watch.done_fd);
     return rc;
 }
 
@@ -442,39 +527,56 @@ static bool other_platform(const json_t *have, const char *asked, struct dr_erro
     return oci_platform_match(&want, &is) == 0;
 }
 
-int host_pull(struct host *host, const struct host_pull_options *options,
-              json_t **ret_image, struct dr_error *err)
+static int pull_within(struct dray_target *target, const char *reference,
+                       const struct dray_pull_options *options,
+                       const struct limits *limits, json_t **ret_image,
+                       struct dr_error *err)
 {
     dr_auto_ref struct oci_ref ref = OCI_REF_INIT;
-    if (oci_ref_parse(options->reference, &ref, err) < 0)
+    if (oci_ref_parse(reference, &ref, err) < 0)
         return -1;
     dr_auto_free char *name = oci_ref_text(&ref), *familiar = oci_ref_familiar(&ref);
     dr_auto_json json_t *have = NULL;
-    if (find_image(host, name, &have, err) < 0)
+    if (find_image(target, limits, name, &have, err) < 0)
         return -1;
     bool other = other_platform(have, options->platform, err);
     if (err->kind != DR_ERR_NONE)
         return -1;
     if (have && !other &&
-        (options->policy == HOST_PULL_MISSING || options->policy == HOST_PULL_NEVER)) {
+        (options->policy == DRAY_PULL_MISSING || options->policy == DRAY_PULL_NEVER)) {
         *ret_image = result_of(have, name, familiar);
         return 0;
     }
-    if (options->policy == HOST_PULL_NEVER)
+    if (options->policy == DRAY_PULL_NEVER)
         return dr_fail(err, DR_ERR_NOT_FOUND,
                        "image %s is not on this target%s, and the pull policy is never",
                        familiar, other ? " for that platform" : "");
     if (builtin_is(&ref))
-        return pull_builtin(host, options, name, familiar, ret_image, err);
+        return pull_builtin(target, limits, name, familiar, ret_image, err);
     dr_auto_error struct dr_error failed = DR_ERROR_INIT;
-    if (pull_from_registry(host, options, &ref, name, familiar, have, ret_image,
+    if (pull_from_registry(target, options, limits, &ref, name, familiar, have, ret_image,
                            &failed) == 0)
         return 0;
     /* `newer` goes on with what is here when the registry cannot be asked (podman's rule)
      */
-    if (have && options->policy == HOST_PULL_NEWER && failed.origin == DR_AT_REGISTRY) {
+    if (have && options->policy == DRAY_PULL_NEWER && failed.origin == DR_AT_REGISTRY) {
         *ret_image = result_of(have, name, familiar);
         return 0;
     }
     return dr_error_move(err, &failed);
+}
+
+int host_pull_image(struct dray_target *target, const char *reference,
+                    const struct dray_pull_options *options, const struct limits *limits,
+                    json_t **ret_image, struct dr_error *err)
+{
+    if (!reference || !*reference)
+        return dr_fail(err, DR_ERR_INVALID, "no image is given");
+    if (options->policy < DRAY_PULL_MISSING || options->policy > DRAY_PULL_NEVER)
+        return dr_fail(err, DR_ERR_INVALID, "%d is no pull policy", (int)options->policy);
+    if (target_enter(target, err) < 0)
+        return -1;
+    int rc = pull_within(target, reference, options, limits, ret_image, err);
+    target_leave(target);
+    return rc;
 }

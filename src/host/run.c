@@ -10,12 +10,12 @@
 #include <sys/eventfd.h>
 
 #include "base/text.h"
-#include "host/session.h"
+#include "host/legacy.h"
 
 #define SIGNAL_TIMEOUT_MS 10000
 
 struct stream {
-    struct host *host;
+    struct session *session;
     struct wire_chan *chan;
     char *id; /* of the container; NULL for exec; owned */
     const struct host_streams *to;
@@ -34,10 +34,10 @@ static void pass_on(struct stream *s, int number)
     dr_auto_error struct dr_error unused = DR_ERROR_INIT; /* it may have ended just now */
     dr_auto_json json_t *message = NULL;
     if (s->id) {
-        message = host_request("container.kill");
+        message = request_new("container.kill");
         dr_json_set_str(message, "id", s->id);
         dr_json_set_int(message, "signal", number);
-        wire_call(s->host->mux, message, dr_clock_ms() + SIGNAL_TIMEOUT_MS, NULL,
+        wire_call(s->session->mux, message, dr_clock_ms() + SIGNAL_TIMEOUT_MS, NULL,
                   &unused);
     } else {
         message = json_pack("{sssi}", "event", "signal", "signal", number);
@@ -175,16 +175,19 @@ int host_stream(struct host *host, json_t *request, const struct host_streams *s
 {
     dr_auto_json json_t *taken = request;
     struct stream s = {
-        .host = host, .to = streams, .stdin_open = streams->stdin_fd >= 0, .stop_fd = -1};
+        .to = streams, .stdin_open = streams->stdin_fd >= 0, .stop_fd = -1};
     if (strcmp(dr_json_str(taken, "op"), "container.start") == 0)
         s.id = dr_strdup(dr_json_str(taken, "id"));
-    json_t *hello;
-    if (wire_open(host->mux, taken, &s.chan, err) < 0)
+    struct limits limits = {0};
+    if (request_open(host->target, taken, &limits, &s.session, &s.chan, err) < 0)
         return -1;
-    int rc = host_hello(host, &hello, err);
+    json_t *hello;
+    int rc = wire_mux_hello(s.session->mux, s.session->hello_deadline_ms, &hello, err);
     if (rc < 0 && err->kind == DR_ERR_TIMEOUT) /* C33: nothing hangs on a mute target */
         dr_fail_at(err, DR_AT_TRANSPORT, DR_ERR_UNAVAILABLE, 0,
                    "the helper did not say hello in time");
+    wire_limit(s.chan, WIRE_IN, WIRE_NO_LIMIT);
+    wire_limit(s.chan, WIRE_OUT, WIRE_NO_LIMIT);
     struct wire_item item = {.type = WIRE_ITEM_EVENT};
     while (rc == 0 && item.type != WIRE_ITEM_RESULT) {
         rc = next_item(&s, &item, err);
@@ -195,6 +198,7 @@ int host_stream(struct host *host, json_t *request, const struct host_streams *s
         rc = wire_result(s.chan, ret_reply, err);
     stop_signals(&s); /* before the channel that it writes to goes */
     wire_close(s.chan);
+    session_unref(s.session);
     free(s.buf);
     free(s.id);
     return rc;

@@ -1,129 +1,227 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "host/session.h"
-
-#include <signal.h>
+/* A session with one helper, and the requests that go over it. */
 #include <string.h>
 
 #include "base/text.h"
+#include "host/target.h"
 
-#define DEFAULT_ROOT "/var/lib/dray"
+/* A helper that lost us ends by itself; one that is mute is not waited for. */
+#define END_WAIT_MS 10000
+#define LOST_WAIT_MS 500
 
-static json_t *our_hello(const struct host_options *options)
+void session_unref(struct session *session)
 {
-    json_t *hello = json_object();
-    dr_json_set_int(hello, "protocol", WIRE_PROTOCOL);
-    dr_json_set_str(hello, "build", DRAY_VERSION);
-    dr_json_set_str(hello, "root", options->root);
-    dr_json_set_str(hello, "run_root", options->run_root);
-    dr_json_set_str(hello, "bundle_root", options->bundle_root);
-    dr_json_set_str(hello, "log_root", options->log_root);
-    dr_json_set_str(hello, "runtime", options->runtime);
-    return hello;
-}
-
-int host_open(const struct host_options *options, struct host **ret_host,
-              struct dr_error *err)
-{
-    struct host *host = dr_alloc(sizeof *host);
-    int64_t timeout = options->connect_timeout_ms ? options->connect_timeout_ms : 30000;
-    host->cache_dir = dr_strdup(options->cache_dir);
-    host->hello_deadline_ms = dr_clock_ms() + timeout;
-    const char *root = options->root ? options->root : DEFAULT_ROOT;
-    if (options->transport) {
-        host->transport = *options->transport;
-    } else if (transport_open(options->target, root, &host->transport, err) < 0) {
-        if (err->origin == DR_AT_UNSET)
-            err->origin = DR_AT_TRANSPORT;
-        host_close(host);
-        return -1;
-    }
-    struct wire_mux_options mux = {.side = WIRE_HOST,
-                                   .read_fd = host->transport.read_fd,
-                                   .write_fd = host->transport.write_fd};
-    dr_auto_json json_t *hello = our_hello(options);
-    if (wire_mux_start(&mux, hello, &host->mux, err) < 0) {
-        host_close(host);
-        return -1;
-    }
-    *ret_host = host;
-    return 0;
-}
-
-void host_close(struct host *host)
-{
-    if (!host)
+    if (!session || atomic_fetch_sub(&session->refs, 1) != 1)
         return;
-    wire_mux_free(host->mux);
-    transport_close(&host->transport, 10000);
-    free(host->cache_dir);
-    free(host);
+    bool lost = session->mux && wire_mux_ended(session->mux);
+    wire_mux_free(session->mux);
+    transport_close(&session->transport, lost ? LOST_WAIT_MS : END_WAIT_MS);
+    free(session);
 }
 
-int host_hello(struct host *host, json_t **ret_hello, struct dr_error *err)
-{
-    return wire_mux_hello(host->mux, host->hello_deadline_ms, ret_hello, err);
-}
-
-int host_spawn_count(const struct host *host)
-{
-    return host->transport.spawn_count;
-}
-
-json_t *host_request(const char *op)
+json_t *request_new(const char *op)
 {
     json_t *request = json_object();
     dr_json_set_str(request, "op", op);
     return request;
 }
 
-/* A target that never says HELLO must not hang a request (C33). */
-static int greeted(struct host *host, struct dr_error *err)
+json_t *request_named(const char *op, const char *key, const char *name)
 {
-    json_t *hello;
-    if (host_hello(host, &hello, err) < 0)
-        return err->kind == DR_ERR_TIMEOUT
-                   ? dr_fail_at(err, DR_AT_TRANSPORT, DR_ERR_UNAVAILABLE, 0,
-                                "the helper did not say hello in time")
-                   : -1;
+    json_t *request = request_new(op);
+    dr_json_set_str(request, key, name ? name : "");
+    return request;
+}
+
+json_t *request_for(const char *op, const char *container)
+{
+    return request_named(op, "id", container);
+}
+
+void item_release(struct wire_item *item)
+{
+    free(item->data);
+    json_decref(item->json);
+    *item = (struct wire_item){.type = WIRE_ITEM_EVENT};
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return !a || b < a ? b : a;
+}
+
+/* The caller's limits; until the helper has said hello also its own deadline. */
+static struct wire_limit wire_limit_of(struct session *session,
+                                       const struct limits *limits)
+{
+    struct wire_limit limit = {limits->deadline_ms,
+                               limits->cancel ? limits->cancel->fd : -1};
+    if (!wire_mux_greeted(session->mux))
+        limit.deadline_ms = earlier(limit.deadline_ms, session->hello_deadline_ms);
+    return limit;
+}
+
+/* A wait timed out. 0: only because the hello had a deadline, and it came: go on. */
+static int timed_out(struct session *session, const struct limits *limits,
+                     struct dr_error *err)
+{
+    int64_t now = dr_clock_ms();
+    bool greeted = wire_mux_greeted(session->mux);
+    if (limits->deadline_ms && now >= limits->deadline_ms &&
+        (greeted || now < session->hello_deadline_ms))
+        return -1;
+    dr_error_release(err);
+    if (greeted || now < session->hello_deadline_ms)
+        return 0;
+    dr_fail_at(err, DR_AT_TRANSPORT, DR_ERR_UNAVAILABLE, 0,
+               "the helper did not say hello in time");
+    wire_mux_break(session->mux, err);
+    return -1;
+}
+
+static int check_names(const json_t *request, struct dr_error *err)
+{
+    static const struct {
+        const char *key, *what;
+    } names[] = {{"id", "container"}, {"ref", "image"}, {"name", "name"}};
+    for (size_t i = 0; i < DR_COUNT(names); i++) {
+        const char *value = dr_json_str(request, names[i].key);
+        if (value && !*value)
+            return dr_fail(err, DR_ERR_INVALID, "no %s is given", names[i].what);
+    }
     return 0;
 }
 
-int host_call(struct host *host, json_t *request, json_t **ret_reply,
-              struct dr_error *err)
+static int open_once(struct session *session, const json_t *request,
+                     const struct limits *limits, struct wire_chan **ret_chan,
+                     struct dr_error *err)
 {
-    dr_auto_json json_t *taken = request;
-    struct wire_chan *chan;
-    if (wire_open(host->mux, taken, &chan, err) < 0)
+    for (;;) {
+        int rc = wire_open_within(session->mux, request, wire_limit_of(session, limits),
+                                  ret_chan, err);
+        if (rc == 0 || err->kind != DR_ERR_TIMEOUT || timed_out(session, limits, err) < 0)
+            return rc;
+    }
+}
+
+static int open_live(struct dray_target *target, const json_t *request,
+                     const struct limits *limits, struct session **ret_session,
+                     struct wire_chan **ret_chan, struct dr_error *err)
+{
+    for (bool again = true;; again = false) {
+        struct session *session;
+        if (target_session(target, &session, err) < 0)
+            return -1;
+        if (open_once(session, request, limits, ret_chan, err) == 0) {
+            *ret_session = session;
+            return 0;
+        }
+        /* it had died, and this request noticed it: nothing of it has reached anybody */
+        bool lost = err->kind == DR_ERR_UNAVAILABLE && wire_mux_greeted(session->mux) &&
+                    wire_mux_ended(session->mux);
+        session_unref(session);
+        if (!lost || !again)
+            return -1;
+        dr_error_release(err);
+    }
+}
+
+int request_open(struct dray_target *target, const json_t *request,
+                 const struct limits *limits, struct session **ret_session,
+                 struct wire_chan **ret_chan, struct dr_error *err)
+{
+    if (check_names(request, err) < 0 || limits_cancelled(limits, err) < 0 ||
+        target_enter(target, err) < 0)
         return -1;
-    int rc = greeted(host, err);
-    if (rc == 0)
-        rc = wire_result(chan, ret_reply, err);
-    wire_close(chan);
+    int rc = open_live(target, request, limits, ret_session, ret_chan, err);
+    target_leave(target);
     return rc;
 }
 
-int host_list(struct host *host, json_t *request, json_t **ret_items,
-              struct dr_error *err)
+int request_next(struct session *session, struct wire_chan *chan,
+                 const struct limits *limits, struct wire_item *ret_item,
+                 struct dr_error *err)
 {
-    dr_auto_json json_t *taken = request, *items = json_array();
-    struct wire_chan *chan;
-    if (wire_open(host->mux, taken, &chan, err) < 0)
+    if (limits_cancelled(limits, err) < 0)
         return -1;
-    int rc = greeted(host, err);
+    for (;;) {
+        wire_limit(chan, WIRE_IN, wire_limit_of(session, limits));
+        int rc = wire_next(chan, ret_item, err);
+        if (rc == 0 || err->kind != DR_ERR_TIMEOUT || timed_out(session, limits, err) < 0)
+            return rc;
+    }
+}
+
+/* items: NULL when what comes before the reply is not wanted */
+static int collect(struct dray_target *target, const json_t *request,
+                   const struct limits *limits, json_t *items, json_t **ret_reply,
+                   struct dr_error *err)
+{
+    struct session *session;
+    struct wire_chan *chan;
+    if (request_open(target, request, limits, &session, &chan, err) < 0)
+        return -1;
     struct wire_item item = {.type = WIRE_ITEM_EVENT};
+    int rc = 0;
     while (rc == 0 && item.type != WIRE_ITEM_RESULT) {
-        rc = wire_next(chan, &item, err);
-        if (rc == 0 && item.type == WIRE_ITEM_EVENT)
+        rc = request_next(session, chan, limits, &item, err);
+        if (rc == 0 && item.type == WIRE_ITEM_EVENT && items)
             json_array_append(items, json_object_get(item.json, "item"));
-        if (rc == 0) {
-            free(item.data);
-            json_decref(item.json);
-        }
+        if (rc == 0 && item.type != WIRE_ITEM_RESULT)
+            item_release(&item);
     }
     if (rc == 0)
-        rc = wire_result(chan, NULL, err);
+        rc = wire_result(chan, ret_reply, err);
     wire_close(chan);
-    if (rc == 0)
-        *ret_items = DR_TAKE(items);
+    session_unref(session);
     return rc;
+}
+
+int request_call(struct dray_target *target, json_t *request, const struct limits *limits,
+                 json_t **ret_reply, struct dr_error *err)
+{
+    dr_auto_json json_t *taken = request;
+    return collect(target, taken, limits, NULL, ret_reply, err);
+}
+
+int request_list(struct dray_target *target, json_t *request, const struct limits *limits,
+                 json_t **ret_items, struct dr_error *err)
+{
+    dr_auto_json json_t *taken = request, *items = json_array();
+    if (collect(target, taken, limits, items, NULL, err) < 0)
+        return -1;
+    *ret_items = DR_TAKE(items);
+    return 0;
+}
+
+int api_call(struct dray_target *target, json_t *request, const struct dray_call *call,
+             int64_t otherwise_ms, struct dray_error **ret_err)
+{
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    struct limits limits = limits_of(call, otherwise_ms);
+    return api_end(request_call(target, request, &limits, NULL, &err), &err, ret_err);
+}
+
+int api_json(struct dray_target *target, json_t *request, const struct dray_call *call,
+             char **ret_json, struct dray_error **ret_err)
+{
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    dr_auto_json json_t *reply = NULL;
+    struct limits limits = limits_of(call, DEFAULT_TIMEOUT_MS);
+    int rc = request_call(target, request, &limits, &reply, &err);
+    if (rc == 0 && ret_json)
+        *ret_json = dr_json_text(reply);
+    return api_end(rc, &err, ret_err);
+}
+
+int api_list(struct dray_target *target, json_t *request, const struct dray_call *call,
+             char **ret_json, struct dray_error **ret_err)
+{
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    dr_auto_json json_t *items = NULL;
+    struct limits limits = limits_of(call, DEFAULT_TIMEOUT_MS);
+    int rc = request_list(target, request, &limits, &items, &err);
+    if (rc == 0 && ret_json)
+        *ret_json = dr_json_text(items);
+    return api_end(rc, &err, ret_err);
 }

@@ -5,6 +5,7 @@
 
 #include "base/fs.h"
 #include "base/json.h"
+#include "base/text.h"
 
 #define AUTH_FILE_MAX (1u << 20)
 #define DOCKER_HUB_KEY "https://index.docker.io/v1/"
@@ -24,45 +25,10 @@ void credentials_release(struct credentials *credentials)
     *credentials = (struct credentials){0};
 }
 
-static int base64_value(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-/* Owned and NUL-terminated, or NULL when it is not base64. */
-static char *base64_decode(const char *text)
-{
-    size_t len = strlen(text), out = 0;
-    char *raw = dr_alloc(len + 1);
-    unsigned bits = 0, have = 0;
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] == '=' && strspn(text + i, "=") == len - i && len - i <= 2)
-            break;
-        int value = base64_value(text[i]);
-        if (value < 0) {
-            forget(raw);
-            return NULL;
-        }
-        bits = bits << 6 | (unsigned)value;
-        have += 6;
-        if (have >= 8) {
-            have -= 8;
-            raw[out++] = (char)(bits >> have & 0xff);
-        }
-    }
-    return raw;
-}
-
 /* "user:password", decoded. Owned parts. */
 static int split_auth(const char *base64, struct credentials *ret, struct dr_error *err)
 {
-    char *raw = base64_decode(base64);
+    char *raw = dr_base64_decode(base64);
     char *colon = raw ? strchr(raw, ':') : NULL;
     if (!colon || colon == raw) {
         forget(raw);

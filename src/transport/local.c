@@ -13,6 +13,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -57,14 +58,16 @@ static int install_helper(const char *root, struct dr_error *err)
 static int spawn(const char *path, struct transport *ret, struct dr_error *err)
 {
     int in[2] = {-1, -1}, out[2] = {-1, -1};
-    if (pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0) {
+    /* what we write to is a socket: a helper that is gone raises no SIGPIPE then */
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, in) < 0 ||
+        pipe2(out, O_CLOEXEC) < 0) {
         dr_fail_errno(err, DR_ERR_NONE, "make a pipe");
         dr_cleanup_fd(&in[0]);
         dr_cleanup_fd(&in[1]);
         return -1;
     }
     /* few and large reads and writes; a refusal changes nothing */
-    fcntl(in[1], F_SETPIPE_SZ, 1 << 20);
+    setsockopt(in[1], SOL_SOCKET, SO_SNDBUFFORCE, &(int){1 << 20}, sizeof(int));
     fcntl(out[0], F_SETPIPE_SZ, 1 << 20);
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attr;

@@ -8,11 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/uio.h>
 #include <time.h>
 
 #include "base/buf.h"
-#include "base/fs.h"
 #include "base/text.h"
 
 #define PREAMBLE_MAX (64u << 10)
@@ -30,7 +28,7 @@ struct wire_chan {
     struct wire_chan *next;
     struct wire_mux *mux;
     uint32_t id;
-    int64_t deadline_ms;
+    struct wire_limit limit[2]; /* of WIRE_IN and WIRE_OUT */
     struct item *first, **last;
     struct {
         uint32_t send_credit;
@@ -43,18 +41,20 @@ struct wire_chan {
     bool finished;  /* the last frame came (host) or was sent (guest) */
     bool closed;    /* the owner is gone: free when finished */
     bool cancelled; /* guest: the host gave up */
-    int poll_fd;    /* eventfd for wire_poll_fd, −1 until somebody asked */
+    /* eventfds that tell of changes, one for the thread of each direction; −1 until
+     * somebody polls */
+    int poll_fd[2];
     pthread_cond_t changed;
 };
 
 struct wire_mux {
     struct wire_mux_options options;
-    int wake_fd; /* makes the reader stop */
+    int wake_fd; /* makes the reader look at `stopping` and at what is left in `out` */
+    struct wire_out out;
     pthread_t reader;
     bool reader_started;
-    pthread_mutex_t lock;       /* everything below */
-    pthread_mutex_t write_lock; /* one frame at a time; taken without `lock` */
-    pthread_cond_t changed;     /* hello, broken */
+    pthread_mutex_t lock;   /* everything below; taken inside of out's, never around it */
+    pthread_cond_t changed; /* hello, broken */
     json_t *hello;
     struct wire_chan *chans;
     uint32_t next_id, last_seen_id;
@@ -95,13 +95,59 @@ static int fail_deadline(struct dr_error *err)
                       "no answer within the deadline");
 }
 
+static int fail_cancelled(struct dr_error *err)
+{
+    return dr_fail_at(err, DR_AT_HOST, DR_ERR_CANCELLED, 0, "cancelled by the caller");
+}
+
 /* lock held: something about the channel is new */
 static void chan_changed(struct wire_chan *c)
 {
     pthread_cond_broadcast(&c->changed);
     uint64_t one = 1;
-    if (c->poll_fd >= 0 && write(c->poll_fd, &one, sizeof one) < 0)
-        return; /* the counter is full: it is readable anyway */
+    for (int way = 0; way < 2; way++)
+        if (c->poll_fd[way] >= 0 && write(c->poll_fd[way], &one, sizeof one) < 0)
+            continue; /* the counter is full: it is readable anyway */
+}
+
+/* lock held */
+static int poll_fd_of(struct wire_chan *c, enum wire_way way)
+{
+    if (c->poll_fd[way] < 0) {
+        c->poll_fd[way] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        chan_changed(c); /* what came before counts as new */
+    }
+    return c->poll_fd[way];
+}
+
+static void poll_clear(int fd)
+{
+    uint64_t count;
+    if (fd >= 0 && read(fd, &count, sizeof count) < 0)
+        return; /* nothing was there */
+}
+
+/* lock held, given up while it waits: until the channel changed, within the limit of that
+ * direction. With a cancel descriptor the wait is a poll. */
+static int chan_wait(struct wire_chan *c, enum wire_way way, struct dr_error *err)
+{
+    struct wire_limit limit = c->limit[way];
+    pthread_mutex_t *lock = &c->mux->lock;
+    if (limit.cancel_fd < 0)
+        return wait_changed(&c->changed, lock, limit.deadline_ms) == ETIMEDOUT
+                   ? fail_deadline(err)
+                   : 0;
+    struct pollfd fds[] = {{.fd = poll_fd_of(c, way), .events = POLLIN},
+                           {.fd = limit.cancel_fd, .events = POLLIN}};
+    int64_t left = limit.deadline_ms ? limit.deadline_ms - dr_clock_ms() : -1;
+    if (limit.deadline_ms && left <= 0)
+        return fail_deadline(err);
+    pthread_mutex_unlock(lock);
+    poll(fds, 2, left > INT32_MAX ? INT32_MAX : (int)left);
+    pthread_mutex_lock(lock);
+    if (fds[0].revents)
+        poll_clear(fds[0].fd);
+    return fds[1].revents ? fail_cancelled(err) : 0;
 }
 
 /* --- the end --- */
@@ -138,7 +184,8 @@ static struct wire_chan *chan_new(struct wire_mux *mux, uint32_t id)
     c->mux = mux;
     c->id = id;
     c->last = &c->first;
-    c->poll_fd = -1;
+    c->poll_fd[WIRE_IN] = c->poll_fd[WIRE_OUT] = -1;
+    c->limit[WIRE_IN] = c->limit[WIRE_OUT] = WIRE_NO_LIMIT;
     for (int i = 0; i < WIRE_STREAMS; i++)
         c->streams[i].send_credit = WIRE_WINDOW_BYTES;
     pthread_cond_init(&c->changed, NULL);
@@ -169,8 +216,8 @@ static void chan_free(struct wire_chan *c)
         item_free(item);
     }
     json_decref(c->result);
-    if (c->poll_fd >= 0)
-        close(c->poll_fd);
+    dr_cleanup_fd(&c->poll_fd[WIRE_IN]);
+    dr_cleanup_fd(&c->poll_fd[WIRE_OUT]);
     pthread_cond_destroy(&c->changed);
     free(c);
 }
@@ -208,87 +255,64 @@ static void unlink_item(struct wire_chan *c, struct item **at)
 
 /* --- writing --- */
 
-/* Once a frame was begun it must be finished, so that failing here breaks the session. */
-static int wait_writable(struct wire_mux *mux, int64_t deadline_ms, struct dr_error *err)
+/* errno says why nothing could be sent. */
+static int send_failed(struct wire_mux *mux, struct dr_error *err)
 {
+    int why = errno;
+    if (why == ETIMEDOUT)
+        return fail_deadline(err);
+    if (why == EINTR)
+        return fail_cancelled(err);
     pthread_mutex_lock(&mux->lock);
+    /* the reader may know more: what the peer said last */
+    for (int i = 0; i < 20 && !mux->ended && (why == EPIPE || why == ECONNRESET); i++)
+        wait_changed(&mux->changed, &mux->lock, dr_clock_ms() + 100);
     bool ended = mux->ended;
     if (ended)
         fail_ended(mux, err);
     pthread_mutex_unlock(&mux->lock);
     if (ended)
         return -1;
-    if (deadline_ms && dr_clock_ms() >= deadline_ms) {
-        fail_deadline(err);
-        wire_mux_break(mux, err);
-        return -1;
-    }
-    struct pollfd fd = {.fd = mux->options.write_fd, .events = POLLOUT};
-    poll(&fd, 1, 200);
-    return 0;
-}
-
-/* The pipe does not block; waits for room until the deadline or the session's end. */
-static int write_bytes(struct wire_mux *mux, const void *data, size_t len,
-                       int64_t deadline_ms, struct dr_error *err)
-{
-    const char *p = data;
-    while (len > 0) {
-        ssize_t n = write(mux->options.write_fd, p, len);
-        if (n > 0) {
-            p += n;
-            len -= (size_t)n;
-            continue;
-        }
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0 && errno != EAGAIN) {
-            struct dr_error why = DR_ERROR_INIT;
-            if (errno == EPIPE) { /* the reader may know more: what the peer said last */
-                pthread_mutex_lock(&mux->lock);
-                for (int i = 0; i < 20 && !mux->ended; i++)
-                    wait_changed(&mux->changed, &mux->lock, dr_clock_ms() + 100);
-                bool ended = mux->ended;
-                if (ended)
-                    fail_ended(mux, err);
-                pthread_mutex_unlock(&mux->lock);
-                if (ended)
-                    return -1;
-                errno = EPIPE;
-            }
-            dr_fail_errno(&why, DR_ERR_UNAVAILABLE, "write to the other side");
-            why.origin = DR_AT_TRANSPORT;
-            wire_mux_break(mux, &why);
-            return dr_error_move(err, &why);
-        }
-        if (wait_writable(mux, deadline_ms, err) < 0)
-            return -1;
-    }
-    return 0;
+    errno = why;
+    dr_fail_errno(err, DR_ERR_UNAVAILABLE, "write to the other side");
+    err->origin = DR_AT_TRANSPORT;
+    wire_mux_break(mux, err);
+    return -1;
 }
 
 static int send_frame(struct wire_mux *mux, struct wire_header header,
-                      const void *payload, int64_t deadline_ms, struct dr_error *err)
+                      const void *payload, const struct wire_limit *limit,
+                      struct dr_error *err)
 {
     unsigned char small[WIRE_HEADER_BYTES + 4096];
-    pthread_mutex_lock(&mux->write_lock);
     int rc;
     wire_header_encode(&header, small);
     if (header.length <= sizeof small - WIRE_HEADER_BYTES) {
-        if (header.length)
+        if (payload)
             memcpy(small + WIRE_HEADER_BYTES, payload, header.length);
-        rc = write_bytes(mux, small, WIRE_HEADER_BYTES + header.length, deadline_ms, err);
+        rc = wire_out_frame(&mux->out, limit, small, WIRE_HEADER_BYTES + header.length,
+                            NULL, 0);
     } else {
-        rc = write_bytes(mux, small, WIRE_HEADER_BYTES, deadline_ms, err);
-        if (rc == 0)
-            rc = write_bytes(mux, payload, header.length, deadline_ms, err);
+        rc = wire_out_frame(&mux->out, limit, small, WIRE_HEADER_BYTES, payload,
+                            header.length);
     }
-    pthread_mutex_unlock(&mux->write_lock);
-    return rc;
+    return rc < 0 ? send_failed(mux, err) : 0;
+}
+
+/* Small frames that nobody waits for. */
+static void send_small(struct wire_mux *mux, struct wire_header header,
+                       const void *payload)
+{
+    unsigned char small[WIRE_HEADER_BYTES + 4];
+    wire_header_encode(&header, small);
+    if (payload)
+        memcpy(small + WIRE_HEADER_BYTES, payload, header.length);
+    wire_out_add(&mux->out, small, WIRE_HEADER_BYTES + header.length);
 }
 
 static int send_json(struct wire_mux *mux, enum wire_type type, uint32_t channel,
-                     const json_t *json, int64_t deadline_ms, struct dr_error *err)
+                     const json_t *json, const struct wire_limit *limit,
+                     struct dr_error *err)
 {
     dr_auto_free char *text = dr_json_text(json);
     size_t len = strlen(text);
@@ -298,18 +322,18 @@ static int send_json(struct wire_mux *mux, enum wire_type type, uint32_t channel
                        WIRE_CONTROL_MAX);
     struct wire_header header = {
         .length = (uint32_t)len, .type = (uint8_t)type, .channel = channel};
-    return send_frame(mux, header, text, deadline_ms, err);
+    return send_frame(mux, header, text, limit, err);
 }
 
-static int send_window(struct wire_mux *mux, uint32_t channel, int stream, uint32_t bytes,
-                       struct dr_error *err)
+static void send_window(struct wire_mux *mux, uint32_t channel, int stream,
+                        uint32_t bytes)
 {
     unsigned char payload[4] = {(unsigned char)bytes, (unsigned char)(bytes >> 8),
                                 (unsigned char)(bytes >> 16),
                                 (unsigned char)(bytes >> 24)};
     struct wire_header header = {
         .length = 4, .type = WIRE_WINDOW, .stream = (uint8_t)stream, .channel = channel};
-    return send_frame(mux, header, payload, 0, err);
+    send_small(mux, header, payload);
 }
 
 /* --- reading: one frame --- */
@@ -460,30 +484,6 @@ struct input {
     size_t start, end, cap;
 };
 
-/* Bytes for parts[0], then parts[1]: > 0; 0: the end; -1 */
-static ssize_t receive(struct wire_mux *mux, const struct iovec parts[2],
-                       struct dr_error *err)
-{
-    for (;;) {
-        ssize_t n = readv(mux->options.read_fd, parts, parts[1].iov_len ? 2 : 1);
-        if (n >= 0)
-            return n;
-        if (errno == EAGAIN) {
-            struct pollfd fds[2] = {{.fd = mux->options.read_fd, .events = POLLIN},
-                                    {.fd = mux->wake_fd, .events = POLLIN}};
-            poll(fds, 2, -1);
-            if (fds[1].revents)
-                return 0;
-        } else if (errno == ECONNRESET) {
-            return 0;
-        } else if (errno != EINTR) {
-            dr_fail_errno(err, DR_ERR_UNAVAILABLE, "read from the other side");
-            err->origin = DR_AT_TRANSPORT;
-            return -1;
-        }
-    }
-}
-
 /* 1: bytes came; 0: the end; -1 */
 static int fill(struct wire_mux *mux, struct input *in, struct dr_error *err)
 {
@@ -494,44 +494,38 @@ static int fill(struct wire_mux *mux, struct input *in, struct dr_error *err)
         in->end -= in->start;
         in->start = 0;
     }
-    struct iovec parts[2] = {{in->buf + in->end, in->cap - in->end}, {NULL, 0}};
-    ssize_t n = receive(mux, parts, err);
-    in->end += n > 0 ? (size_t)n : 0;
-    return n > 0 ? 1 : (int)n;
-}
-
-#define DIRECT_BYTES (32u << 10) /* from here on a payload is read to its place */
-#define AHEAD_BYTES 4096         /* what may come with it: the next frame's head */
-
-/* All of a payload: what the buffer has, then more. 1; 0: the end; -1 */
-static int read_payload(struct wire_mux *mux, struct input *in, char *payload, size_t len,
-                        struct dr_error *err)
-{
-    size_t have = 0;
-    while (have < len) {
-        size_t n = in->end - in->start;
-        int rc = 1;
+    for (;;) {
+        ssize_t n = read(mux->options.read_fd, in->buf + in->end, in->cap - in->end);
         if (n > 0) {
-            n = n < len - have ? n : len - have;
-            memcpy(payload + have, in->buf + in->start, n);
-            in->start += n;
-            have += n;
-        } else if (len - have < DIRECT_BYTES) {
-            rc = fill(mux, in, err);
-        } else {
-            struct iovec parts[2] = {{payload + have, len - have},
-                                     {in->buf, AHEAD_BYTES}};
-            ssize_t got = receive(mux, parts, err);
-            rc = got > 0 ? 1 : (int)got;
-            n = got > 0 ? (size_t)got : 0;
-            in->start = 0;
-            in->end = n > len - have ? n - (len - have) : 0;
-            have += n - in->end;
+            in->end += (size_t)n;
+            return 1;
         }
-        if (rc <= 0)
-            return rc;
+        if (n == 0)
+            return 0;
+        if (errno == EAGAIN) {
+            struct pollfd fds[3] = {
+                {.fd = mux->options.read_fd, .events = POLLIN},
+                {.fd = mux->wake_fd, .events = POLLIN},
+                {.fd = wire_out_waiting(&mux->out), .events = POLLOUT}};
+            poll(fds, 3, -1);
+            if (fds[1].revents) {
+                poll_clear(mux->wake_fd);
+                pthread_mutex_lock(&mux->lock);
+                bool stopping = mux->stopping;
+                pthread_mutex_unlock(&mux->lock);
+                if (stopping)
+                    return 0;
+            }
+            if (fds[2].revents)
+                wire_out_flush(&mux->out);
+        } else if (errno == ECONNRESET) {
+            return 0;
+        } else if (errno != EINTR) {
+            dr_fail_errno(err, DR_ERR_UNAVAILABLE, "read from the other side");
+            err->origin = DR_AT_TRANSPORT;
+            return -1;
+        }
     }
-    return 1;
 }
 
 /* Skips to behind the magic; what came before is the transport speaking. */
@@ -594,15 +588,24 @@ static int read_frames(struct wire_mux *mux, struct input *in, struct dr_error *
         if (wire_header_decode(in->buf + in->start, &h, err) < 0)
             return -1;
         in->start += WIRE_HEADER_BYTES;
-        /* not zeroed: it is filled in a moment */
-        dr_auto_free char *payload = dr_realloc(NULL, h.length + 1);
-        payload[h.length] = '\0';
-        int rc = read_payload(mux, in, payload, h.length, err);
-        if (rc < 0)
-            return -1;
-        if (rc == 0)
-            return dr_fail_at(err, DR_AT_TRANSPORT, DR_ERR_UNAVAILABLE, 0,
-                              "the connection ended in the middle of a frame");
+        dr_auto_free char *payload = dr_alloc(h.length + 1);
+        size_t have = 0;
+        while (have < h.length) {
+            if (in->start == in->end) {
+                int rc = fill(mux, in, err);
+                if (rc < 0)
+                    return -1;
+                if (rc == 0)
+                    return dr_fail_at(err, DR_AT_TRANSPORT, DR_ERR_UNAVAILABLE, 0,
+                                      "the connection ended in the middle of a frame");
+            }
+            size_t n = in->end - in->start;
+            if (n > h.length - have)
+                n = h.length - have;
+            memcpy(payload + have, in->buf + in->start, n);
+            in->start += n;
+            have += n;
+        }
         if (on_frame(mux, &h, &payload, err) < 0)
             return -1;
     }
@@ -628,33 +631,29 @@ static void *reader_main(void *arg)
 
 /* --- sessions --- */
 
-static void set_nonblocking(int fd)
-{
-    int flags = fcntl(fd, F_GETFL);
-    if (flags >= 0)
-        fcntl(fd, F_SETFL, flags | O_NONBLOCK);
-}
-
 int wire_mux_start(const struct wire_mux_options *options, const json_t *hello,
                    struct wire_mux **ret_mux, struct dr_error *err)
 {
     struct wire_mux *mux = dr_alloc(sizeof *mux);
     mux->options = *options;
     mux->next_id = 1;
-    mux->wake_fd = eventfd(0, EFD_CLOEXEC);
+    mux->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pthread_mutex_init(&mux->lock, NULL);
-    pthread_mutex_init(&mux->write_lock, NULL);
     pthread_cond_init(&mux->changed, NULL);
-    set_nonblocking(options->read_fd);
-    set_nonblocking(options->write_fd);
+    int flags = fcntl(options->read_fd, F_GETFL);
+    if (flags >= 0)
+        fcntl(options->read_fd, F_SETFL, flags | O_NONBLOCK);
+    wire_out_init(&mux->out, options->write_fd, mux->wake_fd);
     int rc = 0;
-    if (options->side == WIRE_GUEST)
-        rc = write_bytes(mux, WIRE_MAGIC, WIRE_MAGIC_BYTES, 0, err);
+    if (options->side == WIRE_GUEST &&
+        wire_out_frame(&mux->out, &WIRE_NO_LIMIT, WIRE_MAGIC, WIRE_MAGIC_BYTES, NULL, 0) <
+            0)
+        rc = send_failed(mux, err);
     /* When the host's HELLO cannot be written the helper is gone already: its last words
      * are in the other pipe, so the reader is started all the same and tells them. */
     struct dr_error ignored = DR_ERROR_INIT;
     if (rc == 0 && options->side == WIRE_GUEST)
-        rc = send_json(mux, WIRE_HELLO, 0, hello, 0, err);
+        rc = send_json(mux, WIRE_HELLO, 0, hello, &WIRE_NO_LIMIT, err);
     if (rc == 0 && pthread_create(&mux->reader, NULL, reader_main, mux) != 0)
         rc = dr_fail(err, DR_ERR_INTERNAL, "cannot start a thread");
     if (rc < 0) {
@@ -663,8 +662,8 @@ int wire_mux_start(const struct wire_mux_options *options, const json_t *hello,
     }
     mux->reader_started = true;
     *ret_mux = mux;
-    if (options->side == WIRE_HOST)
-        send_json(mux, WIRE_HELLO, 0, hello, 0, &ignored);
+    if (options->side == WIRE_HOST) /* the pipe is empty: this does not block */
+        send_json(mux, WIRE_HELLO, 0, hello, &WIRE_NO_LIMIT, &ignored);
     dr_error_release(&ignored);
     return 0;
 }
@@ -687,6 +686,28 @@ int wire_mux_hello(struct wire_mux *mux, int64_t deadline_ms, json_t **ret_hello
     return rc;
 }
 
+bool wire_mux_ended(struct wire_mux *mux)
+{
+    pthread_mutex_lock(&mux->lock);
+    bool ended = mux->ended;
+    pthread_mutex_unlock(&mux->lock);
+    return ended;
+}
+
+bool wire_mux_greeted(struct wire_mux *mux)
+{
+    pthread_mutex_lock(&mux->lock);
+    bool greeted = mux->hello != NULL;
+    pthread_mutex_unlock(&mux->lock);
+    return greeted;
+}
+
+void wire_mux_stop(struct wire_mux *mux, const struct dr_error *why)
+{
+    wire_mux_break(mux, why);
+    wire_out_stop(&mux->out, true);
+}
+
 void wire_mux_free(struct wire_mux *mux)
 {
     if (!mux)
@@ -694,8 +715,9 @@ void wire_mux_free(struct wire_mux *mux)
     pthread_mutex_lock(&mux->lock);
     mux->stopping = true;
     pthread_mutex_unlock(&mux->lock);
-    if (mux->options.write_fd != mux->options.read_fd)
-        close(mux->options.write_fd);
+    wire_out_stop(&mux->out, false);
+    if (mux->out.fd >= 0 && mux->out.fd != mux->options.read_fd)
+        close(mux->out.fd);
     if (mux->reader_started) {
         uint64_t one = 1;
         if (write(mux->wake_fd, &one, sizeof one) < 0)
@@ -708,45 +730,47 @@ void wire_mux_free(struct wire_mux *mux)
         chan_free(mux->chans);
     json_decref(mux->hello);
     pthread_cond_destroy(&mux->changed);
-    pthread_mutex_destroy(&mux->write_lock);
+    wire_out_release(&mux->out);
     pthread_mutex_destroy(&mux->lock);
     free(mux);
 }
 
 /* --- channel calls --- */
 
-int wire_open(struct wire_mux *mux, const json_t *request, struct wire_chan **ret_chan,
-              struct dr_error *err)
+int wire_open_within(struct wire_mux *mux, const json_t *request, struct wire_limit limit,
+                     struct wire_chan **ret_chan, struct dr_error *err)
 {
-    /* numbers must rise on the wire: the number is taken and the frame sent under one
-     * lock */
-    dr_auto_free char *text = dr_json_text(request);
+    dr_auto_free char *text = json_dumps(request, JSON_COMPACT | JSON_SORT_KEYS);
+    if (!text)
+        return dr_fail(err, DR_ERR_INVALID, "a text in the request is not valid UTF-8");
     size_t len = strlen(text);
     if (len > WIRE_CONTROL_MAX)
         return dr_fail(err, DR_ERR_INVALID,
                        "a request of %zu bytes, at most %u are possible", len,
                        WIRE_CONTROL_MAX);
-    pthread_mutex_lock(&mux->write_lock);
+    /* numbers must rise on the wire: the number is taken while nobody else can begin a
+     * frame */
+    if (wire_out_begin(&mux->out, &limit) < 0)
+        return send_failed(mux, err);
     pthread_mutex_lock(&mux->lock);
-    if (mux->ended) {
+    struct wire_chan *c = mux->ended ? NULL : chan_new(mux, mux->next_id);
+    if (!c)
         fail_ended(mux, err);
-        pthread_mutex_unlock(&mux->lock);
-        pthread_mutex_unlock(&mux->write_lock);
+    else
+        mux->next_id += 2;
+    pthread_mutex_unlock(&mux->lock);
+    if (!c) {
+        pthread_mutex_unlock(&mux->out.lock);
         return -1;
     }
-    struct wire_chan *c = chan_new(mux, mux->next_id);
-    mux->next_id += 2;
-    pthread_mutex_unlock(&mux->lock);
+    c->limit[WIRE_IN] = c->limit[WIRE_OUT] = limit;
     unsigned char header[WIRE_HEADER_BYTES];
     wire_header_encode(&(struct wire_header){.length = (uint32_t)len,
                                              .type = WIRE_REQUEST,
                                              .channel = c->id},
                        header);
-    int rc = write_bytes(mux, header, sizeof header, 0, err);
-    if (rc == 0)
-        rc = write_bytes(mux, text, len, 0, err);
-    pthread_mutex_unlock(&mux->write_lock);
-    if (rc < 0) {
+    if (wire_out_end(&mux->out, &limit, header, sizeof header, text, len) < 0) {
+        send_failed(mux, err);
         pthread_mutex_lock(&mux->lock);
         chan_free(c);
         pthread_mutex_unlock(&mux->lock);
@@ -754,6 +778,12 @@ int wire_open(struct wire_mux *mux, const json_t *request, struct wire_chan **re
     }
     *ret_chan = c;
     return 0;
+}
+
+int wire_open(struct wire_mux *mux, const json_t *request, struct wire_chan **ret_chan,
+              struct dr_error *err)
+{
+    return wire_open_within(mux, request, WIRE_NO_LIMIT, ret_chan, err);
 }
 
 void wire_close(struct wire_chan *c)
@@ -768,17 +798,13 @@ void wire_close(struct wire_chan *c)
     if (!cancel)
         chan_free(c);
     pthread_mutex_unlock(&mux->lock);
-    if (cancel) {
-        struct dr_error ignored = DR_ERROR_INIT;
-        send_frame(mux, (struct wire_header){.type = WIRE_CANCEL, .channel = id}, NULL, 0,
-                   &ignored);
-        dr_error_release(&ignored);
-    }
+    if (cancel)
+        send_small(mux, (struct wire_header){.type = WIRE_CANCEL, .channel = id}, NULL);
 }
 
-void wire_deadline(struct wire_chan *chan, int64_t deadline_ms)
+void wire_limit(struct wire_chan *chan, enum wire_way way, struct wire_limit limit)
 {
-    chan->deadline_ms = deadline_ms;
+    chan->limit[way] = limit;
 }
 
 /* lock held: why nothing more can be sent on this channel */
@@ -801,9 +827,9 @@ int wire_write(struct wire_chan *c, int stream, const void *data, size_t len,
         pthread_mutex_lock(&mux->lock);
         while (c->streams[stream].send_credit == 0 && !mux->ended && !c->cancelled &&
                !c->finished)
-            if (wait_changed(&c->changed, &mux->lock, c->deadline_ms) == ETIMEDOUT) {
+            if (chan_wait(c, WIRE_OUT, err) < 0) {
                 pthread_mutex_unlock(&mux->lock);
-                return fail_deadline(err);
+                return -1;
             }
         if (mux->ended || c->cancelled || c->finished) {
             fail_closed(c, err);
@@ -816,73 +842,12 @@ int wire_write(struct wire_chan *c, int stream, const void *data, size_t len,
         pthread_mutex_unlock(&mux->lock);
         struct wire_header h = {
             .length = n, .type = WIRE_DATA, .stream = (uint8_t)stream, .channel = c->id};
-        if (send_frame(mux, h, p, c->deadline_ms, err) < 0)
+        if (send_frame(mux, h, p, &c->limit[WIRE_OUT], err) < 0)
             return -1;
         p += n;
         len -= n;
     }
     return 0;
-}
-
-/* What splice would have moved, for pipes that it does not know (a socket of sshd). */
-static int copy_bytes(struct wire_mux *mux, int fd, size_t len, int64_t deadline_ms,
-                      struct dr_error *err)
-{
-    dr_auto_free char *data = dr_realloc(NULL, len);
-    ssize_t n = dr_read_full(fd, data, len);
-    if (n >= 0 && (size_t)n == len)
-        return write_bytes(mux, data, len, deadline_ms, err);
-    /* the frame was begun: there is no way back */
-    dr_fail_errno(err, DR_ERR_INTERNAL, "read what was to be passed on");
-    wire_mux_break(mux, err);
-    return -1;
-}
-
-static int splice_bytes(struct wire_mux *mux, int fd, size_t len, int64_t deadline_ms,
-                        struct dr_error *err)
-{
-    while (len > 0) {
-        ssize_t n = splice(fd, NULL, mux->options.write_fd, NULL, len,
-                           SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
-        if (n > 0) {
-            len -= (size_t)n;
-            continue;
-        }
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n == 0 || errno != EAGAIN)
-            return copy_bytes(mux, fd, len, deadline_ms, err);
-        /* it is the pipe's room that is missing; the bytes are there */
-        if (wait_writable(mux, deadline_ms, err) < 0)
-            return -1;
-    }
-    return 0;
-}
-
-int wire_splice(struct wire_chan *c, int stream, int fd, size_t len, struct dr_error *err)
-{
-    struct wire_mux *mux = c->mux;
-    pthread_mutex_lock(&mux->lock);
-    if (mux->ended || c->cancelled || c->finished ||
-        c->streams[stream].send_credit < len) {
-        fail_closed(c, err);
-        pthread_mutex_unlock(&mux->lock);
-        return -1;
-    }
-    c->streams[stream].send_credit -= (uint32_t)len;
-    pthread_mutex_unlock(&mux->lock);
-    unsigned char head[WIRE_HEADER_BYTES];
-    wire_header_encode(&(struct wire_header){.length = (uint32_t)len,
-                                             .type = WIRE_DATA,
-                                             .stream = (uint8_t)stream,
-                                             .channel = c->id},
-                       head);
-    pthread_mutex_lock(&mux->write_lock);
-    int rc = write_bytes(mux, head, sizeof head, c->deadline_ms, err);
-    if (rc == 0)
-        rc = splice_bytes(mux, fd, len, c->deadline_ms, err);
-    pthread_mutex_unlock(&mux->write_lock);
-    return rc;
 }
 
 int wire_eof(struct wire_chan *c, int stream, struct dr_error *err)
@@ -900,10 +865,11 @@ int wire_eof(struct wire_chan *c, int stream, struct dr_error *err)
         return 0;
     struct wire_header h = {
         .type = WIRE_EOF, .stream = (uint8_t)stream, .channel = c->id};
-    return send_frame(c->mux, h, NULL, c->deadline_ms, err);
+    return send_frame(c->mux, h, NULL, &c->limit[WIRE_OUT], err);
 }
 
-int wire_event(struct wire_chan *c, const json_t *event, struct dr_error *err)
+int wire_event_within(struct wire_chan *c, const json_t *event, struct wire_limit limit,
+                      struct dr_error *err)
 {
     pthread_mutex_lock(&c->mux->lock);
     bool over = c->mux->ended || c->cancelled || c->finished;
@@ -912,7 +878,12 @@ int wire_event(struct wire_chan *c, const json_t *event, struct dr_error *err)
     pthread_mutex_unlock(&c->mux->lock);
     if (over)
         return -1;
-    return send_json(c->mux, WIRE_EVENT, c->id, event, c->deadline_ms, err);
+    return send_json(c->mux, WIRE_EVENT, c->id, event, &limit, err);
+}
+
+int wire_event(struct wire_chan *c, const json_t *event, struct dr_error *err)
+{
+    return wire_event_within(c, event, c->limit[WIRE_OUT], err);
 }
 
 /* lock held: n bytes of a stream were handed to the owner. Returns the credit to give. */
@@ -928,13 +899,10 @@ static uint32_t consumed(struct wire_chan *c, int stream, size_t n)
     return give;
 }
 
-static int give_credit(struct wire_chan *c, int stream, uint32_t bytes)
+static void give_credit(struct wire_chan *c, int stream, uint32_t bytes)
 {
-    struct dr_error ignored = DR_ERROR_INIT;
-    if (bytes)
-        send_window(c->mux, c->id, stream, bytes, &ignored);
-    dr_error_release(&ignored);
-    return 0; /* a broken session shows itself at the next read */
+    if (bytes) /* a broken session shows itself at the next read */
+        send_window(c->mux, c->id, stream, bytes);
 }
 
 ssize_t wire_read(struct wire_chan *c, int stream, void *buf, size_t len,
@@ -976,10 +944,8 @@ ssize_t wire_read(struct wire_chan *c, int stream, void *buf, size_t len,
             fail_closed(c, err);
             break;
         }
-        if (wait_changed(&c->changed, &mux->lock, c->deadline_ms) == ETIMEDOUT) {
-            fail_deadline(err);
+        if (chan_wait(c, WIRE_IN, err) < 0)
             break;
-        }
     }
     pthread_mutex_unlock(&mux->lock);
     give_credit(c, stream, credit);
@@ -1024,10 +990,8 @@ static int next_item(struct wire_chan *c, bool wait, struct wire_item *ret_item,
             rc = 1;
             break;
         }
-        if (wait_changed(&c->changed, &mux->lock, c->deadline_ms) == ETIMEDOUT) {
-            fail_deadline(err);
+        if (chan_wait(c, WIRE_IN, err) < 0)
             break;
-        }
     }
     pthread_mutex_unlock(&mux->lock);
     give_credit(c, stream, credit);
@@ -1067,19 +1031,14 @@ int wire_try_event(struct wire_chan *c, struct wire_item *ret_item, struct dr_er
 int wire_poll_fd(struct wire_chan *c)
 {
     pthread_mutex_lock(&c->mux->lock);
-    if (c->poll_fd < 0) {
-        c->poll_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        chan_changed(c); /* what came before counts as new */
-    }
+    int fd = poll_fd_of(c, WIRE_IN);
     pthread_mutex_unlock(&c->mux->lock);
-    return c->poll_fd;
+    return fd;
 }
 
 void wire_poll_clear(struct wire_chan *c)
 {
-    uint64_t count;
-    if (c->poll_fd >= 0 && read(c->poll_fd, &count, sizeof count) < 0)
-        return; /* nothing was there */
+    poll_clear(c->poll_fd[WIRE_IN]);
 }
 
 size_t wire_credit(struct wire_chan *c, int stream)
@@ -1112,9 +1071,8 @@ int wire_call(struct wire_mux *mux, const json_t *request, int64_t deadline_ms,
               json_t **ret_reply, struct dr_error *err)
 {
     struct wire_chan *c;
-    if (wire_open(mux, request, &c, err) < 0)
+    if (wire_open_within(mux, request, (struct wire_limit){deadline_ms, -1}, &c, err) < 0)
         return -1;
-    wire_deadline(c, deadline_ms);
     int rc = wire_result(c, ret_reply, err);
     wire_close(c);
     return rc;
@@ -1132,10 +1090,10 @@ static void finish(struct wire_chan *c, enum wire_type type, const json_t *json)
     chan_free(c); /* frames that are still on their way find it gone, and are dropped */
     bool ended = mux->ended;
     pthread_mutex_unlock(&mux->lock);
-    if (!ended && send_json(mux, type, id, json, 0, &ignored) < 0 &&
+    if (!ended && send_json(mux, type, id, json, &WIRE_NO_LIMIT, &ignored) < 0 &&
         ignored.kind == DR_ERR_INVALID) { /* a reply that is too large */
         dr_auto_json json_t *error = wire_error_to_json(&ignored, DR_AT_GUEST);
-        send_json(mux, WIRE_ERROR, id, error, 0, &ignored);
+        send_json(mux, WIRE_ERROR, id, error, &WIRE_NO_LIMIT, &ignored);
     }
     dr_error_release(&ignored);
 }

@@ -15,6 +15,7 @@
 #define DRAY_WIRE_MUX_H
 
 #include "wire/frame.h"
+#include "wire/output.h"
 
 struct wire_mux;
 struct wire_chan;
@@ -47,28 +48,36 @@ int wire_mux_hello(struct wire_mux *mux, int64_t deadline_ms, json_t **ret_hello
 void wire_mux_free(struct wire_mux *mux);
 /* Breaks the session: every blocked call fails with `err` (copied). */
 void wire_mux_break(struct wire_mux *mux, const struct dr_error *err);
+/* The same, and the peer sees the end. Channels are to be closed all the same. */
+void wire_mux_stop(struct wire_mux *mux, const struct dr_error *err);
+/* It broke, or the peer closed it: nothing more can be done with it. */
+bool wire_mux_ended(struct wire_mux *mux);
+bool wire_mux_greeted(struct wire_mux *mux); /* the peer's HELLO came */
 
 /* Host: sends the request and opens its channel. */
 int wire_open(struct wire_mux *mux, const json_t *request, struct wire_chan **ret_chan,
               struct dr_error *err);
+/* The same within a limit, which becomes that of both directions of the channel. */
+int wire_open_within(struct wire_mux *mux, const json_t *request, struct wire_limit limit,
+                     struct wire_chan **ret_chan, struct dr_error *err);
 /* Sends a cancel when the channel's last frame has not come, and forgets it. */
 void wire_close(struct wire_chan *chan);
 
-/* Deadline of all blocking calls of this channel, dr_clock_ms() time; 0: none. */
-void wire_deadline(struct wire_chan *chan, int64_t deadline_ms);
+/* How long the blocking calls of one direction may take: DR_ERR_TIMEOUT,
+ * DR_ERR_CANCELLED. What they did until then counts. Set by the thread that makes them.
+ */
+enum wire_way { WIRE_IN = 0, WIRE_OUT = 1 };
+void wire_limit(struct wire_chan *chan, enum wire_way way, struct wire_limit limit);
 
 /* Blocks while the stream has no credit. Fails when the peer cancelled, replied or is
  * gone. */
 int wire_write(struct wire_chan *chan, int stream, const void *data, size_t len,
                struct dr_error *err);
-/*
- * The same for bytes that can be read from fd (a pipe, a socket) at once, without a copy
- * where the kernel can move them. len: at most WIRE_DATA_MAX and the stream's credit.
- */
-int wire_splice(struct wire_chan *chan, int stream, int fd, size_t len,
-                struct dr_error *err);
 int wire_eof(struct wire_chan *chan, int stream, struct dr_error *err);
 int wire_event(struct wire_chan *chan, const json_t *event, struct dr_error *err);
+/* Any thread: with a limit of its own. */
+int wire_event_within(struct wire_chan *chan, const json_t *event,
+                      struct wire_limit limit, struct dr_error *err);
 
 /* Bytes of one stream: > 0, 0 at its end, -1. The host gets 0 as well once the channel's
  * reply or error came: ask wire_result then. */

@@ -14,6 +14,7 @@
 #include "guest/container/container.h"
 #include "guest/container/event.h"
 #include "guest/container/filter.h"
+#include "guest/container/health.h"
 #include "guest/container/journal.h"
 #include "guest/container/names.h"
 #include "guest/container/volumes.h"
@@ -230,6 +231,9 @@ static json_t *make_record(const struct plan *plan, const char *id)
     dr_json_set_int(record, "stop_timeout_s",
                     plan->spec->stop_timeout_s >= 0 ? plan->spec->stop_timeout_s : 10);
     dr_json_set(record, "volumes", json_incref(plan->volumes));
+    dr_json_set(
+        record, "health",
+        health_plan(&plan->spec->health, dr_json_object(plan->image.config, "config")));
     dr_json_set(record, "spec", spec_container_to_json(plan->spec));
     dr_json_set(record, "image_config",
                 json_incref(dr_json_object(plan->image.config, "config")));

@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,7 +25,6 @@
 #include "guest/runtime/runtime.h"
 
 #define RUNTIME_MS 120000
-#define PIPE_BYTES (1 << 20) /* fewer and larger reads */
 #define COMPLAINT_MAX (256u << 10)
 
 struct exec {
@@ -109,7 +110,6 @@ static int make_pipes(struct exec *x, const json_t *request, struct dr_error *er
         x->ours[i] = fds[i == 0 ? 1 : 0];
         x->theirs[i] = fds[i == 0 ? 0 : 1];
         fcntl(x->ours[i], F_SETFL, O_NONBLOCK);
-        fcntl(x->ours[i], F_SETPIPE_SZ, PIPE_BYTES); /* a refusal changes nothing */
     }
     return 0;
 }
@@ -244,17 +244,26 @@ static void tell_started(const struct exec *x, const json_t *request)
     container_event(x->guest, x->container, action.data, NULL, NULL);
 }
 
+/* Until its process is there, which is our child then. */
+static int begin(struct exec *x, const json_t *request, struct dr_buf *early,
+                 pid_t *ret_pid, struct dr_error *err)
+{
+    pid_t pid = -1;
+    if (write_process(x, request, err) < 0 || make_pipes(x, request, err) < 0)
+        return -1;
+    children_expect();
+    int started = run(x, early, &pid, err);
+    children_arrived(started == 0 ? pid : 0);
+    *ret_pid = pid;
+    return started;
+}
+
 static int exec_locked(struct exec *x, const json_t *request, struct wire_chan *chan,
                        int64_t *ret_exit, struct dr_error *err)
 {
     dr_auto_buf struct dr_buf early = DR_BUF_INIT(COMPLAINT_MAX);
     pid_t pid = -1;
-    if (write_process(x, request, err) < 0 || make_pipes(x, request, err) < 0)
-        return -1;
-    children_expect();
-    int started = run(x, &early, &pid, err);
-    children_arrived(started == 0 ? pid : 0);
-    if (started < 0)
+    if (begin(x, request, &early, &pid, err) < 0)
         return -1;
     if (x->tty && take_terminal(x, request, err) < 0) {
         kill(pid, SIGKILL);
@@ -270,9 +279,8 @@ static int exec_locked(struct exec *x, const json_t *request, struct wire_chan *
     return follow(x, chan, pid, &early, ret_exit, err);
 }
 
-int container_exec(struct guest *guest, const struct container *container,
-                   const json_t *request, struct wire_chan *chan, int64_t *ret_exit,
-                   struct dr_error *err)
+static int exec_open(struct exec *x, struct guest *guest,
+                     const struct container *container, struct dr_error *err)
 {
     if (strcmp(container_status(container), "running") != 0)
         return dr_fail(err, DR_ERR_CONFLICT, "container %s is not running (it is %s)",
@@ -281,37 +289,120 @@ int container_exec(struct guest *guest, const struct container *container,
         return dr_fail(err, DR_ERR_CONFLICT,
                        "container %s is paused, unpause the container before exec",
                        container_name(container));
-    struct exec x = {.guest = guest,
-                     .container = container,
-                     .ours = {-1, -1, -1},
-                     .theirs = {-1, -1, -1},
-                     .console = CONSOLE_INIT,
-                     /* nobody would hold a detached one's terminal */
-                     .tty = dr_json_bool(request, "tty") &&
-                            !dr_json_bool(request, "detach")};
+    *x = (struct exec){.guest = guest,
+                       .container = container,
+                       .ours = {-1, -1, -1},
+                       .theirs = {-1, -1, -1},
+                       .console = CONSOLE_INIT};
     /* the runtime that made it, whatever this session would choose */
-    if (runtime_find(dr_json_str(container->state, "runtime"), &x.runtime, err) < 0)
+    if (runtime_find(dr_json_str(container->state, "runtime"), &x->runtime, err) < 0)
         return -1;
-    x.console.rows = dr_json_int(request, "rows", 0);
-    x.console.columns = dr_json_int(request, "columns", 0);
     char random[17];
     dr_random_hex(16, random);
-    x.process_file = dr_printf("%s/exec-%s.json", container->run_dir, random);
-    x.pid_file = dr_printf("%s/exec-%s.pid", container->run_dir, random);
-    x.log_file = dr_printf("%s/exec-%s.log", container->run_dir, random);
+    x->process_file = dr_printf("%s/exec-%s.json", container->run_dir, random);
+    x->pid_file = dr_printf("%s/exec-%s.pid", container->run_dir, random);
+    x->log_file = dr_printf("%s/exec-%s.log", container->run_dir, random);
+    return 0;
+}
+
+static void exec_close(struct exec *x)
+{
+    unlink(x->process_file);
+    unlink(x->pid_file);
+    unlink(x->log_file);
+    close_fds(x->ours);
+    close_fds(x->theirs);
+    console_close(&x->console);
+    free(x->process_file);
+    free(x->pid_file);
+    free(x->log_file);
+    free(x->command);
+    runtime_release(&x->runtime);
+}
+
+int container_exec(struct guest *guest, const struct container *container,
+                   const json_t *request, struct wire_chan *chan, int64_t *ret_exit,
+                   struct dr_error *err)
+{
+    struct exec x;
+    if (exec_open(&x, guest, container, err) < 0)
+        return -1;
+    /* nobody would hold a detached one's terminal */
+    x.tty = dr_json_bool(request, "tty") && !dr_json_bool(request, "detach");
+    x.console.rows = dr_json_int(request, "rows", 0);
+    x.console.columns = dr_json_int(request, "columns", 0);
     int result = exec_locked(&x, request, chan, ret_exit, err);
     if (result == 0 && !dr_json_bool(request, "detach"))
         container_event_int(guest, container, "exec_die", "exitCode", *ret_exit);
-    unlink(x.process_file);
-    unlink(x.pid_file);
-    unlink(x.log_file);
-    close_fds(x.ours);
-    close_fds(x.theirs);
-    console_close(&x.console);
-    free(x.process_file);
-    free(x.pid_file);
-    free(x.log_file);
-    free(x.command);
-    runtime_release(&x.runtime);
+    exec_close(&x);
+    return result;
+}
+
+/* --- without a channel --- */
+
+/* What is there now; beyond what output takes it is dropped. */
+static void take_output(int *fd, struct dr_buf *output)
+{
+    char more[4096];
+    ssize_t n;
+    while ((n = read(*fd, more, sizeof more)) > 0) {
+        dr_auto_error struct dr_error full = DR_ERROR_INIT;
+        size_t room = output->max - output->len;
+        dr_buf_add(output, more, (size_t)n < room ? (size_t)n : room, &full);
+    }
+    if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+        close(*fd);
+        *fd = -1;
+    }
+}
+
+static int capture(struct exec *x, pid_t pid, int64_t timeout_ms, struct dr_buf *output,
+                   int64_t *ret_exit)
+{
+    dr_auto_fd int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    int64_t end = dr_clock_ms() + timeout_ms, left = timeout_ms;
+    bool dead = pidfd < 0;
+    while (!dead && left > 0) {
+        struct pollfd fds[3] = {{.fd = pidfd, .events = POLLIN},
+                                {.fd = x->ours[1], .events = POLLIN},
+                                {.fd = x->ours[2], .events = POLLIN}};
+        poll(fds, 3, (int)(left < INT_MAX ? left : INT_MAX));
+        for (int i = 1; i < 3; i++)
+            if (fds[i].revents)
+                take_output(&x->ours[i], output);
+        dead = fds[0].revents != 0;
+        left = end - dr_clock_ms();
+    }
+    for (int i = 1; i < 3; i++)
+        if (x->ours[i] >= 0)
+            take_output(&x->ours[i], output);
+    *ret_exit = -1;
+    if (!dead) {
+        syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+        return 0; /* not waited for: it may be frozen */
+    }
+    int status;
+    if (children_wait(pid, &status) == 0)
+        *ret_exit = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return 0;
+}
+
+int container_exec_capture(struct guest *guest, const struct container *container,
+                           const json_t *request, int64_t timeout_ms,
+                           struct dr_buf *output, int64_t *ret_exit, struct dr_error *err)
+{
+    dr_auto_buf struct dr_buf early = DR_BUF_INIT(COMPLAINT_MAX);
+    dr_auto_error struct dr_error full = DR_ERROR_INIT;
+    struct exec x;
+    pid_t pid;
+    if (exec_open(&x, guest, container, err) < 0)
+        return -1;
+    int result = begin(&x, request, &early, &pid, err);
+    if (result == 0) {
+        size_t room = output->max - output->len;
+        dr_buf_add(output, early.data, early.len < room ? early.len : room, &full);
+        result = capture(&x, pid, timeout_ms, output, ret_exit);
+    }
+    exec_close(&x);
     return result;
 }

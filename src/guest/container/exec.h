@@ -3,6 +3,7 @@
 #ifndef DRAY_GUEST_CONTAINER_EXEC_H
 #define DRAY_GUEST_CONTAINER_EXEC_H
 
+#include "base/buf.h"
 #include "guest/container/record.h"
 
 /*
@@ -17,5 +18,15 @@
 int container_exec(struct guest *guest, const struct container *container,
                    const json_t *request, struct wire_chan *chan, int64_t *ret_exit,
                    struct dr_error *err);
+
+/*
+ * The same for this process itself: what the command writes goes into output, as far as
+ * there is room. After timeout_ms it is killed, and *ret_exit is -1. The calling process
+ * is a subreaper (prctl(2)), as serve is.
+ */
+int container_exec_capture(struct guest *guest, const struct container *container,
+                           const json_t *request, int64_t timeout_ms,
+                           struct dr_buf *output, int64_t *ret_exit,
+                           struct dr_error *err);
 
 #endif

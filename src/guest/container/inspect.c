@@ -5,6 +5,7 @@
 
 #include "base/fs.h"
 #include "base/text.h"
+#include "guest/container/health.h"
 #include "spec/container.h"
 
 #define NEVER "0001-01-01T00:00:00Z" /* Docker's word for a time that has not come */
@@ -51,6 +52,7 @@ static json_t *inspect_state(const struct container *c)
     dr_json_set_str(state, "Error", dr_json_str(c->state, "error") ?: "");
     set_time(state, "StartedAt", dr_json_int(c->state, "started_ns", 0));
     set_time(state, "FinishedAt", dr_json_int(c->state, "finished_ns", 0));
+    dr_json_set(state, "Health", health_inspect(c));
     return state;
 }
 
@@ -163,6 +165,7 @@ static json_t *config(const struct container *c, const struct spec_container *sp
     dr_json_set(config, "Volumes", member(image, "Volumes"));
     dr_json_set_str(config, "WorkingDir", dr_json_str(process, "cwd"));
     dr_json_set(config, "Labels", or_null(dr_json_object(c->state, "labels")));
+    dr_json_set(config, "Healthcheck", health_inspect_config(c));
     int number = (int)dr_json_int(c->record, "stop_signal", 15);
     dr_json_set_str(config, "StopSignal", spec_signal_name(number));
     dr_json_set_int(config, "StopTimeout", dr_json_int(c->record, "stop_timeout_s", 10));

@@ -33,13 +33,14 @@ json_t *container_summary(const struct container *c)
     static const char *const same[] = {
         "name",       "image",   "image_id", "command",     "created_ns",
         "started_ns", "labels",  "network",  "finished_ns", "auto_remove",
-        "service",    "replica", "health",   "error",       "deployment"};
+        "service",    "replica", "error",    "deployment"};
     for (size_t i = 0; i < DR_COUNT(same); i++)
         dr_json_set(item, same[i], json_incref(json_object_get(c->state, same[i])));
     if (!dr_json_str(item, "name"))
         dr_json_set_str(item, "name", "");
     dr_json_set_int(item, "restart_count", dr_json_int(c->state, "restart_count", 0));
     if (is_alive(status)) {
+        dr_json_set(item, "health", json_incref(json_object_get(c->state, "health")));
         dr_json_set_int(item, "pid", dr_json_int(c->state, "pid", 0));
     } else if (strcmp(status, "created") != 0 || json_object_get(c->state, "exit_code")) {
         /* of the last end; null: nobody saw it (C21) */

@@ -87,7 +87,7 @@ json_t *container_run_request(const struct container *c)
 {
     json_t *request = json_object();
     const json_t *spec = dr_json_object(c->record, "spec");
-    static const char *const same[] = {"bundle", "log", "process"};
+    static const char *const same[] = {"bundle", "log", "process", "health"};
     for (size_t i = 0; i < DR_COUNT(same); i++)
         dr_json_set(request, same[i], json_incref(json_object_get(c->record, same[i])));
     dr_json_set_str(request, "runtime", dr_json_str(c->state, "runtime"));

@@ -47,7 +47,6 @@ static int make_stdio(struct monitor *m, struct stdio *io, bool with_stdin,
         io->ours[i] = fds[i == 0 ? 1 : 0];
         io->theirs[i] = fds[i == 0 ? 0 : 1];
         fcntl(io->ours[i], F_SETFL, O_NONBLOCK); /* of our end alone */
-        fcntl(io->ours[i], F_SETPIPE_SZ, MONITOR_PIPE);
     }
     return 0;
 }
@@ -109,7 +108,7 @@ static int put_right(struct monitor *m, const json_t *request, struct dr_error *
                          dr_json_str(dr_json_object(request, "process"), "cwd"), err);
 }
 
-static int record_start(struct monitor *m, const struct runtime *runtime,
+static int record_start(struct monitor *m, const struct runtime *runtime, bool has_health,
                         struct dr_error *err)
 {
     container_auto struct container c = {0};
@@ -130,6 +129,8 @@ static int record_start(struct monitor *m, const struct runtime *runtime,
     dr_json_set_bool(c.state, "oom_killed", false);
     json_object_del(c.state, "error");
     dr_json_set_int(c.state, "restart_count", m->restart_count);
+    if (has_health)
+        dr_json_set_str(c.state, "health", health_status_name(HEALTH_STARTING));
     json_object_del(c.state, "stopped");
     json_object_del(c.state, "for_run");
     if (container_write_state(&c, err) < 0)
@@ -186,7 +187,8 @@ static int start_runtime(struct monitor *m, const json_t *request,
     stdio_close(io->theirs);
     if (result == 0 && m->tty)
         result = take_terminal(m, io, dr_json_bool(request, "stdin"), err);
-    if (result < 0 || record_start(m, runtime, err) < 0)
+    bool has_health = dr_json_object(request, "health");
+    if (result < 0 || record_start(m, runtime, has_health, err) < 0)
         return -1;
     m->logged_ns = dr_now_ns();
     if (!m->runs++) /* of a restart nobody hears */
@@ -223,6 +225,8 @@ int monitor_start(struct monitor *m, const json_t *request, struct dr_error *err
     m->output_fds[1] = io.ours[1];
     m->output_fds[2] = io.ours[2];
     m->started_ms = dr_clock_ms();
+    if (result == 0)
+        monitor_health_begin(m, dr_json_object(request, "health"));
     stdio_close(io.theirs);
     runtime_release(&runtime);
     return result;

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "base/nearest.h"
 #include "cli/args.h"
 #include "cli/cli.h"
 
@@ -229,7 +230,7 @@ static const char *nearest(const char *text)
 {
     static const char *words[] = {"run", "rm", "rmi", "images", "inspect", "kill", NULL};
     const char **at = words;
-    return cli_nearest(text, next_of, &at);
+    return dr_nearest(text, next_of, &at);
 }
 
 static void typos_find_the_nearest_word(void **state)

@@ -15,7 +15,8 @@
 #include <unistd.h>
 
 #include "base/fs.h"
-#include "host/host.h"
+#include "host/pull.h"
+#include "host/target.h"
 
 /* The other end: records every frame as a line "type/channel payload", and answers each
  * request with the same canned reply. */
@@ -25,7 +26,7 @@ struct helper {
     const char *answer;
     struct dr_buf record;
     pthread_t thread;
-    struct host *host;
+    struct dray_target *target;
 };
 
 static void send_frame(int fd, enum wire_type type, uint32_t channel, const char *payload)
@@ -60,6 +61,39 @@ static void *helper_main(void *arg)
     return NULL;
 }
 
+/* Gives out the pipes that were made beforehand, once. */
+static int connect_once(void *arg, struct transport *ret, struct dr_error *err)
+{
+    struct transport *made = arg;
+    if (made->spawn_count == 0)
+        return dr_fail_at(err, DR_AT_TRANSPORT, DR_ERR_UNAVAILABLE, 0,
+                          "no second helper");
+    *ret = *made;
+    made->spawn_count = 0;
+    return 0;
+}
+
+static struct dray_target *open_on(int read_fd, int write_fd,
+                                   struct dray_open_options *options)
+{
+    static struct transport made;
+    made = (struct transport){
+        .read_fd = read_fd, .write_fd = write_fd, .pid = -1, .spawn_count = 1};
+    struct connector connector = {connect_once, &made};
+    struct dray_target *target;
+    struct dr_error err = DR_ERROR_INIT;
+    options->size = sizeof *options;
+    assert_int_equal(target_open(options, &connector, &target, &err), 0);
+    return target;
+}
+
+static int call(struct dray_target *target, json_t *request, json_t **ret_reply,
+                struct dr_error *err)
+{
+    struct limits none = {0};
+    return request_call(target, request, &none, ret_reply, err);
+}
+
 static void helper_start(struct helper *helper, enum wire_type type, const char *answer)
 {
     int to_helper[2], to_host[2];
@@ -73,18 +107,14 @@ static void helper_start(struct helper *helper, enum wire_type type, const char 
     assert_int_equal(dr_write_full(helper->out, WIRE_MAGIC, WIRE_MAGIC_BYTES), 0);
     send_frame(helper->out, WIRE_HELLO, 0, "{\"arch\":\"amd64\",\"protocol\":1}");
     assert_int_equal(pthread_create(&helper->thread, NULL, helper_main, helper), 0);
-    struct transport transport = {
-        .read_fd = to_host[0], .write_fd = to_helper[1], .pid = -1, .spawn_count = 1};
-    struct host_options options = {
-        .transport = &transport, .root = "/r", .runtime = "crun"};
-    struct dr_error err = DR_ERROR_INIT;
-    assert_int_equal(host_open(&options, &helper->host, &err), 0);
+    struct dray_open_options options = {.root = "/r", .runtime = "crun"};
+    helper->target = open_on(to_host[0], to_helper[1], &options);
 }
 
 /* What the host sent in all; owned. */
 static char *helper_finish(struct helper *helper)
 {
-    host_close(helper->host);
+    dray_close(helper->target);
     pthread_join(helper->thread, NULL);
     return dr_buf_take(&helper->record);
 }
@@ -99,17 +129,18 @@ static void c34_every_request_is_recorded_and_gets_its_canned_answer(void **stat
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
     dr_auto_json json_t *reply = NULL;
     helper_start(&helper, WIRE_REPLY, "{\"exit_code\":42}");
-    json_t *hello, *wait = host_request("container.wait"),
-                   *kill = host_request("container.kill");
-    assert_int_equal(host_hello(helper.host, &hello, &err), 0);
+    json_t *hello, *wait = request_new("container.wait"),
+                   *kill = request_new("container.kill");
+    assert_int_equal(target_hello(helper.target, &hello, &err), 0);
     assert_string_equal(dr_json_str(hello, "arch"), "amd64");
-    assert_int_equal(host_spawn_count(helper.host), 1);
+    json_decref(hello);
+    assert_int_equal(dray_spawn_count(helper.target), 1);
     dr_json_set_str(wait, "id", "web");
     dr_json_set_str(kill, "id", "a b; $(c)"); /* C25: no shell on the way */
     dr_json_set_int(kill, "signal", 9);
-    assert_int_equal(host_call(helper.host, wait, &reply, &err), 0);
+    assert_int_equal(call(helper.target, wait, &reply, &err), 0);
     assert_int_equal(dr_json_int(reply, "exit_code", -1), 42);
-    assert_int_equal(host_call(helper.host, kill, NULL, &err), 0);
+    assert_int_equal(call(helper.target, kill, NULL, &err), 0);
     dr_auto_free char *sent = helper_finish(&helper);
     assert_string_equal(
         sent,
@@ -124,7 +155,7 @@ static void c32_a_canned_error_comes_back_whole(void **state)
     helper_start(&helper, WIRE_ERROR,
                  "{\"kind\":\"start failed\",\"origin\":\"runtime\",\"code\":127,"
                  "\"text\":\"crun run failed (status 1): nosuch\",\"output\":\"a\\nb\"}");
-    assert_int_equal(host_call(helper.host, host_request("x"), NULL, &err), -1);
+    assert_int_equal(call(helper.target, request_new("x"), NULL, &err), -1);
     assert_int_equal(err.kind, DR_ERR_START);
     assert_int_equal(err.origin, DR_AT_RUNTIME);
     assert_int_equal(err.code, 127);
@@ -141,17 +172,14 @@ static void expect_unavailable(const char *words, const char *text)
     assert_int_equal(pipe2(to_host, O_CLOEXEC), 0);
     assert_int_equal(dr_write_full(to_host[1], words, strlen(words)), 0);
     close(to_host[1]);
-    struct transport transport = {
-        .read_fd = to_host[0], .write_fd = to_helper[1], .pid = -1, .spawn_count = 1};
-    struct host_options options = {.transport = &transport};
-    struct host *host;
+    struct dray_open_options options = {};
+    struct dray_target *target = open_on(to_host[0], to_helper[1], &options);
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
-    assert_int_equal(host_open(&options, &host, &err), 0);
-    assert_int_equal(host_call(host, host_request("image.list"), NULL, &err), -1);
+    assert_int_equal(call(target, request_new("image.list"), NULL, &err), -1);
     assert_int_equal(err.kind, DR_ERR_UNAVAILABLE);
     assert_int_equal(err.origin, DR_AT_TRANSPORT);
     assert_string_equal(err.text, text);
-    host_close(host);
+    dray_close(target);
     close(to_helper[0]);
 }
 
@@ -172,29 +200,27 @@ static void c33_a_mute_target_is_unavailable_at_its_deadline(void **state)
     int to_helper[2], to_host[2];
     assert_int_equal(pipe2(to_helper, O_CLOEXEC), 0);
     assert_int_equal(pipe2(to_host, O_CLOEXEC), 0);
-    struct transport transport = {
-        .read_fd = to_host[0], .write_fd = to_helper[1], .pid = -1, .spawn_count = 1};
-    struct host_options options = {.transport = &transport, .connect_timeout_ms = 50};
-    struct host *host;
+    struct dray_open_options options = {.connect_timeout_ms = 50};
+    struct dray_target *target = open_on(to_host[0], to_helper[1], &options);
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
-    assert_int_equal(host_open(&options, &host, &err), 0);
-    assert_int_equal(host_call(host, host_request("image.list"), NULL, &err), -1);
+    assert_int_equal(call(target, request_new("image.list"), NULL, &err), -1);
     assert_int_equal(err.kind, DR_ERR_UNAVAILABLE); /* C02: not misconfigured */
     assert_string_equal(err.text, "the helper did not say hello in time");
-    host_close(host);
+    dray_close(target);
     close(to_helper[0]);
     close(to_host[1]);
 }
 
 static void c02_a_target_that_dray_does_not_know_is_refused_by_name(void **state)
 {
-    struct host_options options = {.target = "wsl://dray"};
-    struct host *host;
-    dr_auto_error struct dr_error err = DR_ERROR_INIT;
-    assert_int_equal(host_open(&options, &host, &err), -1);
-    assert_int_equal(err.kind, DR_ERR_UNSUPPORTED);
-    assert_string_equal(err.text,
+    struct dray_open_options options = {.size = sizeof options, .target = "wsl://dray"};
+    struct dray_target *target;
+    struct dray_error *err = NULL;
+    assert_int_equal(dray_open_lazy(&options, &target, &err), -1);
+    assert_int_equal(err->kind, DRAY_ERR_UNSUPPORTED);
+    assert_string_equal(err->text,
                         "target 'wsl://dray' is not supported yet: use local: (or none)");
+    dray_error_free(err);
 }
 
 static void names_become_canonical_and_ids_stay(void **state)

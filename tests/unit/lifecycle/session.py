@@ -255,7 +255,7 @@ def busybox_layer():
         busybox = file.read()
     applets = ["sh", "true", "false", "cat", "echo", "sleep", "id", "ls", "ps", "kill", "env",
                "pwd", "head", "dd", "yes", "hostname", "mount", "touch", "stat", "seq", "wc",
-               "readlink", "stty", "grep", "mkdir", "rm", "printf", "sort", "nproc", "free", "tr", "df"]
+               "readlink", "stty", "grep", "mkdir", "rm", "printf", "sort", "nproc", "free", "tr", "df", "nc"]
     entries = [directory(d) for d in ("bin", "etc", "proc", "sys", "dev", "root", "data")]
     entries += [directory("tmp", 0o1777), entry("bin/busybox", busybox, 0o755)]
     entries += [entry("bin/" + a, None, 0o777, tarfile.SYMTYPE, "busybox") for a in applets]

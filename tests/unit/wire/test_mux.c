@@ -270,7 +270,7 @@ static void c33_a_write_without_credit_ends_at_its_deadline(void **state)
     dr_auto_json json_t *hang = request("hang");
     char *block = dr_alloc(WIRE_WINDOW_BYTES);
     assert_int_equal(wire_open(pair->host, hang, &chan, &err), 0);
-    wire_deadline(chan, dr_clock_ms() + 50);
+    wire_limit(chan, WIRE_OUT, (struct wire_limit){dr_clock_ms() + 50, -1});
     assert_int_equal(wire_write(chan, 0, block, WIRE_WINDOW_BYTES, &err), 0);
     assert_int_equal(wire_write(chan, 0, block, 1, &err), -1);
     assert_int_equal(err.kind, DR_ERR_TIMEOUT);
@@ -476,7 +476,7 @@ static enum dr_kind feed_host(const char *bytes, size_t len, struct dr_error *er
     assert_int_equal(rc, 0);
     assert_int_equal(dr_write_full(in[1], bytes, len), 0);
     close(in[1]);
-    wire_deadline(chan, dr_clock_ms() + 20000);
+    wire_limit(chan, WIRE_IN, (struct wire_limit){dr_clock_ms() + 20000, -1});
     rc = wire_result(chan, &reply, err);
     wire_close(chan);
     wire_mux_free(mux);

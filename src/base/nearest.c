@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <string.h>
+#include "base/nearest.h"
 
-#include "cli/options.h"
+#include <stdbool.h>
+#include <string.h>
 
 #define WORD_MAX 40 /* longer words are no typos of ours */
 
@@ -36,7 +37,7 @@ static size_t distance(const char *a, const char *b)
     return last[lb];
 }
 
-const char *cli_nearest(const char *text, const char *(*next)(void *state), void *state)
+const char *dr_nearest(const char *text, const char *(*next)(void *state), void *state)
 {
     size_t len = strlen(text);
     if (len < 2 || len > WORD_MAX)

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* C01 to C03: opening a target, and starting its helper again when it was lost. */
+#include "host/target.h"
+
+#include <string.h>
+
+#include "base/text.h"
+
+#define DEFAULT_ROOT "/var/lib/dray"
+#define CONNECT_TIMEOUT_MS 30000
+
+static json_t *our_hello(const struct dray_target *target)
+{
+    json_t *hello = json_object();
+    dr_json_set_int(hello, "protocol", WIRE_PROTOCOL);
+    dr_json_set_str(hello, "build", DRAY_VERSION);
+    dr_json_set_str(hello, "root", target->root);
+    dr_json_set_str(hello, "run_root", target->run_root);
+    dr_json_set_str(hello, "bundle_root", target->bundle_root);
+    dr_json_set_str(hello, "log_root", target->log_root);
+    dr_json_set_str(hello, "runtime", target->runtime);
+    return hello;
+}
+
+static void target_free(struct dray_target *target)
+{
+    pthread_cond_destroy(&target->idle);
+    pthread_mutex_destroy(&target->lock);
+    free(target->address);
+    free(target->root);
+    free(target->run_root);
+    free(target->bundle_root);
+    free(target->log_root);
+    free(target->runtime);
+    free(target->cache_dir);
+    free(target);
+}
+
+/* lock held */
+static int connect_session(struct dray_target *target, struct session **ret_session,
+                           struct dr_error *err)
+{
+    struct session *session = dr_alloc(sizeof *session);
+    session->transport = (struct transport){.read_fd = -1, .write_fd = -1, .pid = -1};
+    session->refs = 1;
+    session->hello_deadline_ms = dr_clock_ms() + target->connect_timeout_ms;
+    int rc =
+        target->connector.connect
+            ? target->connector.connect(target->connector.arg, &session->transport, err)
+            : transport_open(target->address, target->root ? target->root : DEFAULT_ROOT,
+                             &session->transport, err);
+    target->spawn_count += session->transport.spawn_count;
+    if (rc == 0) {
+        struct wire_mux_options mux = {.side = WIRE_HOST,
+                                       .read_fd = session->transport.read_fd,
+                                       .write_fd = session->transport.write_fd};
+        dr_auto_json json_t *hello = our_hello(target);
+        rc = wire_mux_start(&mux, hello, &session->mux, err);
+    }
+    if (rc < 0) {
+        if (err->origin == DR_AT_UNSET)
+            err->origin = DR_AT_TRANSPORT;
+        session_unref(session);
+        return -1;
+    }
+    *ret_session = session;
+    return 0;
+}
+
+int target_enter(struct dray_target *target, struct dr_error *err)
+{
+    pthread_mutex_lock(&target->lock);
+    bool closing = target->closing;
+    target->active += !closing;
+    pthread_mutex_unlock(&target->lock);
+    return closing ? dr_fail(err, DR_ERR_CANCELLED, "the target was closed") : 0;
+}
+
+void target_leave(struct dray_target *target)
+{
+    pthread_mutex_lock(&target->lock);
+    target->active--;
+    pthread_cond_broadcast(&target->idle);
+    pthread_mutex_unlock(&target->lock);
+}
+
+int target_session(struct dray_target *target, struct session **ret_session,
+                   struct dr_error *err)
+{
+    struct session *lost = NULL;
+    int rc = 0;
+    pthread_mutex_lock(&target->lock);
+    if (target->session && wire_mux_ended(target->session->mux))
+        lost = DR_TAKE(target->session);
+    if (target->closing)
+        rc = dr_fail(err, DR_ERR_CANCELLED, "the target was closed");
+    else if (!target->session)
+        rc = connect_session(target, &target->session, err);
+    if (rc == 0) {
+        atomic_fetch_add(&target->session->refs, 1);
+        *ret_session = target->session;
+    }
+    pthread_mutex_unlock(&target->lock);
+    session_unref(lost);
+    return rc;
+}
+
+int target_open(const struct dray_open_options *options,
+                const struct connector *connector, struct dray_target **ret_target,
+                struct dr_error *err)
+{
+    struct dray_open_options o = {0};
+    if (API_COPY(&o, options, err) < 0)
+        return -1;
+    struct dray_target *target = dr_alloc(sizeof *target);
+    target->address = dr_strdup(o.target);
+    target->root = dr_strdup(o.root);
+    target->run_root = dr_strdup(o.run_root);
+    target->bundle_root = dr_strdup(o.bundle_root);
+    target->log_root = dr_strdup(o.log_root);
+    target->runtime = dr_strdup(o.runtime);
+    target->cache_dir = dr_strdup(o.cache_dir);
+    target->connect_timeout_ms =
+        o.connect_timeout_ms > 0 ? o.connect_timeout_ms : CONNECT_TIMEOUT_MS;
+    if (connector)
+        target->connector = *connector;
+    pthread_mutex_init(&target->lock, NULL);
+    pthread_cond_init(&target->idle, NULL);
+    if (connect_session(target, &target->session, err) < 0) {
+        target_free(target);
+        return -1;
+    }
+    *ret_target = target;
+    return 0;
+}
+
+int dray_open_lazy(const struct dray_open_options *options,
+                   struct dray_target **ret_target, struct dray_error **ret_err)
+{
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    return api_end(target_open(options, NULL, ret_target, &err), &err, ret_err);
+}
+
+/* The helper's word is its answer to a question that only a fit target answers well. */
+static int check(struct dray_target *target, struct dr_error *err)
+{
+    struct limits limits = limits_of(NULL, target->connect_timeout_ms);
+    if (request_call(target, request_new("system.check"), &limits, NULL, err) == 0)
+        return 0;
+    if (err->kind == DR_ERR_TIMEOUT)
+        return dr_fail_at(err, DR_AT_TRANSPORT, DR_ERR_UNAVAILABLE, 0,
+                          "the helper did not answer in time");
+    return -1;
+}
+
+int dray_open(const struct dray_open_options *options, struct dray_target **ret_target,
+              struct dray_error **ret_err)
+{
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    struct dray_target *target;
+    int rc = target_open(options, NULL, &target, &err);
+    if (rc == 0 && check(target, &err) < 0) {
+        dray_close(target);
+        rc = -1;
+    }
+    if (rc == 0)
+        *ret_target = target;
+    return api_end(rc, &err, ret_err);
+}
+
+void dray_close(struct dray_target *target)
+{
+    struct dr_error why = DR_ERROR_INIT;
+    if (!target)
+        return;
+    dr_fail(&why, DR_ERR_CANCELLED, "the target was closed");
+    pthread_mutex_lock(&target->lock);
+    target->closing = true;
+    struct session *session = DR_TAKE(target->session);
+    pthread_mutex_unlock(&target->lock);
+    if (session && atomic_load(&session->refs) > 1)
+        wire_mux_stop(session->mux, &why); /* calls and streams end with it */
+    session_unref(session);
+    pthread_mutex_lock(&target->lock);
+    while (target->active > 0)
+        pthread_cond_wait(&target->idle, &target->lock);
+    pthread_mutex_unlock(&target->lock);
+    target_free(target);
+}
+
+int dray_spawn_count(const struct dray_target *target)
+{
+    struct dray_target *locked = (struct dray_target *)target;
+    pthread_mutex_lock(&locked->lock);
+    int count = locked->spawn_count;
+    pthread_mutex_unlock(&locked->lock);
+    return count;
+}
+
+int dray_info(struct dray_target *target, const struct dray_call *call, char **ret_json,
+              struct dray_error **ret_err)
+{
+    return api_json(target, request_new("system.info"), call, ret_json, ret_err);
+}
+
+int target_hello(struct dray_target *target, json_t **ret_hello, struct dr_error *err)
+{
+    struct session *session;
+    json_t *hello;
+    if (target_enter(target, err) < 0)
+        return -1;
+    int rc = target_session(target, &session, err);
+    target_leave(target);
+    if (rc < 0)
+        return rc;
+    rc = wire_mux_hello(session->mux, session->hello_deadline_ms, &hello, err);
+    if (rc < 0 && err->kind == DR_ERR_TIMEOUT)
+        dr_fail_at(err, DR_AT_TRANSPORT, DR_ERR_UNAVAILABLE, 0,
+                   "the helper did not say hello in time");
+    if (rc == 0)
+        *ret_hello = json_incref(hello);
+    session_unref(session);
+    return rc;
+}
+
+int dray_hello(struct dray_target *target, char **ret_json, struct dray_error **ret_err)
+{
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    dr_auto_json json_t *hello = NULL;
+    int rc = target_hello(target, &hello, &err);
+    if (rc == 0)
+        *ret_json = dr_json_text(hello);
+    return api_end(rc, &err, ret_err);
+}
