@@ -18,6 +18,7 @@
 #include "guest/container/event.h"
 #include "guest/container/journal.h"
 #include "guest/container/names.h"
+#include "guest/container/pause.h"
 #include "guest/container/policy.h"
 #include "guest/container/record.h"
 #include "guest/container/start.h"
@@ -291,6 +292,7 @@ int container_reconcile(struct guest *guest, struct dr_error *err)
             continue;
         /* one that cannot be settled (a full disk, say) must not stop every command */
         dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+        container_settle_hold(guest, entry->d_name);
         reconcile_one(guest, entry->d_name, &ignored);
     }
     closedir(dir);

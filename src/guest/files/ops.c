@@ -6,9 +6,13 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
+#include "base/fs.h"
 #include "base/text.h"
 #include "base/walk.h"
+#include "guest/container/event.h"
 #include "guest/container/names.h"
+#include "guest/files/changes.h"
+#include "guest/files/commit.h"
 #include "guest/files/view.h"
 #include "tar/pack.h"
 #include "tar/unpack.h"
@@ -208,10 +212,78 @@ static int op_copy_in(struct guest *guest, struct wire_chan *chan, const json_t 
     return 0;
 }
 
+/* --- changes --- */
+
+struct records {
+    struct wire_chan *chan;
+    struct dr_buf buf;
+};
+
+static int add_record(void *arg, const struct change *change, struct dr_error *err)
+{
+    struct records *records = arg;
+    char head[2] = {(char)change->kind, '/'};
+    if (wire_cancelled(records->chan))
+        return dr_fail(err, DR_ERR_CANCELLED, "given up");
+    if (records->buf.len + strlen(change->path) + 3 > CHUNK) {
+        if (wire_write(records->chan, WIRE_STDOUT, records->buf.data, records->buf.len,
+                       err) < 0)
+            return -1;
+        dr_buf_reset(&records->buf);
+    }
+    return dr_buf_add(&records->buf, head, sizeof head, err) < 0
+               ? -1
+               : dr_buf_add(&records->buf, change->path, strlen(change->path) + 1, err);
+}
+
+static int op_diff(struct guest *guest, struct wire_chan *chan, const json_t *request,
+                   json_t **ret_reply, struct dr_error *err)
+{
+    container_auto struct container c = {0};
+    view_auto struct view image = VIEW_INIT;
+    if (find(guest, request, VIEW_IMAGE_ONLY, &c, &image, err) < 0)
+        return -1;
+    dr_auto_free char *path = dr_path_join(c.dir, "upper");
+    dr_auto_fd int upper = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (upper < 0)
+        return dr_fail_errno(err, DR_ERR_INTERNAL, "open %s", path);
+    struct records records = {.chan = chan,
+                              .buf = DR_BUF_INIT(CHUNK + DR_WALK_PATH_MAX + 3)};
+    int result = changes_each(upper, image.root, false, add_record, &records, err);
+    if (result == 0 && records.buf.len > 0)
+        result = wire_write(chan, WIRE_STDOUT, records.buf.data, records.buf.len, err);
+    dr_buf_release(&records.buf);
+    return result == 0 ? wire_eof(chan, WIRE_STDOUT, err) : -1;
+}
+
+static int op_commit(struct guest *guest, struct wire_chan *chan, const json_t *request,
+                     json_t **ret_reply, struct dr_error *err)
+{
+    container_auto struct container c = {0};
+    dr_auto_strv char **changes = dr_json_strv(dr_json_array(request, "changes"));
+    dr_auto_free char *id = NULL;
+    struct commit_options options = {
+        .ref = dr_json_str(request, "ref"),
+        .familiar = dr_json_str(request, "familiar"),
+        .author = dr_json_str(request, "author"),
+        .message = dr_json_str(request, "message"),
+        .changes = (const char *const *)changes,
+        .pause = !json_is_false(json_object_get(request, "pause"))};
+    if (container_find(guest, dr_json_str(request, "id"), &c, err) < 0 ||
+        container_commit(guest, &c, &options, chan, &id, err) < 0)
+        return -1;
+    container_event(guest, &c, "commit", "imageID", id);
+    *ret_reply = json_object();
+    dr_json_set_str(*ret_reply, "id", id);
+    return 0;
+}
+
 const struct guest_op guest_files_ops[] = {
     {"container.stat_path", op_stat_path},
     {"container.copy_out", op_copy_out},
     {"container.copy_in", op_copy_in},
     {"container.export", op_export},
+    {"container.diff", op_diff},
+    {"container.commit", op_commit},
     {NULL, NULL},
 };

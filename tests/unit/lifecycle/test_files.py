@@ -362,6 +362,162 @@ def export_is_the_whole_root_without_mounts():
         assert archives[0] == archives[1]
 
 
+# --- diff ------------------------------------------------------------------------------------
+
+def changes(s, c):
+    channel = s.open("container.diff", id=c)
+    channel.wait()
+    assert channel.eof == {1}
+    raw = bytes(channel.out[1])
+    assert not raw or raw.endswith(b"\0")
+    return raw.decode("utf-8", "surrogateescape").split("\0")[:-1]
+
+
+def diff_of_a_container_that_did_nothing_is_empty():
+    with session() as s:
+        c = created(s, "true")
+        assert changes(s, c) == []
+        s.open("container.start", id=c, attach=True).wait()
+        assert changes(s, c) == [], changes(s, c)
+        gone(s, c)
+
+
+def diff_tells_added_changed_and_deleted_as_docker_does():
+    with session() as s:
+        c = detached(s, "sh", "-c", "echo x >/etc/passwd; mkdir -p /new/dir; echo >/new/dir/f; "
+                     "rm /data/file /bin/notexec; touch /tmp/$(printf 'a\\377'); "
+                     "echo x >>/etc/group; : >>/bin/badformat; mkfifo /fifo; "
+                     "touch /ready; sleep 1000")
+        wait_path(s, c, "/ready")
+        want = ["C/bin", "D/bin/notexec", "C/data", "D/data/file", "C/etc", "C/etc/group",
+                "C/etc/passwd", "A/fifo", "A/new", "A/new/dir", "A/new/dir/f", "A/ready", "C/tmp",
+                "A/tmp/a\udcff"]
+        assert sorted(changes(s, c), key=lambda x: x[1:]) == want, changes(s, c)
+        s.call("container.kill", id=c, signal=9)
+        s.call("container.wait", id=c)
+        assert sorted(changes(s, c), key=lambda x: x[1:]) == want
+        gone(s, c)
+
+
+def diff_of_a_directory_made_again_names_what_is_gone():
+    with session() as s:
+        image = "docker.io/library/deep:1"
+        s.put_image(image, [life.busybox_layer() + [
+            directory("d"), directory("d/sub"), entry("d/sub/x", b"x"), entry("d/keep", b"k"),
+            entry("d/away", b"a"), directory("e"), entry("e/f", b"f")]], {"Env": ["PATH=/bin"]})
+        c = detached(s, "sh", "-c", "rm -r /d /e; mkdir /d /d/sub; echo new >/d/sub/y; "
+                     "echo k2 >/d/keep; echo file >/e; touch /ready; sleep 1000", image=image)
+        wait_path(s, c, "/ready")
+        want = ["C/d", "D/d/away", "C/d/keep", "C/d/sub", "D/d/sub/x", "A/d/sub/y", "C/e",
+                "A/ready"]
+        assert sorted(changes(s, c), key=lambda x: x[1:]) == want, changes(s, c)
+        gone(s, c)
+        s.call("image.remove", ref=image, force=True)
+
+
+# --- commit ----------------------------------------------------------------------------------
+
+def commit(s, c, **members):
+    return s.call("container.commit", id=c, **members)["id"]
+
+
+def sh(s, image, script):
+    channel = s.open("container.run", spec={"image": image, "args": ["sh", "-c", script],
+                                            "auto_remove": True}, attach=True)
+    code = channel.wait()["exit_code"]
+    life.IDS.add(channel.events[0]["id"])
+    return code, bytes(channel.out[1])
+
+
+def commit_makes_an_image_that_runs_with_every_change():
+    with session() as s:
+        image = "docker.io/library/base:1"
+        s.put_image(image, [life.busybox_layer() + [
+            directory("d"), entry("d/old", b"o"), entry("d/keep", b"k")]],
+            {"Env": ["PATH=/bin", "A=1"], "Cmd": ["sh"], "Labels": {"l": "1"}})
+        c = detached(s, "sh", "-c", "rm -r /d; mkdir /d; echo n >/d/new; rm /bin/notexec; "
+                     "echo more >>/etc/group; chmod 700 /data; chmod 4711 /data/file; "
+                     "ln /etc/group /hard; ln -s /nowhere /soft; touch /ready; sleep 1000",
+                     image=image, env=["B=2"], labels=["m=2"], name="committed")
+        wait_path(s, c, "/ready")
+        new = commit(s, c, ref="docker.io/library/new:1", familiar="new:1", author="Me <me@x>",
+                     message="words", changes=["CMD [\"true\"]", "ENV C=3 D=$A$B", "WORKDIR /d",
+                                               "EXPOSE 80", "LABEL n='a b'"])
+        got = s.call("image.get", ref="docker.io/library/new:1")
+        assert got["id"] == new and got["names"] == ["new:1"], got
+        config = got["config"]
+        assert config["config"]["Cmd"] == ["true"] and config["config"]["WorkingDir"] == "/d"
+        assert config["config"]["Env"] == ["PATH=/bin", "A=1", "B=2", "C=3", "D=12"], config
+        assert config["config"]["Labels"] == {"l": "1", "m": "2", "n": "a b"}
+        assert config["config"]["ExposedPorts"] == {"80/tcp": {}}
+        assert config["author"] == "Me <me@x>"
+        assert config["history"][-1]["comment"] == "words", config["history"]
+        assert len(config["rootfs"]["diff_ids"]) == 2
+        last = got["manifest"]["layers"][-1]
+        assert last["digest"] == config["rootfs"]["diff_ids"][-1], last
+        # it still runs, and was not left frozen
+        assert s.call("container.state", id=c)["status"] == "running"
+        code, out = sh(s, "docker.io/library/new:1",
+                       "pwd; cat new; ls; ls /bin/notexec; tail -n1 /etc/group; stat -c %a /data "
+                       "/data/file; stat -c %h /hard; readlink /soft; ls /ready; echo $D")
+        assert out == (b"/d\nn\nnew\nmore\n700\n4711\n2\n/nowhere\n/ready\n12\n"), out
+        # and out of it comes the next one
+        d = created(s, "true", image="docker.io/library/new:1")
+        assert changes(s, d) == []
+        gone(s, c, d)
+        for ref in ("docker.io/library/new:1", image):
+            s.call("image.remove", ref=ref)
+
+
+def commit_without_changes_adds_no_layer():
+    with session() as s:
+        c = created(s, "true")
+        new = commit(s, c)
+        got = s.call("image.get", ref=new)
+        assert len(got["config"]["rootfs"]["diff_ids"]) == 1 and got["refs"] == []
+        assert got["config"]["history"][-1]["empty_layer"] is True
+        assert got["config"]["config"]["Cmd"] == ["true"]
+        gone(s, c)
+        s.call("image.remove", ref=new)
+
+
+def commit_refuses_what_it_cannot_say_before_it_makes_anything():
+    with session() as s:
+        c = created(s, "true")
+        before = len(s.items("image.list"))
+        for change, why in (("RUN x", "CMD, ENTRYPOINT"), ("EXPOSE 99999", "is no port"),
+                            ("CMD", "no argument"), ("STOPSIGNAL NOPE", "NOPE"),
+                            ("ENV x", "NAME=VALUE")):
+            error = refused("invalid spec", why, lambda: commit(s, c, changes=[change]))
+            assert "change '%s'" % change in error.text, error.text
+        assert len(s.items("image.list")) == before
+        gone(s, c)
+
+
+def a_commit_that_is_cut_off_leaves_no_image_and_nobody_frozen_H5():
+    with session() as s:
+        c = detached(s, "sh", "-c", "dd if=/dev/zero of=/big bs=1000000 count=200; touch /ready; "
+                     "while :; do echo x; sleep 0.01; done")
+        wait_path(s, c, "/ready")
+        images = len(s.items("image.list"))
+    for wait in (0.02, 0.1, 0.3):
+        s = session()
+        s.open("container.commit", id=c)
+        with session() as other:
+            for _ in range(1000):
+                if other.call("container.state", id=c)["status"] == "paused":
+                    break
+        time.sleep(wait)
+        s.process.kill()
+        s.process.wait()
+        with session() as s:
+            assert s.call("container.state", id=c)["status"] == "running", wait
+            assert len(s.items("image.list")) == images
+            assert os.listdir(life.ROOT + "/layers/tmp") == []
+    with session() as s:
+        gone(s, c)
+
+
 life.TESTS = [f for n, f in list(globals().items())
               if callable(f) and getattr(f, "__module__", "") == "__main__"
               and f.__code__.co_argcount == 0 and not f.__code__.co_flags & 4]
