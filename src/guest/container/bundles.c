@@ -68,7 +68,7 @@ int bundle_remove(const struct guest *guest, const char *id, const char *bundle,
     dr_auto_free char *stage = stage_path(guest, id);
     if (bundle && bundle_is_of(bundle, id)) {
         if (log)
-            log_remove(log, 0);
+            log_remove(log);
         /* from here on it is found by the id alone, whatever of it is left */
         if (rename(bundle, stage) < 0 && dr_remove_all(AT_FDCWD, bundle, err) < 0)
             return -1;

@@ -220,7 +220,8 @@ static json_t *make_record(const struct plan *plan, const char *id)
     dr_json_set(record, "diff_ids", diff_ids);
     dr_json_set_int(record, "created_ns", dr_now_ns());
     dr_json_set_str(record, "bundle", plan->bundle);
-    dr_json_set_str(record, "log", plan->log);
+    if (!plan->spec->log_driver || strcmp(plan->spec->log_driver, "none") != 0)
+        dr_json_set_str(record, "log", plan->log);
     dr_json_set_str(record, "hostname", plan->hostname);
     static const char *const kept[] = {"args", "env", "cwd", "user"};
     for (size_t i = 0; i < DR_COUNT(kept); i++)

@@ -104,18 +104,34 @@ static void add_mounts(json_t *mounts, json_t *binds, json_t *tmpfs,
     }
 }
 
+static json_t *log_config(const json_t *spec)
+{
+    json_t *log = json_object(), *options = json_object();
+    const char *driver = dr_json_str(spec, "log_driver");
+    static const char *const keys[][2] = {{"max-size", "log_max_size_bytes"},
+                                          {"max-file", "log_max_files"}};
+    for (size_t i = 0; i < DR_COUNT(keys); i++) {
+        int64_t value = dr_json_int(spec, keys[i][1], 0);
+        dr_auto_free char *text = dr_printf("%lld", (long long)value);
+        if (value > 0)
+            dr_json_set_str(options, keys[i][0], text);
+    }
+    dr_json_set_str(log, "Type", driver ? driver : "k8s-file");
+    dr_json_set(log, "Config", options);
+    return log;
+}
+
 static json_t *host_config(const struct container *c, const struct spec_container *spec,
                            json_t *binds, json_t *tmpfs)
 {
-    json_t *host = json_object(), *policy = json_object(), *log = json_object();
+    json_t *host = json_object(), *policy = json_object();
     const json_t *json = dr_json_object(c->record, "spec");
     dr_json_set(host, "Binds", binds);
     dr_json_set(host, "Tmpfs", tmpfs);
     dr_json_set_str(policy, "Name", dr_json_str(c->state, "restart") ?: "no");
     dr_json_set_int(policy, "MaximumRetryCount", dr_json_int(c->state, "restart_max", 0));
     dr_json_set(host, "RestartPolicy", policy);
-    dr_json_set_str(log, "Type", "k8s-file");
-    dr_json_set(host, "LogConfig", log);
+    dr_json_set(host, "LogConfig", log_config(json));
     dr_json_set_str(host, "NetworkMode", dr_json_str(c->state, "network") ?: "none");
     dr_json_set_str(host, "Runtime", dr_json_str(c->state, "runtime"));
     if (!spec)

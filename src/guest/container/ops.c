@@ -313,8 +313,16 @@ static int op_logs(struct guest *guest, struct wire_chan *chan, const json_t *re
     container_auto struct container c = {0};
     if (find(guest, request, &c, err) < 0)
         return -1;
+    const json_t *spec = dr_json_object(c.record, "spec");
     const char *path = dr_json_str(c.record, "log");
-    if (!path)
+    *ret_reply = json_object();
+    dr_json_set_str(*ret_reply, "service", dr_json_str(spec, "service"));
+    dr_json_set_str(*ret_reply, "deployment", dr_json_str(spec, "deployment"));
+    if (!path && strcmp(dr_json_str(spec, "log_driver") ?: "", "none") == 0)
+        return dr_fail(err, DR_ERR_UNSUPPORTED,
+                       "container %s keeps no log (its log driver is none)",
+                       container_name(&c));
+    if (!path) /* a damaged record: a log that is missing is empty (C24) */
         return 0;
     struct log_stream_to to = {.guest = guest, .chan = chan, .id = c.id};
     dr_auto_fd int monitor = -1;

@@ -95,6 +95,9 @@ json_t *container_run_request(const struct container *c)
         {"stdin", "stdin_open"}, {"stdin_keep", "stdin_keep"}, {"tty", "tty"}};
     for (size_t i = 0; i < DR_COUNT(flags); i++)
         dr_json_set_bool(request, flags[i][0], dr_json_bool(spec, flags[i][1]));
+    static const char *const numbers[] = {"log_max_size_bytes", "log_max_files"};
+    for (size_t i = 0; i < DR_COUNT(numbers); i++)
+        dr_json_set_int(request, numbers[i], dr_json_int(spec, numbers[i], 0));
     return request;
 }
 

@@ -18,6 +18,7 @@
 
 #define LOG_FILE_BYTES (20 << 20) /* default size at which a file is rotated */
 #define LOG_FILES 5               /* default count, the current one included */
+#define LOG_FILES_MAX 1000        /* count that may be asked for */
 
 /* Stream numbers are the wire's: 1 stdout, 2 stderr. */
 enum log_stream { LOG_STDOUT = 1, LOG_STDERR = 2 };
@@ -46,8 +47,8 @@ int log_open(struct log_writer *writer, const char *path, int64_t file_bytes,
 void log_write(struct log_writer *writer, enum log_stream stream, const char *data,
                size_t len, int64_t now_ns);
 void log_close(struct log_writer *writer);
-/* Unlinks path and its rotated files; missing ones are success. */
-void log_remove(const char *path, unsigned files);
+/* Unlinks path and its rotated files, however many; missing ones are success. */
+void log_remove(const char *path);
 
 /* --- reading --- */
 
@@ -56,7 +57,7 @@ struct log_query {
     int64_t tail;               /* the last so many lines; -1: all */
     int64_t since_ns, until_ns; /* of the entries' times; 0: no bound */
     bool timestamps;            /* "<time> " before each line */
-    bool follow;                /* go on until finished() says so and all is read */
+    bool follow; /* go on until finished() says so and all is read, or until_ns is over */
     /* sink: raw bytes of one stream in the order written; -1 with err stops the reading
      */
     int (*sink)(void *arg, enum log_stream stream, const char *data, size_t len,

@@ -140,7 +140,8 @@ static int follow(struct output *out, int fd, int64_t offset, char *buffer,
     dr_auto_fd int current = fd;
     int watch = -1;
     for (;;) {
-        bool last = !query->finished || query->finished(query->arg);
+        bool last = !query->finished || query->finished(query->arg) ||
+                    (query->until_ns > 0 && dr_now_ns() > query->until_ns);
         if (notify >= 0 && watch < 0 && current >= 0)
             watch = inotify_add_watch(notify, query->path, IN_MODIFY);
         if (current >= 0 && copy_entries(out, current, &offset, buffer, err) < 0)

@@ -8,8 +8,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
-
-#define LOG_FILES_MAX 32
+#include "guest/log/log.h"
 
 /* Open files, oldest first; the last is the current one when has_current. */
 struct log_files {

@@ -50,7 +50,9 @@ int log_open(struct log_writer *writer, const char *path, int64_t file_bytes,
     *writer = (struct log_writer){.path = dr_strdup(path),
                                   .fd = -1,
                                   .file_bytes = file_bytes ? file_bytes : LOG_FILE_BYTES,
-                                  .files = files ? files : LOG_FILES};
+                                  .files = !files                  ? LOG_FILES
+                                           : files < LOG_FILES_MAX ? files
+                                                                   : LOG_FILES_MAX};
     if (open_current(writer) < 0 && errno != ENOSPC && errno != EDQUOT) {
         dr_fail_errno(err, DR_ERR_NONE, "open log %s", path);
         log_close(writer);
@@ -68,13 +70,13 @@ void log_close(struct log_writer *writer)
     *writer = (struct log_writer){.fd = -1};
 }
 
-void log_remove(const char *path, unsigned files)
+void log_remove(const char *path)
 {
     unlink(path);
-    for (unsigned i = 1; i < (files ? files : LOG_FILES); i++) {
+    /* a rotation that was cut off leaves one number out, never two */
+    for (unsigned i = 1, missing = 0; i < LOG_FILES_MAX && missing < 2; i++) {
         dr_auto_free char *old = dr_printf("%s.%u", path, i);
-        if (unlink(old) < 0 && errno == ENOENT)
-            break;
+        missing = unlink(old) < 0 && errno == ENOENT ? missing + 1 : 0;
     }
 }
 
@@ -137,10 +139,13 @@ void log_write(struct log_writer *writer, enum log_stream stream, const char *da
              stream == LOG_STDERR ? "stderr" : "stdout");
     size_t pending = 0; /* container bytes in the buffer */
     while (len > 0) {
-        if (BUFFER_BYTES - writer->used < PREFIX_BYTES + 256) {
+        bool turns = writer->size + (int64_t)writer->used >= writer->file_bytes;
+        if (turns || BUFFER_BYTES - writer->used < PREFIX_BYTES + 256) {
             if (!flush(writer))
                 writer->lost_bytes += (int64_t)pending;
             pending = 0;
+            if (writer->fd >= 0 && writer->size >= writer->file_bytes)
+                rotate(writer);
         }
         size_t room = BUFFER_BYTES - writer->used - PREFIX_BYTES - 1;
         size_t look = len < room ? len : room;

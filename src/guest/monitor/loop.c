@@ -30,10 +30,18 @@ static bool hold_again(struct monitor *m)
     return m->console.held >= 0;
 }
 
+int64_t monitor_log_time(struct monitor *m)
+{
+    int64_t now = dr_now_ns();
+    m->logged_ns = now > m->logged_ns ? now : m->logged_ns + 1;
+    return m->logged_ns;
+}
+
 void monitor_output(struct monitor *m, int stream, const char *data, size_t len)
 {
-    m->logged_ns = dr_now_ns();
-    log_write(&m->log, (enum log_stream)stream, data, len, m->logged_ns);
+    int64_t now_ns = monitor_log_time(m);
+    if (m->log.path) /* the driver `none` has no log */
+        log_write(&m->log, (enum log_stream)stream, data, len, now_ns);
     monitor_clients_output(m, stream, data, len);
 }
 

@@ -87,7 +87,8 @@ static int prepare(struct monitor *m, const json_t *request,
     if (result == 0)
         result = setup_volumes(m->rootfs, dr_json_array(request, "volumes"), err);
     if (result == 0 && log)
-        result = log_open(&m->log, log, 0, 0, err);
+        result = log_open(&m->log, log, dr_json_int(request, "log_max_size_bytes", 0),
+                          (unsigned)dr_json_int(request, "log_max_files", 0), err);
     if (result == 0 && m->listen_fd < 0 &&
         (m->listen_fd = monitor_listen(m->run_dir)) < 0)
         result = dr_fail_errno(err, DR_ERR_START, "listen in %s", m->run_dir);
@@ -190,7 +191,7 @@ static int start_runtime(struct monitor *m, const json_t *request,
     bool has_health = dr_json_object(request, "health");
     if (result < 0 || record_start(m, runtime, has_health, err) < 0)
         return -1;
-    m->logged_ns = dr_now_ns();
+    monitor_log_time(m);
     if (!m->runs++) /* of a restart nobody hears */
         for (struct monitor_client *client = m->clients; client; client = client->next)
             monitor_client_started(m, client);

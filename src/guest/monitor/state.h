@@ -110,6 +110,9 @@ int monitor_start(struct monitor *m, const json_t *request, struct dr_error *err
 
 /* loop.c: what the container wrote, to the log and to who is attached. */
 void monitor_output(struct monitor *m, int stream, const char *data, size_t len);
+/* Now, as the time of an entry: later than any before it, whatever was done to the clock.
+ */
+int64_t monitor_log_time(struct monitor *m);
 /* Until the container is dead; its wait status. */
 int monitor_loop(struct monitor *m);
 /* One poll and what came of it; −1: as long as it takes. True when the container died. */

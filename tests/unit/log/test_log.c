@@ -185,7 +185,7 @@ static void log_rotates_and_reads_across(void **state)
     assert_int_equal(tail.out.len, 1000);
     assert_memory_equal(tail.out.data, "line 0900\n", 10);
     release(&tail);
-    log_remove(path, 3);
+    log_remove(path);
     expect((struct log_query){.tail = -1}, "", "");
 }
 
@@ -297,6 +297,122 @@ static void log_is_followed_across_rotation(void **state) /* C24 */
     release(&f.sink);
 }
 
+struct reentrant {
+    struct sink sink;
+    struct log_writer writer;
+    int written;
+    bool done;
+};
+
+/* Writes while it is read from: three rotations before the reader looks again. */
+static int write_more(void *arg, enum log_stream stream, const char *data, size_t len,
+                      struct dr_error *err)
+{
+    struct reentrant *r = arg;
+    for (int end = r->written + 300; r->written < end && r->written < 900; r->written++) {
+        char line[32];
+        snprintf(line, sizeof line, "line %04d\n", r->written);
+        put(&r->writer, LOG_STDOUT, line, T0 + r->written);
+    }
+    r->done = r->written == 900;
+    return collect(&r->sink, stream, data, len, err);
+}
+
+static bool all_written(void *arg)
+{
+    return ((struct reentrant *)arg)->done;
+}
+
+static void log_is_followed_across_several_rotations_between_two_looks(void **state)
+{
+    struct reentrant r = {.sink = {DR_BUF_INIT(1 << 20), DR_BUF_INIT(1 << 20)}};
+    struct dr_error err = DR_ERROR_INIT;
+    start(&r.writer, 5000, 10);
+    put(&r.writer, LOG_STDOUT, "first\n", T0);
+    struct log_query query = {.path = path,
+                              .tail = -1,
+                              .follow = true,
+                              .sink = write_more,
+                              .finished = all_written,
+                              .finished_fd = -1,
+                              .arg = &r};
+    assert_int_equal(log_read(&query, &err), 0);
+    assert_int_equal(r.sink.out.len, 6 + 900 * 10);
+    char expected[32];
+    for (int i = 0; i < 900; i++) {
+        snprintf(expected, sizeof expected, "line %04d\n", i);
+        assert_memory_equal(r.sink.out.data + 6 + 10 * i, expected, 10);
+    }
+    struct stat st;
+    dr_auto_free char *third = dr_printf("%s.3", path);
+    assert_int_equal(stat(third, &st), 0); /* it did rotate so often */
+    log_close(&r.writer);
+    log_remove(path);
+    assert_int_equal(stat(third, &st), -1);
+    release(&r.sink);
+}
+
+static long bytes_read(void)
+{
+    char text[512] = "";
+    int fd = open("/proc/self/io", O_RDONLY);
+    assert_true(read(fd, text, sizeof text - 1) > 0);
+    close(fd);
+    long n = -1;
+    sscanf(text, "rchar: %ld", &n);
+    return n;
+}
+
+static void the_last_lines_of_a_1_GB_log_are_found_without_reading_it(void **state)
+{
+    struct log_writer w;
+    start(&w, 2LL << 30, 2);
+    put(&w, LOG_STDOUT, "first\n", T0);
+    log_close(&w);
+    /* its middle is a hole; whoever read it would read 1 GB */
+    assert_int_equal(truncate(path, 1 << 30), 0);
+    int fd = open(path, O_WRONLY | O_APPEND);
+    assert_int_equal(write(fd, "\n", 1), 1);
+    close(fd);
+    start(&w, 2LL << 30, 2);
+    for (int i = 0; i < 1000; i++) {
+        char line[32];
+        snprintf(line, sizeof line, "line %04d\n", i);
+        put(&w, LOG_STDOUT, line, T0 + 1000000000LL * i);
+    }
+    log_close(&w);
+    long before = bytes_read();
+    struct sink tail = read_log((struct log_query){.tail = 10});
+    assert_int_equal(tail.out.len, 100);
+    assert_memory_equal(tail.out.data, "line 0990\n", 10);
+    release(&tail);
+    assert_true(bytes_read() - before < 512 << 10);
+}
+
+static void a_line_of_several_megabytes_is_one_line_and_any_byte_is_kept(void **state)
+{
+    struct log_writer w;
+    size_t len = 5 << 20;
+    dr_auto_free char *line = dr_alloc(len);
+    for (size_t i = 0; i < len; i++)
+        line[i] = (char)(i * 7 + i / 251);
+    for (size_t i = 0; i < len; i++)
+        if (line[i] == '\n')
+            line[i] = (char)0xff;
+    line[len - 1] = '\n';
+    start(&w, 64 << 20, 2);
+    put(&w, LOG_STDOUT, "before\n", T0);
+    for (size_t done = 0; done < len; done += 65536) /* as it comes from the pipe */
+        log_write(&w, LOG_STDOUT, line + done, len - done < 65536 ? len - done : 65536,
+                  T0 + 1);
+    put(&w, LOG_STDOUT, "behind\n", T0 + 2);
+    log_close(&w);
+    struct sink tail = read_log((struct log_query){.tail = 2});
+    assert_int_equal(tail.out.len, len + 7);
+    assert_memory_equal(tail.out.data, line, len);
+    release(&tail);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -312,6 +428,13 @@ int main(void)
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(log_with_a_torn_end_is_repaired, setup, teardown),
         cmocka_unit_test_setup_teardown(log_is_followed_across_rotation, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            log_is_followed_across_several_rotations_between_two_looks, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            the_last_lines_of_a_1_GB_log_are_found_without_reading_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            a_line_of_several_megabytes_is_one_line_and_any_byte_is_kept, setup,
+            teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
