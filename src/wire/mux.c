@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/uio.h>
 #include <time.h>
 
 #include "base/buf.h"
@@ -484,24 +485,14 @@ struct input {
     size_t start, end, cap;
 };
 
-/* 1: bytes came; 0: the end; -1 */
-static int fill(struct wire_mux *mux, struct input *in, struct dr_error *err)
+/* Bytes for parts[0], then parts[1]: > 0; 0: the end; -1 */
+static ssize_t receive(struct wire_mux *mux, const struct iovec parts[2],
+                       struct dr_error *err)
 {
-    if (in->start == in->end)
-        in->start = in->end = 0;
-    if (in->end == in->cap) {
-        memmove(in->buf, in->buf + in->start, in->end - in->start);
-        in->end -= in->start;
-        in->start = 0;
-    }
     for (;;) {
-        ssize_t n = read(mux->options.read_fd, in->buf + in->end, in->cap - in->end);
-        if (n > 0) {
-            in->end += (size_t)n;
-            return 1;
-        }
-        if (n == 0)
-            return 0;
+        ssize_t n = readv(mux->options.read_fd, parts, parts[1].iov_len ? 2 : 1);
+        if (n >= 0)
+            return n;
         if (errno == EAGAIN) {
             struct pollfd fds[3] = {
                 {.fd = mux->options.read_fd, .events = POLLIN},
@@ -526,6 +517,56 @@ static int fill(struct wire_mux *mux, struct input *in, struct dr_error *err)
             return -1;
         }
     }
+}
+
+/* 1: bytes came; 0: the end; -1 */
+static int fill(struct wire_mux *mux, struct input *in, struct dr_error *err)
+{
+    if (in->start == in->end)
+        in->start = in->end = 0;
+    if (in->end == in->cap) {
+        memmove(in->buf, in->buf + in->start, in->end - in->start);
+        in->end -= in->start;
+        in->start = 0;
+    }
+    struct iovec parts[2] = {{in->buf + in->end, in->cap - in->end}, {NULL, 0}};
+    ssize_t n = receive(mux, parts, err);
+    in->end += n > 0 ? (size_t)n : 0;
+    return n > 0 ? 1 : (int)n;
+}
+
+#define DIRECT_BYTES (32u << 10) /* from here on a payload is read to its place */
+#define AHEAD_BYTES 4096         /* what may come with it: the next frame's head */
+
+/* All of a payload: what the buffer has, then more. 1; 0: the end; -1 */
+static int read_payload(struct wire_mux *mux, struct input *in, char *payload, size_t len,
+                        struct dr_error *err)
+{
+    size_t have = 0;
+    while (have < len) {
+        size_t n = in->end - in->start;
+        int rc = 1;
+        if (n > 0) {
+            n = n < len - have ? n : len - have;
+            memcpy(payload + have, in->buf + in->start, n);
+            in->start += n;
+            have += n;
+        } else if (len - have < DIRECT_BYTES) {
+            rc = fill(mux, in, err);
+        } else {
+            struct iovec parts[2] = {{payload + have, len - have},
+                                     {in->buf, AHEAD_BYTES}};
+            ssize_t got = receive(mux, parts, err);
+            rc = got > 0 ? 1 : (int)got;
+            n = got > 0 ? (size_t)got : 0;
+            in->start = 0;
+            in->end = n > len - have ? n - (len - have) : 0;
+            have += n - in->end;
+        }
+        if (rc <= 0)
+            return rc;
+    }
+    return 1;
 }
 
 /* Skips to behind the magic; what came before is the transport speaking. */
@@ -588,24 +629,15 @@ static int read_frames(struct wire_mux *mux, struct input *in, struct dr_error *
         if (wire_header_decode(in->buf + in->start, &h, err) < 0)
             return -1;
         in->start += WIRE_HEADER_BYTES;
-        dr_auto_free char *payload = dr_alloc(h.length + 1);
-        size_t have = 0;
-        while (have < h.length) {
-            if (in->start == in->end) {
-                int rc = fill(mux, in, err);
-                if (rc < 0)
-                    return -1;
-                if (rc == 0)
-                    return dr_fail_at(err, DR_AT_TRANSPORT, DR_ERR_UNAVAILABLE, 0,
-                                      "the connection ended in the middle of a frame");
-            }
-            size_t n = in->end - in->start;
-            if (n > h.length - have)
-                n = h.length - have;
-            memcpy(payload + have, in->buf + in->start, n);
-            in->start += n;
-            have += n;
-        }
+        /* not zeroed: it is filled in a moment */
+        dr_auto_free char *payload = dr_realloc(NULL, h.length + 1);
+        payload[h.length] = '\0';
+        int rc = read_payload(mux, in, payload, h.length, err);
+        if (rc < 0)
+            return -1;
+        if (rc == 0)
+            return dr_fail_at(err, DR_AT_TRANSPORT, DR_ERR_UNAVAILABLE, 0,
+                              "the connection ended in the middle of a frame");
         if (on_frame(mux, &h, &payload, err) < 0)
             return -1;
     }
@@ -847,6 +879,29 @@ int wire_write(struct wire_chan *c, int stream, const void *data, size_t len,
         p += n;
         len -= n;
     }
+    return 0;
+}
+
+int wire_splice(struct wire_chan *c, int stream, int fd, size_t len, struct dr_error *err)
+{
+    struct wire_mux *mux = c->mux;
+    pthread_mutex_lock(&mux->lock);
+    if (mux->ended || c->cancelled || c->finished ||
+        c->streams[stream].send_credit < len) {
+        fail_closed(c, err);
+        pthread_mutex_unlock(&mux->lock);
+        return -1;
+    }
+    c->streams[stream].send_credit -= (uint32_t)len;
+    pthread_mutex_unlock(&mux->lock);
+    unsigned char head[WIRE_HEADER_BYTES];
+    wire_header_encode(&(struct wire_header){.length = (uint32_t)len,
+                                             .type = WIRE_DATA,
+                                             .stream = (uint8_t)stream,
+                                             .channel = c->id},
+                       head);
+    if (wire_out_splice(&mux->out, &c->limit[WIRE_OUT], head, sizeof head, fd, len) < 0)
+        return send_failed(mux, err);
     return 0;
 }
 

@@ -73,6 +73,12 @@ void wire_limit(struct wire_chan *chan, enum wire_way way, struct wire_limit lim
  * gone. */
 int wire_write(struct wire_chan *chan, int stream, const void *data, size_t len,
                struct dr_error *err);
+/*
+ * The same for bytes that can be read from fd (a pipe, a socket) at once, without a copy
+ * where the kernel can move them. len: at most WIRE_DATA_MAX and the stream's credit.
+ */
+int wire_splice(struct wire_chan *chan, int stream, int fd, size_t len,
+                struct dr_error *err);
 int wire_eof(struct wire_chan *chan, int stream, struct dr_error *err);
 int wire_event(struct wire_chan *chan, const json_t *event, struct dr_error *err);
 /* Any thread: with a limit of its own. */

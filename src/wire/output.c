@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/fs.h"
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -74,12 +75,17 @@ static int flush_rest(struct wire_out *out)
     return 0;
 }
 
-static void keep(struct wire_out *out, const void *data, size_t len)
+static void make_room(struct wire_out *out, size_t len)
 {
     if (out->rest_len + len > out->rest_cap) {
         out->rest_cap = out->rest_len + len;
         out->rest = dr_realloc(out->rest, out->rest_cap);
     }
+}
+
+static void keep(struct wire_out *out, const void *data, size_t len)
+{
+    make_room(out, len);
     if (len > 0)
         memcpy(out->rest + out->rest_len, data, len);
     out->rest_len += len;
@@ -104,6 +110,20 @@ static int put(struct wire_out *out, const void *data, size_t len)
     }
     keep(out, p, len);
     return 0;
+}
+
+/* The rest of a frame, out of where it is. */
+static int keep_from(struct wire_out *out, int fd, size_t len)
+{
+    make_room(out, len);
+    ssize_t n = dr_read_full(fd, out->rest + out->rest_len, len);
+    if (n < 0 || (size_t)n < len) {
+        errno = n < 0 ? errno : EIO;
+        return -1;
+    }
+    out->rest_len += len;
+    out->queued += len;
+    return flush_rest(out);
 }
 
 /* --- */
@@ -163,12 +183,9 @@ int wire_out_begin(struct wire_out *out, const struct wire_limit *limit)
     }
 }
 
-int wire_out_end(struct wire_out *out, const struct wire_limit *limit, const void *head,
-                 size_t head_len, const void *body, size_t body_len)
+/* The lock is held, and given back: what is kept of ours goes out, within the limit. */
+static int finish(struct wire_out *out, const struct wire_limit *limit, int rc)
 {
-    int rc = put(out, head, head_len);
-    if (rc == 0)
-        rc = put(out, body, body_len);
     uint64_t ours = out->queued;
     while (rc == 0 && out->sent < ours) {
         int fd = out->fd;
@@ -186,6 +203,37 @@ int wire_out_end(struct wire_out *out, const struct wire_limit *limit, const voi
         wake_reader(out);
     errno = why;
     return rc;
+}
+
+int wire_out_end(struct wire_out *out, const struct wire_limit *limit, const void *head,
+                 size_t head_len, const void *body, size_t body_len)
+{
+    int rc = put(out, head, head_len);
+    if (rc == 0)
+        rc = put(out, body, body_len);
+    return finish(out, limit, rc);
+}
+
+int wire_out_splice(struct wire_out *out, const struct wire_limit *limit,
+                    const void *head, size_t head_len, int fd, size_t len)
+{
+    if (wire_out_begin(out, limit) < 0)
+        return -1;
+    int rc = put(out, head, head_len);
+    while (rc == 0 && len > 0 && out->rest_len == 0) {
+        ssize_t n =
+            splice(fd, NULL, out->fd, NULL, len, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) /* no room, or it is no pipe, as with sshd */
+            break;
+        out->queued += (uint64_t)n;
+        out->sent += (uint64_t)n;
+        len -= (size_t)n;
+    }
+    if (rc == 0 && len > 0)
+        rc = keep_from(out, fd, len);
+    return finish(out, limit, rc);
 }
 
 int wire_out_frame(struct wire_out *out, const struct wire_limit *limit, const void *head,

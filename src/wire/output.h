@@ -48,6 +48,10 @@ int wire_out_end(struct wire_out *out, const struct wire_limit *limit, const voi
 /* begin and end */
 int wire_out_frame(struct wire_out *out, const struct wire_limit *limit, const void *head,
                    size_t head_len, const void *body, size_t body_len);
+/* A frame whose body can be read from fd (a pipe, a socket) at once: moved without a copy
+ * while there is room, where the kernel can do that. */
+int wire_out_splice(struct wire_out *out, const struct wire_limit *limit,
+                    const void *head, size_t head_len, int fd, size_t len);
 /* A small frame that must not block: sent now, or behind what waits already. */
 void wire_out_add(struct wire_out *out, const void *head, size_t len);
 

@@ -5,9 +5,12 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 
 #include "guest/runtime/console.h"
+
+#define SPLICE_BYTES (16 << 10) /* less is copied sooner than moved */
 
 struct pump {
     struct wire_chan *chan;
@@ -115,6 +118,13 @@ static int to_host(struct pump *p, int stream, struct dr_error *err)
     size_t credit = wire_credit(p->chan, stream);
     if (credit == 0 || p->fds[stream] < 0)
         return 0;
+    int ready = 0;
+    if (p->console < 0 && ioctl(p->fds[stream], FIONREAD, &ready) == 0 &&
+        ready >= SPLICE_BYTES) {
+        size_t most = credit < WIRE_DATA_MAX ? credit : WIRE_DATA_MAX;
+        size_t len = (size_t)ready < most ? (size_t)ready : most;
+        return wire_splice(p->chan, stream, p->fds[stream], len, err) < 0 ? -1 : 1;
+    }
     ssize_t n =
         read(p->fds[stream], p->buffer, credit < WIRE_DATA_MAX ? credit : WIRE_DATA_MAX);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -13,6 +14,7 @@
 #include "guest/runtime/children.h"
 
 #define SWEEP_MS 500
+#define SPLICE_BYTES (16u << 10) /* less is copied sooner than moved */
 
 struct relay {
     struct wire_chan *chan;
@@ -44,8 +46,15 @@ static size_t may_read(const struct relay *r)
 static int pass_data(struct relay *r, struct dr_error *err)
 {
     size_t want = may_read(r);
+    int ready = 0;
     if (want == 0)
         return 0;
+    if (want >= SPLICE_BYTES && ioctl(r->fd, FIONREAD, &ready) == 0 &&
+        ready >= (int)SPLICE_BYTES) {
+        size_t len = (size_t)ready < want ? (size_t)ready : want;
+        r->left -= (uint32_t)len;
+        return wire_splice(r->chan, r->stream, r->fd, len, err);
+    }
     ssize_t n = read(r->fd, r->buffer, want);
     if (n < 0 && errno == EINTR)
         return 0;

@@ -6,11 +6,15 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 #include "base/fs.h"
 #include "base/text.h"
 
 #define BUFFER_BYTES (128u << 10)
+#define PIECE_BYTES (64u << 10) /* of a line without end in one entry */
+#define DIRECT_BYTES 2048       /* from here on text is not gathered */
+#define PARTS 64
 #define PREFIX_BYTES (DR_TIME_TEXT - 1 + sizeof " stdout F " - 1)
 
 /* Where the last whole entry ends: a crash may have torn what is behind it. */
@@ -95,26 +99,80 @@ static void rotate(struct log_writer *writer)
     open_current(writer);
 }
 
-/* All of the buffer or nothing of it, so that the file always ends with an entry. */
-static bool flush(struct log_writer *writer)
+/* What is written next: short lines are gathered in the buffer, long pieces are written
+ * from where they are. */
+struct batch {
+    struct iovec parts[PARTS];
+    int count;
+    size_t bytes, texts; /* of the file, of the container's own */
+    size_t open;         /* where the buffer's part that is being filled begins */
+};
+
+/* What is in the buffer and in no part yet becomes one. */
+static void close_part(struct log_writer *writer, struct batch *batch)
 {
+    size_t len = writer->used - batch->open;
+    if (len > 0)
+        batch->parts[batch->count++] = (struct iovec){writer->buffer + batch->open, len};
+    batch->open = writer->used;
+}
+
+/* All of the batch or nothing of it, so that the file always ends with an entry. */
+static void flush(struct log_writer *writer, struct batch *batch)
+{
+    close_part(writer, batch);
+    struct iovec *part = batch->parts;
     size_t done = 0;
-    while (writer->fd >= 0 && done < writer->used) {
-        ssize_t n = pwrite(writer->fd, writer->buffer + done, writer->used - done,
-                           writer->size + (int64_t)done);
+    while (writer->fd >= 0 && done < batch->bytes) {
+        ssize_t n = pwritev(writer->fd, part, (int)(batch->parts + batch->count - part),
+                            writer->size + (int64_t)done);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
             break;
         done += (size_t)n;
+        for (; n > 0 && (size_t)n >= part->iov_len; part++)
+            n -= (ssize_t)part->iov_len;
+        if (n > 0) {
+            part->iov_base = (char *)part->iov_base + n;
+            part->iov_len -= (size_t)n;
+        }
     }
-    bool whole = writer->fd >= 0 && done == writer->used;
+    bool whole = writer->fd >= 0 && done == batch->bytes;
     if (whole)
         writer->size += (int64_t)done;
     else if (writer->fd >= 0 && done > 0 && ftruncate(writer->fd, writer->size) < 0)
         writer->size += (int64_t)done; /* the reader skips the torn entry */
+    if (!whole)
+        writer->lost_bytes += (int64_t)batch->texts;
     writer->used = 0;
-    return whole;
+    *batch = (struct batch){0};
+}
+
+static void put(struct log_writer *writer, const char *data, size_t len)
+{
+    memcpy(writer->buffer + writer->used, data, len);
+    writer->used += len;
+}
+
+static void add_entry(struct log_writer *writer, struct batch *batch, char *prefix,
+                      const char *text, size_t len, bool is_line)
+{
+    size_t small = PREFIX_BYTES + 1 + (len < DIRECT_BYTES ? len : 0);
+    if (BUFFER_BYTES - writer->used < small || batch->count + 3 > PARTS)
+        flush(writer, batch);
+    prefix[PREFIX_BYTES - 2] = is_line ? 'F' : 'P';
+    put(writer, prefix, PREFIX_BYTES);
+    if (len < DIRECT_BYTES) {
+        put(writer, text, len);
+    } else {
+        close_part(writer, batch);
+        batch->parts[batch->count++] = (struct iovec){(char *)text, len};
+    }
+    if (!is_line)
+        put(writer, "\n", 1);
+    batch->bytes += PREFIX_BYTES + len + !is_line;
+    batch->texts += len;
 }
 
 void log_write(struct log_writer *writer, enum log_stream stream, const char *data,
@@ -137,32 +195,19 @@ void log_write(struct log_writer *writer, enum log_stream stream, const char *da
     dr_time_format(now_ns, when);
     snprintf(prefix, sizeof prefix, "%s %s F ", when,
              stream == LOG_STDERR ? "stderr" : "stdout");
-    size_t pending = 0; /* container bytes in the buffer */
+    struct batch batch = {0};
     while (len > 0) {
-        bool turns = writer->size + (int64_t)writer->used >= writer->file_bytes;
-        if (turns || BUFFER_BYTES - writer->used < PREFIX_BYTES + 256) {
-            if (!flush(writer))
-                writer->lost_bytes += (int64_t)pending;
-            pending = 0;
+        if (writer->size + (int64_t)batch.bytes >= writer->file_bytes) {
+            flush(writer, &batch);
             if (writer->fd >= 0 && writer->size >= writer->file_bytes)
                 rotate(writer);
         }
-        size_t room = BUFFER_BYTES - writer->used - PREFIX_BYTES - 1;
-        size_t look = len < room ? len : room;
+        size_t look = len < PIECE_BYTES ? len : PIECE_BYTES;
         const char *newline = memchr(data, '\n', look);
         size_t take = newline ? (size_t)(newline - data) + 1 : look;
-        char *to = writer->buffer + writer->used;
-        memcpy(to, prefix, PREFIX_BYTES);
-        memcpy(to + PREFIX_BYTES, data, take);
-        writer->used += PREFIX_BYTES + take;
-        if (!newline) {
-            to[PREFIX_BYTES - 2] = 'P';
-            writer->buffer[writer->used++] = '\n';
-        }
+        add_entry(writer, &batch, prefix, data, take, newline);
         data += take;
         len -= take;
-        pending += take;
     }
-    if (!flush(writer))
-        writer->lost_bytes += (int64_t)pending;
+    flush(writer, &batch);
 }

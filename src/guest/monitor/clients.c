@@ -123,6 +123,51 @@ void monitor_client_send(struct monitor_client *client, enum wire_type type, int
         append_pending(client, (const char *)data + sent, len - sent);
 }
 
+struct monitor_client *monitor_client_alone(struct monitor *m)
+{
+    struct monitor_client *found = NULL;
+    for (struct monitor_client *client = m->clients; client; client = client->next) {
+        if (!client->attached || client->gone)
+            continue;
+        if (found || client->pending)
+            return NULL;
+        found = client;
+    }
+    return found;
+}
+
+/* The rest of a frame stays in the pipe of nobody. */
+static void append_from_pipe(struct monitor_client *client, int pipe_fd, size_t len)
+{
+    client->pending = dr_realloc(client->pending, client->pending_len + len);
+    ssize_t n = dr_read_full(pipe_fd, client->pending + client->pending_len, len);
+    client->pending_len += len;
+    if (n < 0 || (size_t)n < len)
+        client->gone = true; /* it is not told lies; nobody else reads this pipe */
+}
+
+void monitor_client_splice(struct monitor_client *client, int stream, int pipe_fd,
+                           size_t len)
+{
+    unsigned char head[WIRE_HEADER_BYTES];
+    monitor_frame_head(WIRE_DATA, stream, len, head);
+    ssize_t n = send(client->fd, head, sizeof head, MSG_NOSIGNAL | MSG_DONTWAIT);
+    size_t sent = n > 0 ? (size_t)n : 0;
+    if (sent < sizeof head)
+        append_pending(client, head + sent, sizeof head - sent);
+    while (len > 0 && !client->pending) {
+        n = splice(pipe_fd, NULL, client->fd, NULL, len,
+                   SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            break;
+        len -= (size_t)n;
+    }
+    if (len > 0) /* it is slow, or gone, which the next write to it shows */
+        append_from_pipe(client, pipe_fd, len);
+}
+
 bool monitor_clients_behind(const struct monitor *m)
 {
     for (const struct monitor_client *client = m->clients; client; client = client->next)
@@ -180,6 +225,12 @@ void monitor_resize(struct monitor *m, const json_t *request)
         console_resize(m->console.master, rows, columns);
 }
 
+void monitor_client_widen(struct monitor_client *client)
+{
+    int bytes = MONITOR_PIPE; /* a refusal changes nothing */
+    setsockopt(client->fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes);
+}
+
 void monitor_client_started(struct monitor *m, struct monitor_client *client)
 {
     dr_auto_json json_t *event = json_object();
@@ -201,6 +252,8 @@ static void on_attach(struct monitor *m, struct monitor_client *client,
         return;
     json_t *output = json_object_get(request, "output");
     client->attached = !json_is_false(output);
+    if (client->attached)
+        monitor_client_widen(client);
     client->stdin_open = m->stdin_fd >= 0 && dr_json_bool(request, "stdin");
     monitor_resize(m, request);
     monitor_client_started(m, client);
@@ -276,6 +329,7 @@ static bool read_data(struct monitor *m, struct monitor_client *client)
     client->left -= (uint32_t)n;
     if (n > 0 && client->stdin_open && m->stdin_fd >= 0) {
         m->stdin_data = DR_TAKE(data);
+        m->stdin_came = true;
         m->stdin_len = n;
         m->stdin_done = 0;
         monitor_stdin_flush(m);

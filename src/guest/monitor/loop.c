@@ -12,56 +12,6 @@
 
 enum { SLOT_SIGNAL, SLOT_LISTEN, SLOT_STDOUT, SLOT_STDERR, SLOT_STDIN, SLOTS };
 
-static void close_fd(int *fd)
-{
-    if (*fd >= 0)
-        close(*fd);
-    *fd = -1;
-}
-
-/* The terminal was hung up from inside (vhangup(2), as login does it), which took our
- * hold on it too. It comes back when somebody opens it. */
-static bool hold_again(struct monitor *m)
-{
-    if (!m->tty || m->init <= 0 || m->console.held < 0)
-        return false;
-    close(m->console.held);
-    m->console.held = console_hold(m->console.master);
-    return m->console.held >= 0;
-}
-
-int64_t monitor_log_time(struct monitor *m)
-{
-    int64_t now = dr_now_ns();
-    m->logged_ns = now > m->logged_ns ? now : m->logged_ns + 1;
-    return m->logged_ns;
-}
-
-void monitor_output(struct monitor *m, int stream, const char *data, size_t len)
-{
-    int64_t now_ns = monitor_log_time(m);
-    if (m->log.path) /* the driver `none` has no log */
-        log_write(&m->log, (enum log_stream)stream, data, len, now_ns);
-    monitor_clients_output(m, stream, data, len);
-}
-
-/* One read of one stream. */
-static bool read_output(struct monitor *m, int stream)
-{
-    ssize_t n = read(m->output_fds[stream], m->chunk, MONITOR_CHUNK);
-    if (n < 0 && (errno == EINTR || errno == EAGAIN))
-        return false;
-    if (n < 0 && errno == EIO && hold_again(m))
-        return false;
-    if (n > 0) {
-        monitor_output(m, stream, m->chunk, (size_t)n);
-    } else {
-        close_fd(&m->output_fds[stream]);
-        monitor_clients_output(m, stream, NULL, 0);
-    }
-    return n > 0;
-}
-
 void monitor_accept(struct monitor *m)
 {
     int fd;
@@ -99,7 +49,7 @@ static bool on_signals(struct monitor *m, int *ret_status)
 
 static size_t fill(struct monitor *m)
 {
-    bool behind = monitor_clients_behind(m);
+    bool wait = m->gather_ns > 0 || monitor_clients_behind(m);
     size_t n = SLOTS;
     for (struct monitor_client *client = m->clients; client; client = client->next)
         n++;
@@ -112,7 +62,7 @@ static size_t fill(struct monitor *m)
     /* Who is attached and does not keep up holds the container back: no byte is lost. */
     for (int i = 0; i < 2; i++)
         at[SLOT_STDOUT + i] =
-            (struct pollfd){.fd = behind ? -1 : m->output_fds[1 + i], .events = POLLIN};
+            (struct pollfd){.fd = wait ? -1 : m->output_fds[1 + i], .events = POLLIN};
     at[SLOT_STDIN] =
         (struct pollfd){.fd = m->stdin_data ? m->stdin_fd : -1, .events = POLLOUT};
     size_t slot = SLOTS;
@@ -139,17 +89,28 @@ static void serve_clients(struct monitor *m, const struct pollfd *at)
     monitor_clients_sweep(m);
 }
 
+/* No longer than what comes shall gather. */
+static int wait_for(struct monitor *m, size_t count, int timeout_ms)
+{
+    struct timespec until = {.tv_nsec = m->gather_ns};
+    if (m->gather_ns == 0 || timeout_ms == 0)
+        return poll(m->poll_fds, count, timeout_ms);
+    return ppoll(m->poll_fds, count, &until, NULL);
+}
+
 bool monitor_turn(struct monitor *m, int timeout_ms, int *ret_status)
 {
     bool dead = false;
     size_t n = fill(m);
-    if (poll(m->poll_fds, n, timeout_ms) <= 0)
+    int ready = wait_for(m, n, timeout_ms);
+    m->gather_ns = 0;
+    if (ready <= 0)
         return false;
     if (m->poll_fds[SLOT_SIGNAL].revents)
         dead = on_signals(m, ret_status);
     for (int i = 0; i < 2; i++)
         if (m->poll_fds[SLOT_STDOUT + i].revents)
-            read_output(m, 1 + i);
+            monitor_read_output(m, 1 + i);
     if (m->poll_fds[SLOT_STDIN].revents)
         monitor_stdin_flush(m);
     serve_clients(m, m->poll_fds);
@@ -169,15 +130,7 @@ int monitor_loop(struct monitor *m)
     }
     m->init = 0;
     monitor_health_end(m);
-    close_fd(&m->console.held);
-    /* Its pid namespace is gone with it, so what is in the pipes now is the rest; a
-     * descriptor that was passed out of the container must not keep us waiting. */
-    for (int stream = 1; stream <= 2; stream++) {
-        while (m->output_fds[stream] >= 0 && read_output(m, stream))
-            ;
-        close_fd(&m->output_fds[stream]);
-    }
-    console_close(&m->console);
+    monitor_drain(m);
     monitor_stdin_close(m);
     /* who asked before the end is heard before it is decided what comes next */
     monitor_hear_all(m);

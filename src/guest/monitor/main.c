@@ -64,6 +64,8 @@ static int begin(struct monitor *m, const json_t *request)
     struct monitor_client *client = monitor_client_add(m, MONITOR_CLIENT_FD);
     client->waits = true;
     client->attached = client->of_run = dr_json_bool(request, "attach");
+    if (client->attached)
+        monitor_client_widen(client);
     client->stdin_open = client->attached && dr_json_bool(request, "write_stdin");
     monitor_resize(m, request);
     if (monitor_start(m, request, &err) < 0) {

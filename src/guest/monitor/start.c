@@ -47,6 +47,7 @@ static int make_stdio(struct monitor *m, struct stdio *io, bool with_stdin,
         io->ours[i] = fds[i == 0 ? 1 : 0];
         io->theirs[i] = fds[i == 0 ? 0 : 1];
         fcntl(io->ours[i], F_SETFL, O_NONBLOCK); /* of our end alone */
+        fcntl(io->ours[i], F_SETPIPE_SZ, MONITOR_PIPE);
     }
     return 0;
 }

@@ -13,8 +13,9 @@
 #include "guest/monitor/monitor.h"
 #include "guest/runtime/console.h"
 
-#define MONITOR_CHUNK (64u << 10) /* bytes read from the container at once */
-#define MONITOR_REQUEST_MAX 4096  /* bytes of a later client's request */
+#define MONITOR_CHUNK WIRE_DATA_MAX /* bytes read from the container at once */
+#define MONITOR_PIPE (1 << 20)      /* asked of the kernel: fewer and larger reads */
+#define MONITOR_REQUEST_MAX 4096    /* bytes of a later client's request */
 
 struct monitor_client {
     struct monitor_client *next;
@@ -53,7 +54,8 @@ struct monitor {
     int listen_fd, signal_fd;
     struct log_writer log;
     struct monitor_client *clients;
-    char *chunk;             /* MONITOR_CHUNK */
+    char *chunk;    /* MONITOR_CHUNK */
+    int log_fds[2]; /* a pipe for what goes to a client and to the log; 0: none */
     struct pollfd *poll_fds; /* owned */
     size_t poll_cap;
 
@@ -75,6 +77,8 @@ struct monitor {
     bool exit_known;   /* false: nobody saw how it ended (a lost monitor) */
     int exit_code;     /* when it is over */
     bool oom_killed;
+    long gather_ns;    /* so long its output is left to gather; 0: it is not */
+    bool stdin_came;   /* since it wrote last */
     int64_t logged_ns; /* the time of the last output that was logged, or of the start */
 };
 
@@ -86,6 +90,8 @@ void monitor_clients_sweep(struct monitor *m);
 void monitor_client_send(struct monitor_client *client, enum wire_type type, int stream,
                          const void *data, size_t len);
 void monitor_client_flush(struct monitor_client *client);
+/* One that is attached: more of its output fits the socket. */
+void monitor_client_widen(struct monitor_client *client);
 /* The event of that name, before any output. */
 void monitor_client_started(struct monitor *m, struct monitor_client *client);
 /* Reads what came: requests, standard input. */
@@ -97,6 +103,12 @@ bool monitor_client_readable(const struct monitor *m,
                              const struct monitor_client *client);
 /* Output of the container for all that are attached; len 0: the stream's end. */
 void monitor_clients_output(struct monitor *m, int stream, const char *data, size_t len);
+/* Who could be given a pipe's bytes as they are: the only one that is attached, when it
+ * keeps up. NULL: nobody. */
+struct monitor_client *monitor_client_alone(struct monitor *m);
+/* len bytes that are in pipe_fd, for one client; moved, where the kernel can do that. */
+void monitor_client_splice(struct monitor_client *client, int stream, int pipe_fd,
+                           size_t len);
 void monitor_stdin_flush(struct monitor *m);
 void monitor_stdin_close(struct monitor *m);
 /* Who connected just now and what all of them sent. Does not wait. */
@@ -108,12 +120,17 @@ void monitor_resize(struct monitor *m, const json_t *request);
  * whole start request of container/start.c, later container_run_request()'s. */
 int monitor_start(struct monitor *m, const json_t *request, struct dr_error *err);
 
-/* loop.c: what the container wrote, to the log and to who is attached. */
+/* output.c: what the container wrote, to the log and to who is attached. */
 void monitor_output(struct monitor *m, int stream, const char *data, size_t len);
 /* Now, as the time of an entry: later than any before it, whatever was done to the clock.
  */
 int64_t monitor_log_time(struct monitor *m);
-/* Until the container is dead; its wait status. */
+/* One read of one stream. */
+void monitor_read_output(struct monitor *m, int stream);
+/* The container is dead: all that is left; nothing of its streams is open then. */
+void monitor_drain(struct monitor *m);
+
+/* loop.c: until the container is dead; its wait status. */
 int monitor_loop(struct monitor *m);
 /* One poll and what came of it; −1: as long as it takes. True when the container died. */
 bool monitor_turn(struct monitor *m, int timeout_ms, int *ret_status);

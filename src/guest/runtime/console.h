@@ -33,6 +33,7 @@ int console_listen(struct console *console, const char *dir, const char *name,
  * Takes the master if it is there; does not wait. To be called when `socket` is readable,
  * while the runtime is at work: the terminal then has its size and its owner before the
  * container's first instruction with youki (0.7), too, which does not care for either.
+ * (An exec by crun does not wait: its command may see the size come, as SIGWINCH.)
  */
 void console_advance(struct console *console);
 /* The runtime is done: DR_ERR_START when it has sent no terminal. The socket goes. */
