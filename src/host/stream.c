@@ -270,6 +270,7 @@ static int no_item(struct dray_stream *stream, struct dr_error *err)
     if (!wire_mux_ended(stream->session->mux))
         return -1;
     stream->over = true;
+    stream->flushing = WIRE_STREAMS; /* a line that was cut off is no line */
     dr_error_copy(&stream->error, err);
     return -1;
 }
