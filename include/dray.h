@@ -45,10 +45,17 @@
 extern "C" {
 #endif
 
+#ifdef __cplusplus
 #define DRAY_INIT(type)                                                                  \
     {                                                                                    \
         sizeof(type)                                                                     \
     }
+#else
+#define DRAY_INIT(type)                                                                  \
+    {                                                                                    \
+        .size = sizeof(type)                                                             \
+    }
+#endif
 
 /* "0.1.0" of the library that is loaded. */
 const char *dray_version(void);

@@ -507,6 +507,7 @@ static void a_dead_helper_raises_no_sigpipe(void **state)
         dray_container_kill(canned.target, "a", "TERM", NULL, NULL);
         for (int i = 0; i < 100; i++)
             dray_container_start(canned.target, "a", NULL, NULL);
+        free(canned_finish(&canned));
         _exit(0);
     }
     int status;
