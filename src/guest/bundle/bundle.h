@@ -109,6 +109,11 @@ struct bundle_input {
  */
 json_t *bundle_config(const struct bundle_input *input, struct dr_error *err);
 
+/* Puts the limits of the spec into a config.json that is there; what devices may be used
+ * stays. Errors as bundle_config's. */
+int bundle_update_resources(json_t *config, const struct spec_container *spec,
+                            const struct bundle_facts *facts, struct dr_error *err);
+
 /*
  * The text of config.json or process.json, owned, and back. Not dr_json_text: an
  * unlimited rlimit is 18446744073709551615 in the file, which jansson can neither write

@@ -57,6 +57,21 @@ json_t *bundle_resources(const struct bundle_input *in, json_t *device_rules,
     return DR_TAKE(resources);
 }
 
+int bundle_update_resources(json_t *config, const struct spec_container *spec,
+                            const struct bundle_facts *facts, struct dr_error *err)
+{
+    json_t *section = dr_json_object(config, "linux");
+    json_t *old = dr_json_object(section, "resources");
+    struct bundle_input in = {.spec = spec, .facts = facts};
+    if (!old)
+        return dr_fail(err, DR_ERR_FORMAT, "its config.json has no resources");
+    json_t *resources = bundle_resources(&in, dr_json_array(old, "devices"), err);
+    if (!resources)
+        return -1;
+    dr_json_set(section, "resources", resources);
+    return 0;
+}
+
 /* ---- rlimits ---- */
 
 static const struct {

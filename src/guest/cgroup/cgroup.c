@@ -195,6 +195,62 @@ int cgroup_kill(const char *path, int64_t deadline_ms, struct dr_error *err)
     }
 }
 
+struct pids {
+    int64_t *list;
+    size_t count, cap;
+};
+
+static int add_pids(void *arg, int parent, const char *name, struct dr_error *err)
+{
+    struct pids *pids = arg;
+    dr_auto_free char *path = dr_printf("%s/cgroup.procs", name);
+    int fd = openat(parent, path, O_RDONLY | O_CLOEXEC);
+    FILE *file = fd >= 0 ? fdopen(fd, "re") : NULL;
+    if (!file) {
+        if (fd >= 0)
+            close(fd);
+        return 0;
+    }
+    long pid;
+    while (fscanf(file, "%ld", &pid) == 1) {
+        if (pid <= 0)
+            continue;
+        if (pids->count == pids->cap) {
+            pids->cap = pids->cap ? pids->cap * 2 : 64;
+            pids->list = dr_realloc(pids->list, pids->cap * sizeof *pids->list);
+        }
+        pids->list[pids->count++] = pid;
+    }
+    fclose(file);
+    return 0;
+}
+
+static int add_tree(void *arg, int parent, const char *name, struct dr_error *err)
+{
+    return each_below(add_pids, arg, parent, name, 0, err);
+}
+
+static int by_number(const void *a, const void *b)
+{
+    int64_t one = *(const int64_t *)a, two = *(const int64_t *)b;
+    return one < two ? -1 : one > two;
+}
+
+int64_t *cgroup_pids(const char *path, size_t *ret_count)
+{
+    struct pids pids = {0};
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    each_hierarchy(path, add_tree, &pids, &err);
+    if (pids.count > 0)
+        qsort(pids.list, pids.count, sizeof *pids.list, by_number);
+    size_t kept = 0; /* each hierarchy has told all of them */
+    for (size_t i = 0; i < pids.count; i++)
+        if (i == 0 || pids.list[i] != pids.list[i - 1])
+            pids.list[kept++] = pids.list[i];
+    *ret_count = kept;
+    return pids.list;
+}
+
 /* --- removal --- */
 
 static int remove_one(void *arg, int parent, const char *name, struct dr_error *err)

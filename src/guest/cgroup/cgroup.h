@@ -26,6 +26,8 @@ const char *cgroup_mode_name(enum cgroup_mode mode); /* "none", "v1", "v2", "hyb
 /* linux.cgroupsPath of a container: "/dray/<id>", owned. */
 char *cgroup_path(const char *container_id);
 
+/* The pids of all processes in it and below, in order, as seen from here; owned. */
+int64_t *cgroup_pids(const char *path, size_t *ret_count);
 /* Is there no process in it, nor below it? */
 bool cgroup_is_empty(const char *path);
 /*

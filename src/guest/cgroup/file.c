@@ -46,6 +46,7 @@ long cgroup_file_read(const char *root, const char *path, const char *controller
 int cgroup_file_write(const char *root, const char *path, const char *controller,
                       const char *v1, const char *v2, const char *text)
 {
-    dr_auto_fd int fd = cgroup_file_open(root, path, controller, v1, v2, O_WRONLY, NULL);
+    dr_auto_fd int fd =
+        cgroup_file_open(root, path, controller, v1, v2, O_WRONLY | O_TRUNC, NULL);
     return fd >= 0 && write(fd, text, strlen(text)) >= 0 ? 0 : -1;
 }

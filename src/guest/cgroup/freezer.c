@@ -16,7 +16,7 @@ static int ask(const char *root, const char *path, bool frozen)
 {
     bool v2;
     dr_auto_fd int fd = cgroup_file_open(root, path, "freezer", "freezer.state",
-                                         "cgroup.freeze", O_WRONLY, &v2);
+                                         "cgroup.freeze", O_WRONLY | O_TRUNC, &v2);
     const char *text = v2 ? (frozen ? "1" : "0") : (frozen ? "FROZEN" : "THAWED");
     return fd >= 0 && write(fd, text, strlen(text)) >= 0 ? 0 : -1;
 }

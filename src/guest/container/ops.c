@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "guest/container/again.h"
 #include "guest/container/attach.h"
 #include "guest/container/create.h"
 #include "guest/container/exec.h"
@@ -14,7 +15,10 @@
 #include "guest/container/pause.h"
 #include "guest/container/rename.h"
 #include "guest/container/start.h"
+#include "guest/container/stats.h"
 #include "guest/container/stop.h"
+#include "guest/container/top.h"
+#include "guest/container/update.h"
 #include "guest/log/log.h"
 #include "guest/monitor/monitor.h"
 
@@ -203,6 +207,42 @@ static int op_rename(struct guest *guest, struct wire_chan *chan, const json_t *
     return container_rename(guest, &c, dr_json_str(request, "name"), err);
 }
 
+static int op_update(struct guest *guest, struct wire_chan *chan, const json_t *request,
+                     json_t **ret_reply, struct dr_error *err)
+{
+    container_auto struct container c = {0};
+    if (find(guest, request, &c, err) < 0 ||
+        container_update(guest, &c, request, err) < 0)
+        return -1;
+    *ret_reply = json_object();
+    dr_json_set(*ret_reply, "warnings", json_array());
+    return 0;
+}
+
+static int op_restart(struct guest *guest, struct wire_chan *chan, const json_t *request,
+                      json_t **ret_reply, struct dr_error *err)
+{
+    container_auto struct container c = {0};
+    if (find(guest, request, &c, err) < 0)
+        return -1;
+    return container_restart(guest, &c, dr_json_int(request, "timeout_s", -1), chan, err);
+}
+
+static int op_top(struct guest *guest, struct wire_chan *chan, const json_t *request,
+                  json_t **ret_reply, struct dr_error *err)
+{
+    container_auto struct container c = {0};
+    if (find(guest, request, &c, err) < 0)
+        return -1;
+    return container_top(&c, dr_json_str(request, "columns"), ret_reply, err);
+}
+
+static int op_stats(struct guest *guest, struct wire_chan *chan, const json_t *request,
+                    json_t **ret_reply, struct dr_error *err)
+{
+    return container_stats(guest, request, chan, err);
+}
+
 static int op_state(struct guest *guest, struct wire_chan *chan, const json_t *request,
                     json_t **ret_reply, struct dr_error *err)
 {
@@ -369,6 +409,10 @@ const struct guest_op guest_container_ops[] = {
     {"container.unpause", op_unpause},
     {"container.rename", op_rename},
     {"container.state", op_state},
+    {"container.update", op_update},
+    {"container.restart", op_restart},
+    {"container.top", op_top},
+    {"container.stats", op_stats},
     {"container.create", op_create},
     {"container.start", op_start},
     {"container.run", op_run},

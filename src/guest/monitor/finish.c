@@ -10,6 +10,7 @@
 #include "base/fs.h"
 #include "base/text.h"
 #include "guest/cgroup/cgroup.h"
+#include "guest/container/again.h"
 #include "guest/container/container.h"
 #include "guest/container/event.h"
 #include "guest/container/journal.h"
@@ -161,12 +162,19 @@ static void tell_clients(struct monitor *m)
     }
 }
 
+/* A restart wants it back (container/again.c). */
+static bool is_kept(const struct monitor *m)
+{
+    dr_auto_free char *mark = dr_path_join(m->run_dir, CONTAINER_KEEP);
+    return access(mark, F_OK) == 0;
+}
+
 void monitor_finish(struct monitor *m)
 {
     log_close(&m->log);
     monitor_unmount(m);
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
-    if (m->auto_remove) {
+    if (m->auto_remove && !is_kept(m)) {
         container_destroy_by_name(&m->guest, m->id, true, &err);
     } else {
         /* the end first: cleaning up can be done again, an exit status cannot be got back

@@ -337,6 +337,305 @@ def the_summary_has_the_end_of_the_last_run_C20():
         refused("not found", "no such container", lambda: s.call("container.state", id="zz"))
 
 
+# --- update ----------------------------------------------------------------------------------
+
+CGROUP = {"memory": ("memory/dray/%s/memory.limit_in_bytes", "dray/%s/memory.max"),
+          "used": ("memory/dray/%s/memory.usage_in_bytes", "dray/%s/memory.current"),
+          "quota": ("cpu/dray/%s/cpu.cfs_quota_us", "dray/%s/cpu.max"),
+          "shares": ("cpu/dray/%s/cpu.shares", "dray/%s/cpu.weight"),
+          "pids": ("pids/dray/%s/pids.max", "dray/%s/pids.max")}
+
+
+def cgroup(what, container):
+    for path in CGROUP[what]:
+        path = "/sys/fs/cgroup/" + path % container
+        if os.path.exists(path):
+            return open(path).read().split()[0]
+    return None
+
+
+def limits(s, container):
+    host = s.call("container.inspect", id=container)["HostConfig"]
+    return host["Memory"], host["NanoCpus"], host["CpuShares"], host["PidsLimit"]
+
+
+def config(s, container):
+    bundle = s.call("container.inspect", id=container)["Bundle"]
+    return json.load(open(bundle + "/config.json"))["linux"]["resources"]
+
+
+def limits_of_a_running_container_change_at_once_and_stay():
+    with session() as s:
+        a = detached(s, "sleep", "1000", memory_bytes=64 << 20)
+        devices = config(s, a)["devices"]
+        s.call("container.update", id=a, memory_bytes=48 << 20, nano_cpus=500000000,
+               cpu_shares=512, pids_limit=77)
+        assert limits(s, a) == (48 << 20, 500000000, 512, 77)
+        for run in range(2):
+            assert cgroup("memory", a) == str(48 << 20), run
+            assert cgroup("quota", a) == "50000"
+            assert cgroup("pids", a) == "77"
+            assert cgroup("shares", a) in ("512", "20", "59"), cgroup("shares", a)
+            assert config(s, a)["devices"] == devices
+            s.call("container.restart", id=a, timeout_s=0)
+        s.call("container.update", id=a, memory_bytes=96 << 20)  # up as well
+        assert cgroup("memory", a) == str(96 << 20) and cgroup("pids", a) == "77"
+        s.call("container.update", id=a, memory_bytes=0, nano_cpus=0, pids_limit=-1)
+        assert int(cgroup("memory", a).replace("max", "9" * 19)) > 1 << 60
+        assert cgroup("quota", a) in ("-1", "max") and cgroup("pids", a) == "max"
+        gone(s, a)
+
+
+def limits_of_one_that_does_not_run_hold_when_it_starts():
+    with session() as s:
+        a = create(s, "sleep", "1000")
+        s.call("container.update", id=a, memory_bytes=32 << 20, pids_limit=11)
+        s.call("container.start", id=a)
+        assert (cgroup("memory", a), cgroup("pids", a)) == (str(32 << 20), "11")
+        gone(s, a)
+
+
+def a_limit_below_what_is_in_use_is_refused_and_nothing_has_changed():
+    with session() as s:
+        a = detached(s, "sh", "-c", "head -c 30000000 /dev/zero | tr '\\0' x > /data/x; "
+                     "x=$(cat /data/x /data/x); echo ready; sleep 1000", memory_bytes=512 << 20)
+        settled(lambda: int(cgroup("used", a)) > 40 << 20, "it uses nothing", 60)
+        before = (limits(s, a), config(s, a), cgroup("quota", a), cgroup("pids", a))
+        refused("conflict", "more than the new limit of",
+                lambda: s.call("container.update", id=a, nano_cpus=250000000, pids_limit=9,
+                               memory_bytes=8 << 20))
+        assert cgroup("memory", a) == str(512 << 20)
+        assert (limits(s, a), config(s, a), cgroup("quota", a), cgroup("pids", a)) == before
+        gone(s, a)
+
+
+def what_cannot_be_updated_is_refused():
+    with session() as s:
+        a = create(s, "true", auto_remove=True)
+        for text, members in (("image cannot be updated; memory_bytes", {"image": "x"}),
+                              ("memory", {"memory_bytes": 1000}),
+                              ("memory_bytes", {"memory_bytes": "64m"}),
+                              ("pids", {"pids_limit": -7}),
+                              ("more than the guest has", {"nano_cpus": 1000 * 10 ** 9}),
+                              ("none of no, on-failure", {"restart": "sometimes"}),
+                              ("on-failure only", {"restart_max": 3}),
+                              ("removed with its end", {"restart": "always"})):
+            refused("invalid spec", text, lambda: s.call("container.update", id=a, **members))
+        assert limits(s, a) == (0, 0, 0, 0)
+        gone(s, a)
+        refused("not found", "", lambda: s.call("container.update", id=a, pids_limit=5))
+
+
+def the_restart_policy_of_a_running_container_can_be_changed():
+    with session() as s:
+        a = detached(s, "sh", "-c", "echo x >> /data/runs; sleep 0.2; exit 3")
+        s.call("container.update", id=a, restart="on-failure", restart_max=2)
+        assert s.call("container.inspect", id=a)["HostConfig"]["RestartPolicy"] == \
+            {"Name": "on-failure", "MaximumRetryCount": 2}
+        assert s.call("container.wait", id=a) == {"exit_code": 3}
+        assert state(s, a)["restart_count"] == 2
+        b = detached(s, "sh", "-c", "sleep 0.3; exit 3", restart="always")
+        s.call("container.update", id=b, restart="no")
+        assert s.call("container.wait", id=b) == {"exit_code": 3}
+        gone(s, a, b)
+
+
+def updating_and_stopping_race_and_both_answers_are_true():
+    with session() as s:
+        for n in range(8):
+            a = detached(s, "sleep", "1000", pids_limit=50)
+            results = together(lambda t: t.call("container.stop", id=a, timeout_s=0),
+                               lambda t: t.call("container.update", id=a, pids_limit=60 + n),
+                               lambda t: t.call("container.update", id=a, memory_bytes=64 << 20))
+            assert results[0] == {}, getattr(results[0], "text", results[0])
+            assert results[1:] == [{"warnings": []}] * 2, [getattr(r, "text", r) for r in results]
+            assert limits(s, a) == (64 << 20, 0, 0, 60 + n)
+            assert state(s, a)["status"] == "exited" and state(s, a)["exit_code"] == 137
+            s.call("container.start", id=a)
+            assert cgroup("pids", a) == str(60 + n)
+            gone(s, a)
+
+
+# --- restart ---------------------------------------------------------------------------------
+
+def a_restart_is_a_stop_and_a_start_in_one():
+    with session() as s:
+        a = detached(s, "sh", "-c", "trap 'echo bye; exit 0' TERM; echo up; "
+                     "while :; do sleep 0.1; done")
+        settled(lambda: b"up" in logs(s, a), "it does not come up")
+        before = state(s, a)
+        since = time.time_ns()
+        s.call("container.restart", id=a, timeout_s=20)
+        now = state(s, a)
+        assert now["status"] == "running" and now["pid"] != before["pid"]
+        assert now["started_ns"] > before["started_ns"]
+        settled(lambda: logs(s, a) == b"up\nbye\nup\n", logs(s, a))
+        assert [e["action"] for e in events(s, since)] == \
+            ["kill", "die", "stop", "start", "restart"]
+        s.call("container.stop", id=a, timeout_s=20)
+        s.call("container.restart", id=a)  # one that does not run is started
+        assert state(s, a)["status"] == "running"
+        s.call("container.pause", id=a)
+        s.call("container.restart", id=a, timeout_s=20)
+        assert state(s, a)["status"] == "running"
+        gone(s, a)
+        b = create(s, "sleep", "1000")
+        s.call("container.restart", id=b)
+        assert state(s, b)["status"] == "running"
+        gone(s, b)
+        refused("not found", "", lambda: s.call("container.restart", id=b))
+
+
+def logs(s, container):
+    channel = s.open("container.logs", id=container)
+    channel.wait()
+    return bytes(channel.out[1])
+
+
+def one_that_goes_with_its_end_outlives_a_restart_and_goes_then():
+    with session() as s:
+        a = detached(s, "sh", "-c", "echo run >> /data/runs; sleep 1000", auto_remove=True)
+        for run in range(3):
+            runs = "/proc/%d/root/data/runs" % state(s, a)["pid"]
+            settled(lambda: os.path.exists(runs) and open(runs).read() == "run\n" * (run + 1),
+                    "its files are not those of the run before")
+            if run < 2:
+                s.call("container.restart", id=a, timeout_s=0)
+                assert state(s, a)["status"] == "running"
+        s.call("container.stop", id=a, timeout_s=0)
+        refused("not found", "", lambda: state(s, a))
+
+
+def restarts_at_once_leave_one_that_runs():
+    with session() as s:
+        a = detached(s, "sleep", "1000")
+        for _ in range(4):
+            results = together(*[lambda t: t.call("container.restart", id=a, timeout_s=0)] * 3)
+            assert all(r == {} for r in results), [getattr(r, "text", r) for r in results]
+            assert state(s, a)["status"] == "running"
+        gone(s, a)
+
+
+# --- top and stats ---------------------------------------------------------------------------
+
+def top_shows_every_process_and_the_columns_that_were_asked_for():
+    with session() as s:
+        a = detached(s, "sh", "-c", "sleep 1001 & sleep 1002 & exec sleep 1003",
+                     user="alice")
+        settled(lambda: len(s.call("container.top", id=a)["processes"]) == 3, "no three")
+        top = s.call("container.top", id=a)
+        assert top["titles"] == ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"]
+        rows = {row[7]: row for row in top["processes"]}
+        assert set(rows) == {"sleep 1001", "sleep 1002", "sleep 1003"}, rows
+        pid = state(s, a)["pid"]
+        assert rows["sleep 1003"][1] == str(pid) and rows["sleep 1001"][2] == str(pid)
+        assert rows["sleep 1003"][5] == "?"
+        short = s.call("container.top", id=a, columns="PID, comm,nlwp args uid")
+        assert short["titles"] == ["PID", "COMMAND", "NLWP", "COMMAND", "UID"]
+        assert [str(pid), "sleep", "1", "sleep 1003", "1000"] in short["processes"], short
+        with open("/proc/%d/cmdline" % pid):
+            pass
+        error = refused("invalid spec", "there is no column 'colour'; there are pid, ppid",
+                        lambda: s.call("container.top", id=a, columns="pid,colour"))
+        assert "nlwp" in error.text
+        refused("invalid spec", "no columns are named",
+                lambda: s.call("container.top", id=a, columns=" , "))
+        s.call("container.pause", id=a)
+        assert len(s.call("container.top", id=a)["processes"]) == 3
+        s.call("container.stop", id=a, timeout_s=0)
+        refused("conflict", "is not running", lambda: s.call("container.top", id=a))
+        gone(s, a)
+
+
+def top_shows_what_exec_has_started_and_odd_words():
+    with session() as s:
+        a = detached(s, "sleep", "1000")
+        s.call("container.exec", id=a, args=["sh", "-c", "sleep 77; : \x1b[31m\n"], detach=True)
+        settled(lambda: len(s.call("container.top", id=a)["processes"]) == 3, "")
+        words = [row[0] for row in s.call("container.top", id=a, columns="args")["processes"]]
+        assert "sleep 77" in words and "sh -c sleep 77; : \\x1b[31m " in words, words
+        gone(s, a)
+
+
+def sample(s, **members):
+    channel = s.open("container.stats", once=True, **members)
+    channel.wait()
+    assert channel.events[-1] == {"event": "round"}
+    return [e for e in channel.events if e["event"] == "stats"]
+
+
+NUMBERS = ("cpu_us", "memory_bytes", "pids", "pids_limit", "block_read_bytes",
+           "block_write_bytes", "net_rx_bytes", "net_tx_bytes")
+
+
+def stats_are_what_the_container_uses_C27():
+    with session() as s:
+        a = detached(s, "sh", "-c", "x=$(head -c 20000000 /dev/zero | tr '\\0' x); "
+                     "while :; do :; done", memory_bytes=256 << 20, pids_limit=40)
+        settled(lambda: sample(s, ids=[a])[0]["memory_bytes"] > 15 << 20, "it uses nothing", 60)
+        one = sample(s, ids=[a])[0]
+        time.sleep(0.5)
+        two = sample(s, ids=[a])[0]
+        assert two["cpu_us"] > one["cpu_us"] > 0
+        assert two["system_cpu_us"] > one["system_cpu_us"] > one["cpu_us"]
+        assert two["time_ns"] - one["time_ns"] > 400000000
+        assert one["memory_limit_bytes"] == 256 << 20 and one["pids_limit"] == 40
+        assert one["pids"] >= 1 and one["cpus"] == os.cpu_count()
+        assert one["id"] == a and one["name"] == state(s, a)["name"]
+        b = detached(s, "sleep", "1000")
+        assert sample(s, ids=[b])[0]["memory_limit_bytes"] == 2 ** 63 - 1  # none
+        gone(s, a, b)
+
+
+def stats_of_one_that_does_not_run_are_zeros_C27():
+    with session() as s:
+        a = create(s, "true")
+        item, = sample(s, ids=[a])
+        assert all(item[key] == 0 for key in NUMBERS), item
+        assert item["memory_limit_bytes"] == 2 ** 63 - 1 and item["time_ns"] > 0
+        s.call("container.start", id=a)
+        s.call("container.wait", id=a)
+        item, = sample(s, ids=[a])
+        assert all(item[key] == 0 for key in NUMBERS), item
+        gone(s, a)
+        refused("not found", "no such container", lambda: sample(s, ids=["nobody"]))
+        refused("invalid spec", "interval_ms", lambda: sample(s, interval_ms=-1))
+        assert sample(s) == [] and sample(s, ids=[]) == []
+
+
+def stats_of_all_follow_who_comes_and_goes_C27():
+    with session() as s, session() as t:
+        stream = s.open("container.stats", interval_ms=50)
+        rounds = lambda: sum(e["event"] == "round" for e in stream.events)  # noqa: E731
+        s.pump(lambda: rounds() >= 2, 20)
+        assert not [e for e in stream.events if e["event"] == "stats"]
+        a, b = detached(t, "sleep", "1000"), create(t, "true")
+        begun = len(stream.events)
+        s.pump(lambda: any(e.get("id") == a for e in stream.events[begun:]), 20)
+        assert not any(e.get("id") == b for e in stream.events)
+        gone(t, a, b)
+        begun, ended = len(stream.events), rounds()
+        s.pump(lambda: rounds() >= ended + 3, 20)
+        last = [e for e in stream.events[begun:]]
+        last = last[last.index({"event": "round"}) + 1:]
+        last = last[last.index({"event": "round"}) + 1:]
+        assert not any(e.get("id") == a for e in last)
+        stream.cancel()
+        refused("cancelled", "", stream.wait)
+
+
+def network_of_a_host_container_is_counted_without_lo():
+    with session() as s:
+        a = detached(s, "sleep", "1000", network="host")
+        item, = sample(s, ids=[a])
+        want = 0
+        for line in open("/proc/net/dev").read().splitlines()[2:]:
+            name, numbers = line.split(":")
+            want += int(numbers.split()[0]) if name.strip() != "lo" else 0
+        assert 0 <= want - item["net_rx_bytes"] < 50 << 20, (want, item)
+        gone(s, a)
+
+
 # --- events ----------------------------------------------------------------------------------
 
 def a_life_is_told_in_events_from_its_beginning_to_its_end():
