@@ -293,6 +293,9 @@ int dray_spec_add(struct dray_spec *spec, const char *field, const char *value,
 /* Every value of a NULL-terminated vector (may be NULL). */
 int dray_spec_add_all(struct dray_spec *spec, const char *field, char *const *values,
                       struct dray_error **ret_err);
+/* Whether it makes sense as a whole, as creating it would find; asks nobody.
+ * DRAY_ERR_INVALID names the field. */
+int dray_spec_check(const struct dray_spec *spec, struct dray_error **ret_err);
 /* The spec as JSON and back, for agents that keep theirs; unknown members are refused. */
 char *dray_spec_to_json(const struct dray_spec *spec);
 int dray_spec_from_json(const char *json, struct dray_spec **ret_spec,

@@ -11,12 +11,17 @@
 /* stop waits that long for a container whose own timeout is not known here. */
 #define STOP_TIMEOUT_MS (60 * 60 * 1000LL)
 
-int spec_request(const struct dray_spec *spec, const char *op, json_t **ret_request,
-                 struct dr_error *err)
+int spec_check(const struct dray_spec *spec, struct dr_error *err)
 {
     if (!spec->container->image || !*spec->container->image)
         return dr_fail(err, DR_ERR_INVALID, "the spec has no image");
-    if (spec_container_check(spec->container, err) < 0)
+    return spec_container_check(spec->container, err);
+}
+
+int spec_request(const struct dray_spec *spec, const char *op, json_t **ret_request,
+                 struct dr_error *err)
+{
+    if (spec_check(spec, err) < 0)
         return -1;
     *ret_request = request_new(op);
     dr_json_set(*ret_request, "spec", spec_container_to_json(spec->container));

@@ -5,6 +5,8 @@
 
 #include "host/target.h"
 
+/* Whether it makes sense, without asking over there. */
+int spec_check(const struct dray_spec *spec, struct dr_error *err);
 /* {"op", "spec"} after the spec was checked. */
 int spec_request(const struct dray_spec *spec, const char *op, json_t **ret_request,
                  struct dr_error *err);

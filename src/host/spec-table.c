@@ -79,6 +79,15 @@ static int pair(struct spec_container *spec, const struct spec_row *row,
     return 0;
 }
 
+/* "K=V", where nothing can be meant by K alone. */
+static int whole_pair(struct spec_container *spec, const struct spec_row *row,
+                      const char *value, struct dr_error *err)
+{
+    if (*value == '=' || !strchr(value, '='))
+        return expected(err, value, row->form);
+    return word(spec, row, value, err);
+}
+
 /* --- fields with rules of their own --- */
 
 static int name(struct spec_container *spec, const struct spec_row *row,
@@ -339,7 +348,7 @@ const struct spec_row spec_rows[] = {
     {"device", true, device, .form = "PATH[:PATH[:rwm]]",
      .meaning = "a device from over there"},
     {"ulimit", true, ulimit, .form = "NAME=SOFT[:HARD]", .meaning = "a resource limit"},
-    {"sysctl", true, pair, AT(sysctls), .form = "NAME=VALUE",
+    {"sysctl", true, whole_pair, AT(sysctls), .form = "NAME=VALUE",
      .meaning = "a kernel parameter"},
     {"cap_add", true, word, AT(cap_add), .form = "a capability, or ALL",
      .meaning = "one more capability"},

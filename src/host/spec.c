@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "host/requests.h"
 #include "host/spec-table.h"
 #include "host/target.h"
 
@@ -62,6 +63,12 @@ int dray_spec_add_all(struct dray_spec *spec, const char *field, char *const *va
         if (dray_spec_add(spec, field, *values, ret_err) < 0)
             return -1;
     return 0;
+}
+
+int dray_spec_check(const struct dray_spec *spec, struct dray_error **ret_err)
+{
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    return api_end(spec_check(spec, &err), &err, ret_err);
 }
 
 char *dray_spec_to_json(const struct dray_spec *spec)
