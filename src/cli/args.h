@@ -10,23 +10,34 @@
 
 /* run and create: spec.c makes a container's spec of it */
 struct run_args {
-    bool detach, auto_remove, interactive, read_only, privileged, init, quiet, sig_proxy;
+    bool detach, auto_remove, interactive, tty, read_only, privileged, init, quiet,
+        sig_proxy, no_healthcheck;
     const char *name, *workdir, *user, *entrypoint, *hostname, *cpus, *network, *pull,
-        *platform, *stop_signal, *cidfile;
-    char **env, **env_files, **volumes, **tmpfs, **labels, **cap_add, **cap_drop,
-        **security_opts, **devices, **ulimits, **sysctls;
-    int64_t memory_bytes, shm_size_bytes, cpu_shares, pids_limit, stop_timeout_s;
+        *platform, *stop_signal, *cidfile, *restart, *log_driver, *detach_keys,
+        *health_cmd, *health_interval, *health_timeout, *health_start_period,
+        *health_start_interval;
+    char **env, **env_files, **volumes, **mounts, **tmpfs, **labels, **label_files,
+        **cap_add, **cap_drop, **security_opts, **devices, **ulimits, **sysctls,
+        **log_opts, **annotations, **attach;
+    int64_t memory_bytes, shm_size_bytes, cpu_shares, pids_limit, stop_timeout_s,
+        health_retries;
     bool tls_verify;
 };
 
 struct exec_args {
-    bool detach, interactive, privileged;
-    const char *user, *workdir;
+    bool detach, interactive, tty, privileged;
+    const char *user, *workdir, *detach_keys;
     char **env, **env_files;
 };
 
 struct start_args {
-    bool attach;
+    bool attach, interactive;
+    const char *detach_keys;
+};
+
+struct attach_args {
+    bool no_stdin, sig_proxy;
+    const char *detach_keys;
 };
 
 struct stop_args {
@@ -42,7 +53,7 @@ struct rm_args {
 };
 
 struct ps_args {
-    bool all, quiet, latest, no_trunc;
+    bool all, quiet, latest, no_trunc, size;
     int64_t last; /* -1: not given */
     char **filters;
     const char *format;
@@ -71,6 +82,65 @@ struct rmi_args {
     bool force;
 };
 
+struct update_args {
+    const char *cpus, *restart;
+    int64_t memory_bytes, cpu_shares, pids_limit; /* 0: not given */
+};
+
+struct stats_args {
+    bool all, no_stream, no_trunc;
+    const char *format;
+};
+
+struct events_args {
+    const char *since, *until, *format;
+    char **filters;
+};
+
+struct cp_args {
+    bool archive, follow_link, quiet;
+};
+
+struct export_args {
+    const char *output;
+};
+
+struct commit_args {
+    const char *author, *message;
+    char **changes;
+    bool pause;
+};
+
+struct history_args {
+    bool human, no_trunc, quiet;
+    const char *format;
+};
+
+struct prune_args {
+    bool all, force, volumes;
+    char **filters;
+};
+
+struct df_args {
+    bool verbose;
+    const char *format;
+};
+
+struct volume_create_args {
+    const char *driver;
+    char **labels;
+};
+
+struct volume_ls_args {
+    bool quiet;
+    const char *format;
+    char **filters;
+};
+
+struct volume_rm_args {
+    bool force;
+};
+
 struct format_args {
     const char *format;
 };
@@ -82,5 +152,33 @@ struct no_args {
 extern const struct cli_option cli_run_options[];
 extern const struct cli_option cli_create_options[];
 extern const struct cli_option cli_exec_options[];
+extern const struct cli_option cli_start_options[];
+extern const struct cli_option cli_attach_options[];
+extern const struct cli_option cli_stop_options[];
+extern const struct cli_option cli_kill_options[];
+extern const struct cli_option cli_rm_options[];
+extern const struct cli_option cli_ps_options[];
+extern const struct cli_option cli_logs_options[];
+extern const struct cli_option cli_inspect_options[];
+extern const struct cli_option cli_update_options[];
+extern const struct cli_option cli_stats_options[];
+extern const struct cli_option cli_cp_options[];
+extern const struct cli_option cli_export_options[];
+extern const struct cli_option cli_commit_options[];
+extern const struct cli_option cli_pull_options[];
+extern const struct cli_option cli_images_options[];
+extern const struct cli_option cli_rmi_options[];
+extern const struct cli_option cli_format_options[];
+extern const struct cli_option cli_no_options[];
+extern const struct cli_option cli_history_options[];
+extern const struct cli_option cli_container_prune_options[];
+extern const struct cli_option cli_image_prune_options[];
+extern const struct cli_option cli_volume_prune_options[];
+extern const struct cli_option cli_system_prune_options[];
+extern const struct cli_option cli_system_df_options[];
+extern const struct cli_option cli_events_options[];
+extern const struct cli_option cli_volume_create_options[];
+extern const struct cli_option cli_volume_ls_options[];
+extern const struct cli_option cli_volume_rm_options[];
 
 #endif

@@ -1,95 +1,118 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Our stdin, stdout, stderr and signals, connected to a container's. */
+/* Our stdin, stdout, stderr, signals and terminal, connected to a container's. */
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "cli/cli.h"
 
-struct attached {
-    const struct cli_attach *attach;
-    int write_errno;
-};
+#define DETACH_KEYS "ctrl-p,ctrl-q"
 
-/* All of it, whatever the descriptor is: a pipe that somebody set to O_NONBLOCK too. */
-static int write_all(int fd, const char *data, size_t len)
+/* Whose size counts: the terminal that people look at, else the one they type into. */
+static int terminal_fd(void)
 {
-    while (len) {
-        ssize_t n = write(fd, data, len);
-        if (n >= 0) {
-            data += n;
-            len -= (size_t)n;
-        } else if (errno == EAGAIN) {
-            struct pollfd wait = {.fd = fd, .events = POLLOUT};
-            poll(&wait, 1, -1);
-        } else if (errno != EINTR) {
-            return -1;
-        }
-    }
+    return isatty(STDOUT_FILENO)  ? STDOUT_FILENO
+           : isatty(STDIN_FILENO) ? STDIN_FILENO
+                                  : -1;
+}
+
+static bool makes_raw(const struct cli_attach *attach)
+{
+    return attach->tty && attach->stdin_open;
+}
+
+int cli_attach_check(const struct cli_attach *attach, struct dr_error *err)
+{
+    struct dray_error *failed = NULL;
+    if (attach->detach_keys && *attach->detach_keys &&
+        cli_rc(dray_detach_keys_check(attach->detach_keys, &failed), &failed, err) < 0)
+        return dr_wrap(err, "--detach-keys");
+    if (makes_raw(attach) && !isatty(STDIN_FILENO))
+        return dr_fail(err, DR_ERR_INVALID,
+                       "the input device is not a TTY; leave -t away, or -i");
     return 0;
 }
 
-static int on_output(void *arg, int stream, const void *data, size_t len)
+int cli_attach_begin(struct cli_attach *attach, unsigned *ret_rows, unsigned *ret_columns,
+                     struct dr_error *err)
 {
-    struct attached *attached = arg;
-    int fd = stream == WIRE_STDERR ? STDERR_FILENO : STDOUT_FILENO;
-    if (write_all(fd, data, len) == 0)
+    int what = (attach->signals ? CLI_SIGNALS_PASS : 0) |
+               (attach->tty && terminal_fd() >= 0 ? CLI_SIGNALS_SIZE : 0);
+    *ret_rows = *ret_columns = 0;
+    attach->control_fd = -1;
+    if (attach->tty && terminal_fd() >= 0)
+        cli_terminal_size(terminal_fd(), ret_rows, ret_columns);
+    if (!what && !makes_raw(attach))
         return 0;
-    attached->write_errno = errno;
-    return -1;
+    return cli_signals_catch(what, &attach->control_fd, err);
 }
 
-static void on_event(void *arg, const json_t *event)
+static void on_created(const struct cli_attach *attach, const struct dray_event *event)
 {
-    struct attached *attached = arg;
-    const char *name = dr_json_str(event, "event");
-    const char *id = dr_json_str(event, "id");
-    if (!name || strcmp(name, "created") != 0)
-        return;
-    json_t *warnings = dr_json_array(event, "warnings");
+    dr_auto_error struct dr_error unused = DR_ERROR_INIT;
+    dr_auto_json json_t *warnings =
+        event->json ? dr_json_parse(event->json, strlen(event->json), 1u << 20, &unused)
+                    : NULL;
     for (size_t i = 0; i < json_array_size(warnings); i++) {
         const char *warning = json_string_value(json_array_get(warnings, i));
         cli_warn("warning: %s", warning ? warning : "");
     }
-    if (attached->attach->on_created && id)
-        attached->attach->on_created(attached->attach->arg, id);
+    if (attach->on_created && event->id)
+        attach->on_created(attach->arg, event->id);
 }
 
-int cli_attach(struct cli *cli, json_t *request, const struct cli_attach *attach,
-               json_t **ret_reply, struct dr_error *err)
+static void on_event(void *arg, const struct dray_event *event)
 {
-    struct attached attached = {.attach = attach};
-    struct host_streams streams = {
-        .stdin_fd = attach->stdin_open ? STDIN_FILENO : -1,
-        .on_output = on_output,
-        .on_event = on_event,
-        .arg = &attached,
-        .signal_fd = -1,
-    };
-    struct host *host = cli_host(cli, err);
-    if (!host || (attach->signals && cli_signals_catch(&streams.signal_fd, err) < 0)) {
-        json_decref(request);
-        return -1;
-    }
-    int rc = host_stream(host, request, &streams, ret_reply, err);
-    if (attach->signals) {
+    const struct cli_attach *attach = arg;
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    if (event->type == DRAY_EVENT_CREATED)
+        on_created(attach, event);
+    /* Not before: until then it is a person's terminal, with pulls and errors on it. */
+    if (event->type == DRAY_EVENT_STARTED && makes_raw(attach) &&
+        cli_terminal_raw(STDIN_FILENO, &err) < 0)
+        cli_warn("warning: %s", err.text);
+}
+
+int cli_attach_run(struct cli_attach *attach, struct dray_stream *stream,
+                   struct dray_event *ret_end, struct dr_error *err)
+{
+    struct dray_pump pump = DRAY_PUMP_INIT;
+    struct dray_error *failed = NULL;
+    pump.stdin_fd = attach->stdin_open ? STDIN_FILENO : -1;
+    pump.stdout_fd = attach->no_stdout ? -1 : STDOUT_FILENO;
+    pump.stderr_fd = attach->no_stderr ? -1 : STDERR_FILENO;
+    pump.on_event = on_event;
+    pump.arg = attach;
+    pump.control_fd = attach->control_fd;
+    pump.tty_fd = attach->tty ? terminal_fd() : -1;
+    if (makes_raw(attach))
+        pump.detach_keys = attach->detach_keys ? attach->detach_keys : DETACH_KEYS;
+    int rc = -1;
+    if (stream)
+        rc =
+            cli_rc(dray_stream_pump(stream, &pump, NULL, ret_end, &failed), &failed, err);
+    dray_stream_free(stream);
+    cli_terminal_restore();
+    if (attach->control_fd >= 0)
         cli_signals_default();
-        close(streams.signal_fd);
-    }
-    if (rc < 0 && attached.write_errno) {
-        dr_error_release(err);
-        errno = attached.write_errno;
-        dr_fail_errno(err, DR_ERR_CANCELLED, "cannot write the container's output");
-    }
+    if (rc == 1 && makes_raw(attach))
+        fputs("read escape sequence\n", stderr);
     return rc;
 }
 
-int cli_reply_code(const json_t *reply, const char *what)
+int cli_attach_code(const struct cli *cli, int rc, const struct dray_event *end,
+                    const char *what, const struct dr_error *err)
 {
-    int64_t code = dr_json_int(reply, "exit_code", -1);
-    if (code >= 0 && code <= 255)
-        return (int)code;
+    if (rc < 0 && err->kind == DR_ERR_CANCELLED && err->code == EPIPE)
+        return CLI_PIPE; /* nobody is there to read a complaint */
+    if (rc < 0) {
+        int code = cli_error(cli, err);
+        return err->kind == DR_ERR_CANCELLED && err->code ? CLI_DRAY_FAILED : code;
+    }
+    if (rc == 1)
+        return CLI_OK;
+    if (end->exit_known && end->exit_code >= 0 && end->exit_code <= 255)
+        return end->exit_code;
     cli_warn(
         "%s: its exit code is unknown, because the process that waited for it was lost",
         what);

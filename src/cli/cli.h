@@ -8,9 +8,10 @@
 
 #include <stdio.h>
 
+#include <dray.h>
+
 #include "base/buf.h"
 #include "cli/options.h"
-#include "host/host.h"
 
 /* Exit codes. 125..127 as Docker's; 69 and 78 are sysexits(3)' EX_UNAVAILABLE and
  * EX_CONFIG, so that scripts can tell "not there" from "set up wrongly" (C02). */
@@ -54,10 +55,10 @@ struct cli_global {
 struct cli {
     struct cli_global global;
     const struct cli_verb *verb;
-    const char *scope; /* "container" or "image" of `dray container …`; else NULL */
+    const char *scope; /* the group of `dray container …`; else NULL */
     char **words;      /* behind the options; NULL-terminated */
     size_t word_count;
-    struct host *host; /* see cli_host */
+    struct dray_target *target; /* see cli_target */
 };
 
 /* --- verbs.c --- */
@@ -88,17 +89,19 @@ int cli_usage_error(const struct cli *cli, const struct dr_error *err);
 int cli_exit_code(const struct cli *cli, const struct dr_error *err);
 /* What to do about it, or NULL. */
 const char *cli_hint(const struct dr_error *err);
+/* Takes the library's error over into ours when rc is negative, and passes rc on:
+ * `return cli_rc(dray_x(…, &failed), &failed, err);` */
+int cli_rc(int rc, struct dray_error **failed, struct dr_error *err);
+/* The same for a call that gave a JSON document, which is freed: it parsed, or NULL. */
+json_t *cli_rc_json(int rc, char **text, struct dray_error **failed,
+                    struct dr_error *err);
 /* One more line on stderr: "dray: <text>", escaped. */
 void cli_warn(const char *fmt, ...) DR_PRINTF(1, 2);
 
 /* --- session.c --- */
-/* The session with the target, started by the first call; NULL with err. */
-struct host *cli_host(struct cli *cli, struct dr_error *err);
-/* A call to it. request is taken over; *ret_reply may be NULL when not wanted. */
-int cli_call(struct cli *cli, json_t *request, json_t **ret_reply, struct dr_error *err);
-/* What to call the image that a person named in a request: its canonical name, or its id;
- * owned. The target is only asked when the word may be an id. */
-char *cli_image_ref(struct cli *cli, const char *word, struct dr_error *err);
+/* The target, opened by the first call; NULL with err. Opening waits for nothing: what is
+ * wrong over there is told by the first request. */
+struct dray_target *cli_target(struct cli *cli, struct dr_error *err);
 /* Does `one` for each word, up to `threads` at a time, prints the line that it gives in
  * the order of the words, and an error line for each that failed. Returns the exit code.
  */
@@ -111,6 +114,8 @@ int cli_each(struct cli *cli, size_t threads, cli_one one, const void *arg);
 void cli_line(const char *text);
 /* 12 hex digits of an id or digest, without its algorithm; static buffer per thread. */
 const char *cli_short_id(const char *id);
+/* "alpine:latest" for "docker.io/library/alpine:latest"; owned. */
+char *cli_familiar(const char *canonical);
 /* What remains to be said at the end: flushes stdout; code, or the one for a failure. */
 int cli_finish(int code);
 
@@ -125,6 +130,18 @@ struct cli_column {
  */
 int cli_list_print(const char *format, const struct cli_column *columns,
                    const json_t *rows, struct dr_error *err);
+
+/* Lines with tabs between cells, aligned: cells are at least min_width characters wide,
+ * with three blanks between them; the last of a line is not padded. */
+void cli_print_aligned(const char *text, size_t min_width);
+
+/* --- filters.c --- */
+/* Refuses filters that are no KEY=VALUE with one of the keys (NULL-terminated). */
+int cli_filters_check(char *const *filters, const char *const *keys,
+                      struct dr_error *err);
+/* The value of the next filter of that key at or behind *filters, which is moved on; NULL
+ * when there is none. */
+const char *cli_filter_next(char *const **filters, const char *key);
 
 /* --- format.c: the part of Go's templates that people use --- */
 /*
@@ -149,6 +166,11 @@ char *cli_timestamp(int64_t ns);
 int cli_time_parse(const char *text, int64_t now_ns, int64_t *ret_ns,
                    struct dr_error *err);
 
+/* A signal's name or number as a person may write it, wrong ones refused (C22). */
+int cli_signal_check(const char *text, struct dr_error *err);
+/* "1.5GiB": units of 1024, four digits, as Docker's stats; owned. */
+char *cli_size_binary(int64_t bytes);
+
 /* --- envfile.c --- */
 /* Adds the variables of a file to *env; a name alone takes the value of this process'
  * environment, or is left out. DR_ERR_INVALID names file and line. */
@@ -160,77 +182,141 @@ int cli_env_word(const char *word, bool keep_name, char ***env, struct dr_error 
 int cli_env_all(char *const *files, char *const *words, bool keep_names, char ***env,
                 struct dr_error *err);
 
+/* The labels of a file, KEY=VALUE or KEY a line, as environment files. */
+int cli_label_file(const char *path, char ***labels, struct dr_error *err);
+
 /* --- spec.c --- */
 struct run_args;
-/* What the flags and words of run and create ask for; NULL with err. The image is named
- * as a reference; whoever knows better sets spec->image. */
-struct spec_container *cli_spec(const struct run_args *args, char **words,
-                                struct dr_error *err);
+/* What the flags and words of run and create ask for; NULL with err. */
+struct dray_spec *cli_spec(const struct run_args *args, char **words,
+                           struct dr_error *err);
+
+/* One field of it; errors name the flag. */
+int cli_spec_set(struct dray_spec *spec, const char *field, const char *value,
+                 struct dr_error *err);
+
+/* --- mount.c --- */
+/* The text of --mount as the one of -v or --tmpfs, and for which of the two fields of the
+ * spec, "volume" or "tmpfs"; owned. NULL with err. */
+char *cli_mount(const char *text, const char **ret_field, struct dr_error *err);
 
 /* --- pull.c --- */
 struct cli_pull {
     const char *reference, *platform;
-    enum host_pull_policy policy;
+    enum dray_pull_policy policy;
     bool plain_http;
     bool quiet;
     FILE *out; /* for the progress */
 };
-/* Pulls, showing the progress; Ctrl-C cancels. *ret_image as host_pull's. */
+/* Pulls, showing the progress; Ctrl-C cancels. *ret_image as dray_image_pull's. */
 int cli_pull(struct cli *cli, const struct cli_pull *pull, json_t **ret_image,
              struct dr_error *err);
 /* The text of --pull. */
-int cli_pull_policy(const char *text, enum host_pull_policy *ret, struct dr_error *err);
+int cli_pull_policy(const char *text, enum dray_pull_policy *ret, struct dr_error *err);
 
 /* --- progress.c --- */
 struct cli_progress;
 struct cli_progress *cli_progress_new(FILE *out);
-/* host_pull's callback; arg is the struct. */
-void cli_progress_step(void *arg, const struct host_progress *step);
+/* dray_image_pull's callback; arg is the struct. */
+void cli_progress_step(void *arg, const struct dray_progress *step);
 /* Takes the bars away and frees; NULL is fine. */
 void cli_progress_end(struct cli_progress *progress);
 
+/* --- terminal-posix.c --- */
+/* Its size; 0 and 0 when the descriptor is no terminal. */
+void cli_terminal_size(int fd, unsigned *ret_rows, unsigned *ret_columns);
+/* From now on keys come one by one, and none of them is a signal. Undone by
+ * cli_terminal_restore, and by whatever else ends or stops this process. */
+int cli_terminal_raw(int fd, struct dr_error *err);
+/* As it was before; async-signal-safe, and fine to call twice. */
+void cli_terminal_restore(void);
+/* The same while this process is stopped, and raw again after; async-signal-safe. */
+void cli_terminal_lend(void);
+void cli_terminal_resume(void);
+
 /* --- signals.c --- */
-/* From now on the signals that are passed on to containers come out of the descriptor, a
- * byte each. The third SIGINT or SIGTERM within a second ends this process. */
-int cli_signals_catch(int *ret_fd, struct dr_error *err);
-/* From now on the first SIGINT, SIGTERM or SIGHUP sets the flag, and the next one has its
- * usual effect. */
-const atomic_bool *cli_signals_cancel(void);
+enum cli_signals {
+    CLI_SIGNALS_PASS = 1, /* a byte each for those that are passed on to containers; the
+                             third SIGINT or SIGTERM within a second ends this process */
+    CLI_SIGNALS_SIZE = 2, /* and for SIGWINCH */
+};
+/* From now on they come out of the descriptor (which stays open), and whatever else ends
+ * or stops this process gives the terminal back first. */
+int cli_signals_catch(int what, int *ret_fd, struct dr_error *err);
+/* From now on the first SIGINT, SIGTERM or SIGHUP triggers the token, and the next one
+ * has its usual effect. Borrowed. */
+struct dray_cancel *cli_signals_cancel(void);
 /* The usual effects again. */
 void cli_signals_default(void);
 
 /* --- attach.c --- */
 struct cli_attach {
-    bool stdin_open;                               /* forward ours */
-    bool signals;                                  /* pass ours on */
+    bool stdin_open; /* forward ours */
+    bool tty;        /* the other end has a terminal */
+    bool signals;    /* pass ours on */
+    bool no_stdout, no_stderr;
+    const char *detach_keys;                       /* NULL: Docker's */
     void (*on_created)(void *arg, const char *id); /* may be NULL */
     void *arg;
+    int control_fd; /* set by cli_attach_begin */
 };
-/* host_stream with our descriptors. Returns 0 with *ret_reply; else -1 with err, whose
- * kind is CANCELLED with code EPIPE when nobody reads our output any more. */
-int cli_attach(struct cli *cli, json_t *request, const struct cli_attach *attach,
-               json_t **ret_reply, struct dr_error *err);
-/* The exit code of a finished container or exec. what: its name, for the line that says
- * that the code is unknown (C21). */
-int cli_reply_code(const json_t *reply, const char *what);
+/* Refuses what cannot work: -t with a stdin that is no terminal, bad --detach-keys. */
+int cli_attach_check(const struct cli_attach *attach, struct dr_error *err);
+/* Before the stream is opened: catches signals, and tells the size of our terminal. */
+int cli_attach_begin(struct cli_attach *attach, unsigned *ret_rows, unsigned *ret_columns,
+                     struct dr_error *err);
+/* Moves the bytes, and ends what cli_attach_begin began. 0: *ret_end is the EXIT event;
+ * 1: we left, it goes on; else -1 with err. The stream is freed; NULL only ends. */
+int cli_attach_run(struct cli_attach *attach, struct dray_stream *stream,
+                   struct dray_event *ret_end, struct dr_error *err);
+/* The exit code of what cli_attach_run said. what: the container's name, for the line
+ * that says that the code is unknown (C21). */
+int cli_attach_code(const struct cli *cli, int rc, const struct dray_event *end,
+                    const char *what, const struct dr_error *err);
 
 /* --- verbs, each in cmd_<verb>.c or with its family --- */
-int cmd_run(struct cli *cli, void *args);
-int cmd_create(struct cli *cli, void *args);
-int cmd_start(struct cli *cli, void *args);
-int cmd_stop(struct cli *cli, void *args);
-int cmd_kill(struct cli *cli, void *args);
-int cmd_rm(struct cli *cli, void *args);
-int cmd_wait(struct cli *cli, void *args);
-int cmd_ps(struct cli *cli, void *args);
-int cmd_logs(struct cli *cli, void *args);
-int cmd_exec(struct cli *cli, void *args);
-int cmd_inspect(struct cli *cli, void *args);
-int cmd_pull(struct cli *cli, void *args);
-int cmd_images(struct cli *cli, void *args);
-int cmd_rmi(struct cli *cli, void *args);
-int cmd_info(struct cli *cli, void *args);
-int cmd_version(struct cli *cli, void *args);
-int cmd_help(struct cli *cli, void *args);
+#define CLI_VERB(name) int cmd_##name(struct cli *cli, void *args)
+CLI_VERB(attach);
+CLI_VERB(commit);
+CLI_VERB(completion);
+CLI_VERB(container_prune);
+CLI_VERB(cp);
+CLI_VERB(create);
+CLI_VERB(diff);
+CLI_VERB(events);
+CLI_VERB(exec);
+CLI_VERB(export);
+CLI_VERB(help);
+CLI_VERB(history);
+CLI_VERB(image_prune);
+CLI_VERB(images);
+CLI_VERB(info);
+CLI_VERB(inspect);
+CLI_VERB(kill);
+CLI_VERB(logs);
+CLI_VERB(pause);
+CLI_VERB(port);
+CLI_VERB(ps);
+CLI_VERB(pull);
+CLI_VERB(rename);
+CLI_VERB(restart);
+CLI_VERB(rm);
+CLI_VERB(rmi);
+CLI_VERB(run);
+CLI_VERB(start);
+CLI_VERB(stats);
+CLI_VERB(stop);
+CLI_VERB(system_df);
+CLI_VERB(system_prune);
+CLI_VERB(tag);
+CLI_VERB(top);
+CLI_VERB(unpause);
+CLI_VERB(update);
+CLI_VERB(version);
+CLI_VERB(volume_create);
+CLI_VERB(volume_ls);
+CLI_VERB(volume_prune);
+CLI_VERB(volume_rm);
+CLI_VERB(wait);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stop, kill, rm, wait and rmi: one request for each word, all tried, several at a time.
- */
+/* stop, kill, pause, rm, wait … and rmi: a request or two for each word, all tried,
+ * several at a time. */
 #include <string.h>
 
 #include "cli/args.h"
@@ -9,23 +9,42 @@
 /* Stopping takes seconds when a container does not listen: they wait together. */
 #define THREADS 16
 
-static json_t *named(const char *op, const char *id)
+/* What a verb without options asks of one container. */
+typedef int (*call_one)(struct dray_target *, const char *, const struct dray_call *,
+                        struct dray_error **);
+
+static int simple_one(struct cli *cli, const char *word, const void *arg, char **ret_line,
+                      struct dr_error *err)
 {
-    json_t *json = host_request(op);
-    dr_json_set_str(json, "id", id);
-    return json;
+    const call_one *call = arg;
+    struct dray_error *failed = NULL;
+    if (cli_rc((*call)(cli->target, word, NULL, &failed), &failed, err) < 0)
+        return -1;
+    *ret_line = dr_strdup(word);
+    return 0;
+}
+
+int cmd_pause(struct cli *cli, void *args)
+{
+    (void)args;
+    const call_one call = dray_container_pause;
+    return cli_each(cli, THREADS, simple_one, &call);
+}
+
+int cmd_unpause(struct cli *cli, void *args)
+{
+    (void)args;
+    const call_one call = dray_container_unpause;
+    return cli_each(cli, THREADS, simple_one, &call);
 }
 
 static int stop_one(struct cli *cli, const char *word, const void *arg, char **ret_line,
                     struct dr_error *err)
 {
     const struct stop_args *args = arg;
-    json_t *request = named("container.stop", word);
-    if (args->timeout_s >= 0)
-        dr_json_set_int(request, "timeout_s", args->timeout_s);
-    else
-        json_object_set_new(request, "timeout_s", json_null());
-    if (cli_call(cli, request, NULL, err) < 0)
+    struct dray_error *failed = NULL;
+    if (cli_rc(dray_container_stop(cli->target, word, args->timeout_s, NULL, &failed),
+               &failed, err) < 0)
         return -1;
     *ret_line = dr_strdup(word);
     return 0;
@@ -36,13 +55,29 @@ int cmd_stop(struct cli *cli, void *args)
     return cli_each(cli, THREADS, stop_one, args);
 }
 
+static int restart_one(struct cli *cli, const char *word, const void *arg,
+                       char **ret_line, struct dr_error *err)
+{
+    const struct stop_args *args = arg;
+    struct dray_error *failed = NULL;
+    if (cli_rc(dray_container_restart(cli->target, word, args->timeout_s, NULL, &failed),
+               &failed, err) < 0)
+        return -1;
+    *ret_line = dr_strdup(word);
+    return 0;
+}
+
+int cmd_restart(struct cli *cli, void *args)
+{
+    return cli_each(cli, THREADS, restart_one, args);
+}
+
 static int kill_one(struct cli *cli, const char *word, const void *arg, char **ret_line,
                     struct dr_error *err)
 {
-    const int *number = arg;
-    json_t *request = named("container.kill", word);
-    dr_json_set_int(request, "signal", *number);
-    if (cli_call(cli, request, NULL, err) < 0)
+    struct dray_error *failed = NULL;
+    if (cli_rc(dray_container_kill(cli->target, word, arg, NULL, &failed), &failed, err) <
+        0)
         return -1;
     *ret_line = dr_strdup(word);
     return 0;
@@ -52,27 +87,34 @@ int cmd_kill(struct cli *cli, void *arg)
 {
     const struct kill_args *args = arg;
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
-    int number;
-    if (spec_signal_parse(args->signal ? args->signal : "KILL", &number, &err) < 0) {
+    const char *signal = args->signal ? args->signal : "KILL";
+    if (cli_signal_check(signal, &err) < 0) {
         dr_wrap(&err, "--signal");
         return cli_usage_error(cli, &err);
     }
-    return cli_each(cli, THREADS, kill_one, &number);
+    return cli_each(cli, THREADS, kill_one, signal);
 }
 
 static int rm_one(struct cli *cli, const char *word, const void *arg, char **ret_line,
                   struct dr_error *err)
 {
     const struct rm_args *args = arg;
-    json_t *request = named("container.remove", word);
-    dr_json_set_bool(request, "force", args->force);
-    dr_json_set_bool(request, "volumes", args->volumes);
-    if (cli_call(cli, request, NULL, err) < 0) {
-        if (!args->force || err->kind != DR_ERR_NOT_FOUND)
+    struct dray_error *failed = NULL;
+    struct dray_state state;
+    /* The library finds that an unknown one is gone (C19); a person mistyped it. */
+    if (cli_rc(dray_container_state(cli->target, word, NULL, &state, &failed), &failed,
+               err) < 0) {
+        if (err->kind == DR_ERR_NOT_FOUND && !args->force)
             return -1;
-        dr_error_release(err); /* C19: it is gone, as was asked for */
-        return 0;
+        bool gone = err->kind == DR_ERR_NOT_FOUND;
+        dr_error_release(err);
+        if (gone)
+            return 0;
     }
+    if (cli_rc(dray_container_remove(cli->target, word, args->force, args->volumes, NULL,
+                                     &failed),
+               &failed, err) < 0)
+        return -1;
     *ret_line = dr_strdup(word);
     return 0;
 }
@@ -86,18 +128,20 @@ static int wait_one(struct cli *cli, const char *word, const void *arg, char **r
                     struct dr_error *err)
 {
     (void)arg;
-    dr_auto_json json_t *reply = NULL;
-    if (cli_call(cli, named("container.wait", word), &reply, err) < 0)
+    struct dray_error *failed = NULL;
+    bool known;
+    int code;
+    if (cli_rc(dray_container_wait(cli->target, word, NULL, &known, &code, &failed),
+               &failed, err) < 0)
         return -1;
-    int64_t code = dr_json_int(reply, "exit_code", -1);
-    if (code < 0) { /* C21: never made up */
+    if (!known) { /* C21: never made up */
         *ret_line = dr_strdup("unknown");
         return dr_fail(err, DR_ERR_NOT_FOUND,
                        "%s: its exit code is unknown; the process that waited for it was "
                        "lost",
                        word);
     }
-    *ret_line = dr_printf("%lld", (long long)code);
+    *ret_line = dr_printf("%d", code);
     return 0;
 }
 
@@ -131,20 +175,17 @@ static int rmi_one(struct cli *cli, const char *word, const void *arg, char **re
                    struct dr_error *err)
 {
     const struct rmi_args *args = arg;
-    dr_auto_json json_t *reply = NULL;
-    dr_auto_free char *name = cli_image_ref(cli, word, err);
-    if (!name)
-        return -1;
-    json_t *request = host_request("image.remove");
-    dr_json_set_str(request, "ref", name);
-    dr_json_set_bool(request, "force", args->force);
-    if (cli_call(cli, request, &reply, err) < 0) {
-        if (!args->force || err->kind != DR_ERR_NOT_FOUND)
-            return -1;
-        dr_error_release(err);
+    struct dray_error *failed = NULL;
+    char *text = NULL;
+    int rc = dray_image_remove(cli->target, word, args->force, NULL, &text, &failed);
+    dr_auto_json json_t *reply = cli_rc_json(rc, &text, &failed, err);
+    if (reply) {
+        *ret_line = removed_lines(reply);
         return 0;
     }
-    *ret_line = removed_lines(reply);
+    if (!args->force || err->kind != DR_ERR_NOT_FOUND)
+        return -1;
+    dr_error_release(err);
     return 0;
 }
 

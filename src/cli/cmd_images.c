@@ -4,7 +4,6 @@
 #include "base/text.h"
 #include "cli/args.h"
 #include "cli/cli.h"
-#include "oci/ref.h"
 
 #define NONE "<none>"
 
@@ -23,33 +22,21 @@ static const struct cli_column digest_columns[] = {
     {"CreatedSince", "CREATED", true},  {"Size", "SIZE", true},
     {"CreatedAt", "CREATED AT", false}, {0}};
 
-/* RFC 3339 text or nanoseconds; 0 when there is none. */
-static int64_t created_ns(const json_t *item)
-{
-    dr_auto_error struct dr_error unused = DR_ERROR_INIT;
-    const char *text = dr_json_str(item, "created");
-    int64_t ns = dr_json_int(item, "created", 0);
-    if (text && dr_time_parse(text, &ns, &unused) < 0)
-        ns = 0;
-    return ns;
-}
-
 static void set(json_t *row, const char *key, char *value)
 {
     dr_json_set_str(row, key, value ? value : "");
     free(value);
 }
 
-/* name: canonical reference, or NULL for an image without one. */
-static json_t *image_row(const json_t *item, const char *name,
+/* tag: {"repository","tag","digest"} of one of its names; NULL: it has none. */
+static json_t *image_row(const json_t *item, const json_t *tag,
                          const struct images_args *args, int64_t now_ns)
 {
-    dr_auto_error struct dr_error unused = DR_ERROR_INIT;
-    dr_auto_ref struct oci_ref ref = OCI_REF_INIT;
-    bool named = name && oci_ref_parse(name, &ref, &unused) == 0;
     const char *id = dr_json_str(item, "id");
     const char *digest = dr_json_str(item, "digest");
-    int64_t created = created_ns(item);
+    const char *repository = dr_json_str(tag, "repository");
+    const char *word = dr_json_str(tag, "tag");
+    int64_t created = dr_json_int(item, "created_ns", 0);
     json_t *row = json_object();
     set(row, "CreatedAt", created ? cli_timestamp(created) : NULL);
     set(row, "CreatedSince", created ? cli_ago(created, now_ns) : dr_strdup("N/A"));
@@ -58,9 +45,9 @@ static json_t *image_row(const json_t *item, const char *name,
         set(row, "ID", dr_printf("sha256:%s", id));
     else
         set(row, "ID", dr_strdup(args->no_trunc ? id : cli_short_id(id)));
-    set(row, "Repository", named ? oci_ref_familiar_name(&ref) : dr_strdup(NONE));
+    set(row, "Repository", dr_strdup(repository ? repository : NONE));
     set(row, "Size", dr_size_text(dr_json_int(item, "size", 0)));
-    set(row, "Tag", dr_strdup(named && ref.tag ? ref.tag : NONE));
+    set(row, "Tag", dr_strdup(word && *word ? word : NONE));
     return row;
 }
 
@@ -80,13 +67,19 @@ static bool wanted(const json_t *row, const char *filter)
 /* As Docker writes it: "docker.io/library/alpine" is "alpine". NULL with err. */
 static char *filter_text(const char *word, struct dr_error *err)
 {
-    dr_auto_ref struct oci_ref ref = OCI_REF_INIT;
-    if (oci_ref_parse(word, &ref, err) < 0)
+    struct dray_error *failed = NULL;
+    char *canonical = NULL;
+    if (cli_rc(dray_reference_normalize(word, &canonical, &failed), &failed, err) < 0)
         return NULL;
     const char *slash = strrchr(word, '/');
     bool tagged = strchr(slash ? slash : word, ':') != NULL;
-    dr_auto_free char *name = oci_ref_familiar_name(&ref);
-    return dr_printf("%s%s%s", name, tagged ? ":" : "", tagged ? ref.tag : "");
+    char *familiar = cli_familiar(canonical);
+    dray_free(canonical);
+    slash = strrchr(familiar, '/');
+    char *colon = strchr(slash ? slash : familiar, ':');
+    if (!tagged && colon)
+        *colon = '\0';
+    return familiar;
 }
 
 static json_t *make_rows(const json_t *items, const struct images_args *args,
@@ -97,11 +90,11 @@ static json_t *make_rows(const json_t *items, const struct images_args *args,
     size_t i;
     int64_t now_ns = dr_now_ns();
     json_array_foreach ((json_t *)items, i, item) {
-        json_t *refs = dr_json_array(item, "refs");
-        size_t count = json_array_size(refs);
+        json_t *tags = dr_json_array(item, "tags");
+        size_t count = json_array_size(tags);
         for (size_t j = 0; j < (count ? count : 1); j++) {
-            const char *name = json_string_value(json_array_get(refs, j));
-            dr_auto_json json_t *row = image_row(item, name, args, now_ns);
+            dr_auto_json json_t *row =
+                image_row(item, json_array_get(tags, j), args, now_ns);
             if (wanted(row, filter))
                 json_array_append(rows, row);
         }
@@ -126,11 +119,15 @@ static int print_ids(const json_t *rows)
 static int images(struct cli *cli, const struct images_args *args, const char *filter,
                   struct dr_error *err)
 {
-    json_t *items_raw = NULL;
-    struct host *host = cli_host(cli, err);
-    if (!host || host_list(host, host_request("image.list"), &items_raw, err) < 0)
+    struct dray_target *target = cli_target(cli, err);
+    struct dray_error *failed = NULL;
+    char *text = NULL;
+    if (!target)
         return -1;
-    dr_auto_json json_t *items = items_raw;
+    int rc = dray_image_list(target, NULL, &text, &failed);
+    dr_auto_json json_t *items = cli_rc_json(rc, &text, &failed, err);
+    if (!items)
+        return -1;
     dr_auto_json json_t *rows = make_rows(items, args, filter);
     if (args->quiet && !args->format)
         return print_ids(rows);

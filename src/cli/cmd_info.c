@@ -77,6 +77,17 @@ static void print_info(const struct cli *cli, const json_t *info)
         cli_warn("warning: %s", json_string_value(json_array_get(warnings, i)));
 }
 
+static json_t *get_info(struct cli *cli, struct dr_error *err)
+{
+    struct dray_target *target = cli_target(cli, err);
+    struct dray_error *failed = NULL;
+    char *text = NULL;
+    if (!target)
+        return NULL;
+    int rc = dray_info(target, NULL, &text, &failed);
+    return cli_rc_json(rc, &text, &failed, err);
+}
+
 int cmd_info(struct cli *cli, void *arg)
 {
     const struct format_args *args = arg;
@@ -86,7 +97,8 @@ int cmd_info(struct cli *cli, void *arg)
     int rc = 0;
     if (cli_format_check(args->format, &err) < 0)
         return cli_usage_error(cli, &err);
-    if (cli_call(cli, host_request("system.info"), &info, &err) < 0)
+    info = get_info(cli, &err);
+    if (!info)
         return cli_error(cli, &err);
     if (args->format)
         print_format(args->format, info, &buf, &err, &rc);
@@ -99,7 +111,7 @@ static json_t *our_version(void)
 {
     json_t *client = json_object();
     dr_json_set_str(client, "Version", DRAY_VERSION);
-    dr_json_set_int(client, "Protocol", WIRE_PROTOCOL);
+    dr_json_set_str(client, "Library", dray_version());
     dr_json_set_str(client, "Os", "linux");
     dr_json_set_str(client, "Arch", OUR_ARCH);
     return client;
@@ -108,17 +120,18 @@ static json_t *our_version(void)
 /* From the helper's HELLO, and the runtime from system.info. */
 static json_t *guest_version(struct cli *cli, struct dr_error *err)
 {
-    json_t *hello = NULL, *info_raw = NULL;
-    struct host *host = cli_host(cli, err);
-    if (!host || cli_call(cli, host_request("system.info"), &info_raw, err) < 0)
+    dr_auto_json json_t *info = get_info(cli, err);
+    struct dray_error *failed = NULL;
+    char *text = NULL;
+    if (!info)
         return NULL;
-    dr_auto_json json_t *info = info_raw;
-    if (host_hello(host, &hello, err) < 0)
+    int rc = dray_hello(cli->target, &text, &failed);
+    dr_auto_json json_t *hello = cli_rc_json(rc, &text, &failed, err);
+    if (!hello)
         return NULL;
     const json_t *runtime = dr_json_object(info, "runtime");
     json_t *guest = json_object();
     dr_json_set_str(guest, "Version", dr_json_str(hello, "build"));
-    dr_json_set_int(guest, "Protocol", dr_json_int(hello, "protocol", 0));
     dr_json_set_str(guest, "Os", dr_json_str(hello, "os"));
     dr_json_set_str(guest, "Arch", dr_json_str(hello, "arch"));
     dr_json_set_str(guest, "KernelVersion", dr_json_str(hello, "kernel"));
@@ -138,7 +151,7 @@ static void print_side(const char *heading, const json_t *side)
         dr_printf("%s %s", runtime ? runtime : "", version ? version : "");
     printf("%s:\n", heading);
     line(" ", "Version", dr_json_str(side, "Version"));
-    printf(" Protocol: %lld\n", (long long)dr_json_int(side, "Protocol", 0));
+    line(" ", "Library", dr_json_str(side, "Library"));
     line(" ", "OS/Arch", arch);
     line(" ", "Kernel", dr_json_str(side, "KernelVersion"));
     if (runtime)

@@ -4,107 +4,48 @@
 #include "base/text.h"
 #include "cli/args.h"
 #include "cli/cli.h"
-#include "oci/ref.h"
 
 #define OUTPUT_MAX_BYTES (256u << 20)
 
-/* Splits an image's references as Docker shows them. */
-static void add_refs(json_t *out, const json_t *image)
+typedef int (*inspect_one)(struct dray_target *, const char *, const struct dray_call *,
+                           char **, struct dray_error **);
+
+/* What there is to inspect, in the order in which a name is looked for. */
+static const struct {
+    const char *type;
+    inspect_one inspect;
+} types[] = {{"container", dray_container_inspect},
+             {"image", dray_image_inspect},
+             {"volume", dray_volume_inspect}};
+
+/* A container of that name, else an image, else a volume. NULL type: any. */
+static json_t *get_object(struct cli *cli, const char *type, const char *name,
+                          struct dr_error *err)
 {
-    json_t *tags = json_array(), *digests = json_array();
-    json_t *refs = dr_json_array(image, "refs");
-    const char *digest = dr_json_str(image, "digest");
-    for (size_t i = 0; i < json_array_size(refs); i++) {
-        dr_auto_error struct dr_error unused = DR_ERROR_INIT;
-        dr_auto_ref struct oci_ref ref = OCI_REF_INIT;
-        const char *text = json_string_value(json_array_get(refs, i));
-        if (!text || oci_ref_parse(text, &ref, &unused) < 0)
+    struct dray_target *target = cli_target(cli, err);
+    for (size_t i = 0; target && i < DR_COUNT(types); i++) {
+        struct dray_error *failed = NULL;
+        char *text = NULL;
+        if (type && strcmp(type, types[i].type) != 0)
             continue;
-        dr_auto_free char *name = oci_ref_familiar_name(&ref);
-        dr_auto_free char *tag = dr_printf("%s:%s", name, ref.tag ? ref.tag : "");
-        dr_auto_free char *pinned =
-            dr_printf("%s@%s", name, *ref.digest.text ? ref.digest.text : digest);
-        if (ref.tag && !*ref.digest.text)
-            json_array_append_new(tags, json_string(tag));
-        if (digest || *ref.digest.text)
-            json_array_append_new(digests, json_string(pinned));
-    }
-    dr_json_set(out, "RepoTags", tags);
-    dr_json_set(out, "RepoDigests", digests);
-}
-
-/* The reply of image.get in the shape of `docker image inspect`. */
-static json_t *image_object(const json_t *image)
-{
-    json_t *out = json_object();
-    const json_t *config = dr_json_object(image, "config");
-    const json_t *rootfs = dr_json_object(config, "rootfs");
-    const char *id = dr_json_str(image, "id");
-    dr_auto_free char *full =
-        dr_printf("%s%s", id && !strchr(id, ':') ? "sha256:" : "", id ? id : "");
-    dr_json_set_str(out, "Id", full);
-    add_refs(out, image);
-    dr_json_set_str(out, "Digest", dr_json_str(image, "digest"));
-    dr_json_set_str(out, "Created", dr_json_str(config, "created"));
-    dr_json_set_str(out, "Author", dr_json_str(config, "author"));
-    dr_json_set_str(out, "Architecture", dr_json_str(config, "architecture"));
-    dr_json_set_str(out, "Variant", dr_json_str(config, "variant"));
-    dr_json_set_str(out, "Os", dr_json_str(config, "os"));
-    dr_json_set_int(out, "Size", dr_json_int(image, "size", 0));
-    json_t *inner = dr_json_object(config, "config");
-    dr_json_set(out, "Config", inner ? json_incref(inner) : json_object());
-    json_t *layers = json_object(), *ids = dr_json_array(rootfs, "diff_ids");
-    dr_json_set_str(layers, "Type", "layers");
-    dr_json_set(layers, "Layers", ids ? json_incref(ids) : json_array());
-    dr_json_set(out, "RootFS", layers);
-    return out;
-}
-
-static int get_container(struct cli *cli, const char *name, json_t **ret,
-                         struct dr_error *err)
-{
-    json_t *request = host_request("container.inspect");
-    dr_json_set_str(request, "id", name);
-    return cli_call(cli, request, ret, err);
-}
-
-static int get_image(struct cli *cli, const char *name, json_t **ret,
-                     struct dr_error *err)
-{
-    dr_auto_free char *ref = cli_image_ref(cli, name, err);
-    dr_auto_json json_t *image = NULL;
-    if (!ref)
-        return -1;
-    json_t *request = host_request("image.get");
-    dr_json_set_str(request, "ref", ref);
-    if (cli_call(cli, request, &image, err) < 0)
-        return -1;
-    *ret = image_object(image);
-    return 0;
-}
-
-/* A container of that name, else an image. NULL type: either. */
-static int get_object(struct cli *cli, const char *type, const char *name, json_t **ret,
-                      struct dr_error *err)
-{
-    bool container = !type || strcmp(type, "container") == 0;
-    bool image = !type || strcmp(type, "image") == 0;
-    if (container) {
-        int rc = get_container(cli, name, ret, err);
-        if (rc == 0 || err->kind != DR_ERR_NOT_FOUND || !image)
-            return rc;
         dr_error_release(err);
+        int rc = types[i].inspect(target, name, NULL, &text, &failed);
+        json_t *object = cli_rc_json(rc, &text, &failed, err);
+        if (object)
+            return object;
+        /* a word that can be no image's name may have been meant as a container's */
+        bool no_name =
+            err->kind == DR_ERR_INVALID && types[i].inspect == dray_image_inspect;
+        if (type || (err->kind != DR_ERR_NOT_FOUND && !no_name))
+            return NULL;
     }
-    if (get_image(cli, name, ret, err) == 0)
-        return 0;
-    /* a word that can be no image's name may have been meant as a container's */
-    if (err->kind != DR_ERR_NOT_FOUND && err->kind != DR_ERR_INVALID)
-        return -1;
-    if (type)
-        return -1;
-    return dr_fail(
-        err, DR_ERR_NOT_FOUND,
-        "no such object: %s; `dray ps -a` and `dray images` list what there is", name);
+    if (target)
+        dr_fail(
+            err, DR_ERR_NOT_FOUND,
+            "no such object: %s; `dray ps -a`, `dray images` and `dray volume ls` list "
+            "what there is",
+            name);
+    return NULL;
 }
 
 static int print_all(const char *format, const json_t *objects, struct dr_error *err)
@@ -129,11 +70,12 @@ static int print_all(const char *format, const json_t *objects, struct dr_error 
 
 static int check_type(const char *type, struct dr_error *err)
 {
-    if (!type || strcmp(type, "container") == 0 || strcmp(type, "image") == 0)
-        return 0;
+    for (size_t i = 0; i < DR_COUNT(types); i++)
+        if (!type || strcmp(type, types[i].type) == 0)
+            return 0;
     return dr_fail(err, DR_ERR_INVALID,
-                   "invalid argument \"%s\" for \"--type\" flag: it must be container or "
-                   "image",
+                   "invalid argument \"%s\" for \"--type\" flag: it must be container, "
+                   "image or volume",
                    type);
 }
 
@@ -146,26 +88,23 @@ int cmd_inspect(struct cli *cli, void *arg)
     int code = CLI_OK;
     if (check_type(type, &err) < 0 || cli_format_check(args->format, &err) < 0)
         return cli_usage_error(cli, &err);
-    dr_auto_json json_t *failures = json_array();
+    dr_auto_free struct dr_error *failures =
+        dr_alloc((cli->word_count + 1) * sizeof(*failures));
+    size_t failed = 0;
     for (size_t i = 0; i < cli->word_count; i++) {
-        json_t *object = NULL;
-        if (get_object(cli, type, cli->words[i], &object, &err) == 0) {
+        json_t *object = get_object(cli, type, cli->words[i], &failures[failed]);
+        if (object)
             json_array_append_new(objects, object);
-            continue;
-        }
-        if (!cli->host) /* no session: it will not get better */
-            return cli_error(cli, &err);
-        json_array_append_new(failures, wire_error_to_json(&err, DR_AT_HOST));
-        dr_error_release(&err);
+        else if (failures[failed++].kind == DR_ERR_UNAVAILABLE)
+            break; /* it will not get better */
     }
     /* what was found first, as Docker does, so that its reader gets whole JSON */
     if (print_all(args->format, objects, &err) < 0)
         code = cli_error(cli, &err);
-    for (size_t i = 0; i < json_array_size(failures); i++) {
-        wire_error_from_json(json_array_get(failures, i), &err);
-        int failed = cli_error(cli, &err);
-        code = code ? code : failed;
-        dr_error_release(&err);
+    for (size_t i = 0; i < failed; i++) {
+        int one = cli_error(cli, &failures[i]);
+        code = code ? code : one;
+        dr_error_release(&failures[i]);
     }
     return code;
 }

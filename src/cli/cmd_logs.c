@@ -25,52 +25,49 @@ static int tail_parse(const char *text, int64_t *ret, struct dr_error *err)
     return 0;
 }
 
-/* Sets the member when the flag was given. */
-static int add_time(json_t *request, const char *key, const char *flag, const char *text,
-                    struct dr_error *err)
+/* Stays as it is when the flag was not given. */
+static int set_time(int64_t *to, const char *flag, const char *text, struct dr_error *err)
 {
-    int64_t ns;
-    if (!text)
+    if (!text || cli_time_parse(text, dr_now_ns(), to, err) == 0)
         return 0;
-    if (cli_time_parse(text, dr_now_ns(), &ns, err) < 0)
-        return dr_wrap(err, "%s", flag);
-    dr_json_set_int(request, key, ns);
-    return 0;
+    return dr_wrap(err, "%s", flag);
 }
 
-static json_t *logs_request(const struct cli *cli, const struct logs_args *args,
-                            struct dr_error *err)
+static int logs(struct cli *cli, const struct dray_logs_options *options, bool timestamps,
+                struct dr_error *err)
 {
-    int64_t tail;
-    if (tail_parse(args->tail, &tail, err) < 0)
-        return NULL;
-    json_t *request = host_request("container.logs");
-    dr_json_set_str(request, "id", cli->words[0]);
-    dr_json_set_bool(request, "follow", args->follow);
-    dr_json_set_bool(request, "timestamps", args->timestamps);
-    dr_json_set_int(request, "tail", tail);
-    if (add_time(request, "since_ns", "--since", args->since, err) < 0 ||
-        add_time(request, "until_ns", "--until", args->until, err) < 0) {
-        json_decref(request);
-        return NULL;
-    }
-    return request;
+    struct dray_target *target = cli_target(cli, err);
+    struct dray_pump pump = DRAY_PUMP_INIT;
+    struct dray_stream *stream = NULL;
+    struct dray_error *failed = NULL;
+    struct dray_event end;
+    if (!target)
+        return -1;
+    if (cli_rc(dray_container_logs_raw(target, cli->words[0], options, timestamps, NULL,
+                                       &stream, &failed),
+               &failed, err) < 0)
+        return -1;
+    pump.stdout_fd = STDOUT_FILENO;
+    pump.stderr_fd = STDERR_FILENO;
+    int rc = cli_rc(dray_stream_pump(stream, &pump, NULL, &end, &failed), &failed, err);
+    dray_stream_free(stream);
+    return rc;
 }
 
 int cmd_logs(struct cli *cli, void *arg)
 {
+    const struct logs_args *args = arg;
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
-    struct cli_attach how = {0};
-    json_t *reply_raw = NULL;
-    json_t *request = logs_request(cli, arg, &err);
-    if (!request)
+    struct dray_logs_options options = DRAY_LOGS_INIT;
+    options.follow = args->follow;
+    if (tail_parse(args->tail, &options.tail, &err) < 0 ||
+        set_time(&options.since_ns, "--since", args->since, &err) < 0 ||
+        set_time(&options.until_ns, "--until", args->until, &err) < 0)
         return cli_usage_error(cli, &err);
-    if (cli_attach(cli, request, &how, &reply_raw, &err) < 0) {
-        if (err.kind == DR_ERR_CANCELLED && err.code == EPIPE)
-            return CLI_PIPE;
-        int code = cli_error(cli, &err);
-        return err.kind == DR_ERR_CANCELLED && err.code ? CLI_FAILED : code;
-    }
-    json_decref(reply_raw);
-    return CLI_OK;
+    if (logs(cli, &options, args->timestamps, &err) >= 0)
+        return CLI_OK;
+    if (err.kind == DR_ERR_CANCELLED && err.code == EPIPE)
+        return CLI_PIPE;
+    int code = cli_error(cli, &err);
+    return err.kind == DR_ERR_CANCELLED && err.code ? CLI_FAILED : code;
 }

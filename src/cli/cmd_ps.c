@@ -8,70 +8,96 @@
 #include "cli/ps.h"
 
 static const struct cli_column columns[] = {
-    {"ID", "CONTAINER ID", true}, {"Image", "IMAGE", true},
-    {"Command", "COMMAND", true}, {"RunningFor", "CREATED", true},
-    {"Status", "STATUS", true},   {"Ports", "PORTS", true},
-    {"Names", "NAMES", true},     {"CreatedAt", "CREATED AT", false},
-    {"Labels", "LABELS", false},  {"Networks", "NETWORKS", false},
-    {"State", "STATE", false},    {0}};
+    {"ID", "CONTAINER ID", true},    {"Image", "IMAGE", true},
+    {"Command", "COMMAND", true},    {"RunningFor", "CREATED", true},
+    {"Status", "STATUS", true},      {"Ports", "PORTS", true},
+    {"Names", "NAMES", true},        {"CreatedAt", "CREATED AT", false},
+    {"Health", "HEALTH", false},     {"Labels", "LABELS", false},
+    {"Networks", "NETWORKS", false}, {"State", "STATE", false},
+    {"Size", "SIZE", false},         {0}};
 
 /* Newest first; the id decides between two of one moment, so that the order is stable. */
 static int newest_first(const void *a, const void *b)
 {
-    const json_t *left = *(json_t *const *)a, *right = *(json_t *const *)b;
-    int64_t l = dr_json_int(left, "created_ns", 0),
-            r = dr_json_int(right, "created_ns", 0);
-    if (l != r)
-        return l < r ? 1 : -1;
-    const char *lid = dr_json_str(left, "id"), *rid = dr_json_str(right, "id");
-    return strcmp(lid ? lid : "", rid ? rid : "");
+    const struct dray_container *left = *(const struct dray_container *const *)a;
+    const struct dray_container *right = *(const struct dray_container *const *)b;
+    int64_t l = left->state.created_ns, r = right->state.created_ns;
+    return l != r ? (l < r ? 1 : -1) : strcmp(left->id, right->id);
 }
 
-/* An array of the rows to show: borrowed items, filtered, sorted, cut. */
-static json_t *select_rows(json_t *items, const struct ps_args *args,
-                           const struct ps_filter *filter)
+/* An array of the rows to show: filtered, sorted, cut. sizes: by id, or NULL. */
+static json_t *select_rows(const struct dray_container_list *list,
+                           const struct ps_args *args, const struct ps_filter *filter,
+                           const json_t *sizes)
 {
-    size_t count = 0, all = json_array_size(items);
-    dr_auto_free json_t **chosen = dr_alloc((all + 1) * sizeof(*chosen));
-    for (size_t i = 0; i < all; i++) {
-        json_t *item = json_array_get(items, i);
-        if (json_is_object(item) && ps_filter_match(filter, item))
-            chosen[count++] = item;
-    }
+    size_t count = 0;
+    dr_auto_free const struct dray_container **chosen =
+        dr_alloc((list->count + 1) * sizeof(*chosen));
+    for (size_t i = 0; i < list->count; i++)
+        if (ps_filter_match(filter, &list->items[i]))
+            chosen[count++] = &list->items[i];
     qsort(chosen, count, sizeof(*chosen), newest_first);
     int64_t last = args->latest ? 1 : args->last;
     if (last >= 0 && (uint64_t)last < count)
         count = (size_t)last;
     json_t *rows = json_array();
     int64_t now_ns = dr_now_ns();
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new(rows, ps_row(chosen[i], now_ns, args->no_trunc));
+    for (size_t i = 0; i < count; i++) {
+        json_t *row = ps_row(chosen[i], now_ns, args->no_trunc);
+        dr_auto_free char *size = dr_size_text(dr_json_int(sizes, chosen[i]->id, 0));
+        dr_json_set_str(row, "Size", size);
+        json_array_append_new(rows, row);
+    }
     return rows;
+}
+
+/* What each container has written, by id: {"<id>":N}. */
+static json_t *get_sizes(struct cli *cli, struct dr_error *err)
+{
+    struct dray_error *failed = NULL;
+    char *text = NULL;
+    int rc = dray_disk_usage(cli->target, NULL, &text, &failed);
+    dr_auto_json json_t *usage = cli_rc_json(rc, &text, &failed, err);
+    if (!usage)
+        return NULL;
+    json_t *sizes = json_object(), *one;
+    size_t i;
+    json_array_foreach (dr_json_array(usage, "containers"), i, one)
+        dr_json_set_int(sizes, dr_json_str(one, "id"), dr_json_int(one, "size", 0));
+    return sizes;
 }
 
 static int print_rows(const struct ps_args *args, const json_t *rows,
                       struct dr_error *err)
 {
+    struct cli_column shown[DR_COUNT(columns)];
+    memcpy(shown, columns, sizeof(shown));
+    for (size_t i = 0; i < DR_COUNT(shown) && shown[i].key; i++)
+        if (strcmp(shown[i].key, "Size") == 0)
+            shown[i].shown = args->size;
     if (!args->quiet || args->format)
-        return cli_list_print(args->format, columns, rows, err);
-    return cli_list_print("{{.ID}}", columns, rows, err);
+        return cli_list_print(args->format, shown, rows, err);
+    return cli_list_print("{{.ID}}", shown, rows, err);
 }
 
 static int ps(struct cli *cli, const struct ps_args *args, const struct ps_filter *filter,
               struct dr_error *err)
 {
-    json_t *items_raw = NULL;
+    struct dray_target *target = cli_target(cli, err);
+    struct dray_container_list list;
+    struct dray_error *failed = NULL;
     bool all =
         args->all || args->latest || args->last >= 0 || ps_filter_wants_all(filter);
-    struct host *host = cli_host(cli, err);
-    if (!host)
+    /* a template may ask for it too */
+    bool sized = args->size || (args->format && strstr(args->format, ".Size"));
+    if (!target)
         return -1;
-    json_t *request = host_request("container.list");
-    dr_json_set_bool(request, "all", all);
-    if (host_list(host, request, &items_raw, err) < 0)
+    dr_auto_json json_t *sizes = sized ? get_sizes(cli, err) : json_object();
+    if (!sizes ||
+        cli_rc(dray_container_list(target, all, NULL, &list, &failed), &failed, err) < 0)
         return -1;
-    dr_auto_json json_t *items = items_raw;
-    dr_auto_json json_t *rows = select_rows(items, args, filter);
+    dr_auto_json json_t *rows = select_rows(&list, args, filter, sizes);
+    dray_container_list_free(&list);
     return print_rows(args, rows, err);
 }
 

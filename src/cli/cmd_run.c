@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/fs.h"
 #include "cli/args.h"
@@ -13,10 +14,12 @@
 struct running {
     struct cli *cli;
     const struct run_args *args;
-    struct spec_container *spec;
-    enum host_pull_policy policy;
-    int cid_fd; /* --cidfile; -1: none */
-    char *id;   /* of the container, once it is there */
+    struct dray_spec *spec;
+    enum dray_pull_policy policy;
+    struct cli_attach attach;
+    bool attached; /* run without -d: we stay with it */
+    int cid_fd;    /* --cidfile; -1: none */
+    char *id;      /* of the container, once it is there */
 };
 
 static void on_created(void *arg, const char *id)
@@ -26,6 +29,11 @@ static void on_created(void *arg, const char *id)
     r->id = dr_strdup(id);
     if (r->cid_fd >= 0 && dr_write_full(r->cid_fd, id, strlen(id)) < 0)
         cli_warn("warning: --cidfile %s: %s", r->args->cidfile, strerror(errno));
+    /* nobody sees its output then: its name is what there is to see, as Docker has it */
+    if (r->attached && r->attach.no_stdout && r->attach.no_stderr) {
+        cli_line(id);
+        fflush(stdout);
+    }
 }
 
 /* Made before anything else, so that a file that is there costs no container. */
@@ -56,7 +64,7 @@ static void close_cidfile(struct running *r)
         unlink(r->args->cidfile);
 }
 
-static int pull(struct running *r, enum host_pull_policy policy, struct dr_error *err)
+static int pull(struct running *r, enum dray_pull_policy policy, struct dr_error *err)
 {
     dr_auto_json json_t *image = NULL;
     struct cli_pull request = {
@@ -70,36 +78,59 @@ static int pull(struct running *r, enum host_pull_policy policy, struct dr_error
     return cli_pull(r->cli, &request, &image, err);
 }
 
-static json_t *request(const struct running *r, const char *op, bool attach)
+static void warn_all(char *text)
 {
-    json_t *json = host_request(op);
-    dr_json_set(json, "spec", spec_container_to_json(r->spec));
-    if (strcmp(op, "container.run") == 0)
-        dr_json_set_bool(json, "attach", attach);
-    return json;
+    dr_auto_error struct dr_error unused = DR_ERROR_INIT;
+    dr_auto_json json_t *warnings =
+        text ? dr_json_parse(text, strlen(text), 1u << 20, &unused) : NULL;
+    for (size_t i = 0; i < json_array_size(warnings); i++)
+        cli_warn("warning: %s", json_string_value(json_array_get(warnings, i)));
+    dray_free(text);
 }
 
-/* Creates, and starts and attaches when asked to. */
-static int ask(struct running *r, bool run, json_t **ret_reply, struct dr_error *err)
+static int ask_detached(struct running *r, bool run, struct dr_error *err)
 {
-    bool attach = run && !r->args->detach;
-    if (!run) {
-        if (cli_call(r->cli, request(r, "container.create", false), ret_reply, err) < 0)
-            return -1;
-        const char *id = dr_json_str(*ret_reply, "id");
-        json_t *warnings = dr_json_array(*ret_reply, "warnings");
-        for (size_t i = 0; i < json_array_size(warnings); i++)
-            cli_warn("warning: %s", json_string_value(json_array_get(warnings, i)));
-        on_created(r, id ? id : "");
-        return 0;
-    }
-    struct cli_attach how = {
-        .stdin_open = attach && r->args->interactive,
-        .signals = attach && r->args->sig_proxy,
-        .on_created = on_created,
-        .arg = r,
+    struct dray_target *target = cli_target(r->cli, err);
+    struct dray_error *failed = NULL;
+    char id[DRAY_ID_SIZE], *warnings = NULL;
+    if (!target)
+        return -1;
+    int rc =
+        run ? dray_container_run_detached(target, r->spec, NULL, id, &warnings, &failed)
+            : dray_container_create(target, r->spec, NULL, id, &warnings, &failed);
+    if (cli_rc(rc, &failed, err) < 0)
+        return -1;
+    warn_all(warnings);
+    on_created(r, id);
+    return 0;
+}
+
+/* 0 and 1 as cli_attach_run's. */
+static int ask_attached(struct running *r, struct dray_event *ret_end,
+                        struct dr_error *err)
+{
+    struct dray_target *target = cli_target(r->cli, err);
+    struct dray_attach_options options = {
+        .size = sizeof(options),
+        .stdin_open = r->attach.stdin_open,
+        .no_output = r->attach.no_stdout && r->attach.no_stderr,
     };
-    return cli_attach(r->cli, request(r, "container.run", attach), &how, ret_reply, err);
+    struct dray_stream *stream = NULL;
+    struct dray_error *failed = NULL;
+    if (!target || cli_attach_begin(&r->attach, &options.rows, &options.columns, err) < 0)
+        return -1;
+    if (cli_rc(dray_container_run(target, r->spec, &options, NULL, &stream, &failed),
+               &failed, err) < 0) {
+        cli_attach_run(&r->attach, NULL, ret_end, err);
+        return -1;
+    }
+    return cli_attach_run(&r->attach, stream, ret_end, err);
+}
+
+static int ask(struct running *r, bool run, struct dray_event *ret_end,
+               struct dr_error *err)
+{
+    return r->attached ? ask_attached(r, ret_end, err) : ask_detached(r, run, err);
 }
 
 static bool image_missing(const struct running *r, const struct dr_error *err)
@@ -107,24 +138,18 @@ static bool image_missing(const struct running *r, const struct dr_error *err)
     return err->kind == DR_ERR_NOT_FOUND && !r->id && strstr(err->text, "image");
 }
 
-static int ask_and_pull(struct running *r, bool run, json_t **ret_reply,
+static int ask_and_pull(struct running *r, bool run, struct dray_event *ret_end,
                         struct dr_error *err)
 {
-    char *image = cli_image_ref(r->cli, r->cli->words[0], err);
-    if (!image)
-        return -1;
-    free(r->spec->image);
-    r->spec->image = image;
     /* A platform that was asked for must be looked at before an image is used. */
-    bool first = r->policy == HOST_PULL_ALWAYS || r->policy == HOST_PULL_NEWER ||
-                 (r->args->platform && r->policy != HOST_PULL_NEVER);
+    bool first = r->policy == DRAY_PULL_ALWAYS || r->policy == DRAY_PULL_NEWER ||
+                 (r->args->platform && r->policy != DRAY_PULL_NEVER);
     if (first && pull(r, r->policy, err) < 0)
         return -1;
-    if (ask(r, run, ret_reply, err) == 0)
-        return 0;
-    if (first || !image_missing(r, err))
-        return -1;
-    if (r->policy == HOST_PULL_NEVER)
+    int rc = ask(r, run, ret_end, err);
+    if (rc >= 0 || first || !image_missing(r, err))
+        return rc;
+    if (r->policy == DRAY_PULL_NEVER)
         return dr_fail(
             err, DR_ERR_NOT_FOUND,
             "image %s is not on the target, and --pull never was given; pull it "
@@ -133,9 +158,9 @@ static int ask_and_pull(struct running *r, bool run, json_t **ret_reply,
     dr_error_release(err);
     if (!r->args->quiet)
         fprintf(stderr, "Unable to find image '%s' locally\n", r->cli->words[0]);
-    if (pull(r, HOST_PULL_MISSING, err) < 0)
+    if (pull(r, DRAY_PULL_MISSING, err) < 0)
         return -1;
-    return ask(r, run, ret_reply, err);
+    return ask(r, run, ret_end, err);
 }
 
 /* Some runtimes say "permission denied" and not of what. */
@@ -148,36 +173,73 @@ static void name_command(const struct running *r, struct dr_error *err)
         dr_wrap(err, "%s", command);
 }
 
-static int failed(const struct running *r, struct dr_error *err)
+/* -a: which of our streams; without it all that the container has. Docker's stdin goes
+ * nowhere when -a is given and does not name it. */
+static int choose_streams(struct running *r, bool run, struct dr_error *err)
 {
-    if (err->kind == DR_ERR_CANCELLED && err->code == EPIPE)
-        return CLI_PIPE; /* nobody is there to read a complaint */
-    name_command(r, err);
-    int code = cli_error(r->cli, err);
-    return err->kind == DR_ERR_CANCELLED && err->code ? CLI_DRAY_FAILED : code;
+    static const char *const names[] = {"stdin", "stdout", "stderr"};
+    const struct run_args *args = r->args;
+    bool chosen[DR_COUNT(names)] = {false};
+    size_t count = dr_strv_len(args->attach);
+    for (size_t i = 0; i < count; i++) {
+        size_t j = 0;
+        while (j < DR_COUNT(names) && strcasecmp(names[j], args->attach[i]) != 0)
+            j++;
+        if (j == DR_COUNT(names))
+            return dr_fail(err, DR_ERR_INVALID,
+                           "invalid argument \"%s\" for \"-a, --attach\" flag: it must "
+                           "be stdin, stdout or stderr",
+                           args->attach[i]);
+        chosen[j] = true;
+    }
+    if (count && args->detach)
+        return dr_fail(err, DR_ERR_INVALID,
+                       "-a and -d cannot be together: one attaches, one does not");
+    r->attached = run && !args->detach;
+    if (!r->attached)
+        return 0;
+    r->attach = (struct cli_attach){
+        .stdin_open = args->interactive && (!count || chosen[0]),
+        .tty = args->tty,
+        .signals = args->sig_proxy,
+        .no_stdout = count && !chosen[1],
+        .no_stderr = count && !chosen[2],
+        .detach_keys = args->detach_keys,
+        .on_created = on_created,
+        .arg = r,
+    };
+    return cli_attach_check(&r->attach, err);
+}
+
+static int finish(struct running *r, int rc, const struct dray_event *end,
+                  struct dr_error *err)
+{
+    if (rc < 0)
+        name_command(r, err);
+    if (r->attached || rc < 0)
+        return cli_attach_code(r->cli, rc, end, r->id ? r->id : "the container", err);
+    cli_line(r->id);
+    return CLI_OK;
 }
 
 static int run_or_create(struct cli *cli, const struct run_args *args, bool run)
 {
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
-    dr_auto_json json_t *reply = NULL;
+    struct dray_event end = {0};
     struct running r = {.cli = cli, .args = args, .cid_fd = -1};
-    spec_auto_container struct spec_container *spec = NULL;
-    int code = CLI_OK;
-    if (cli_pull_policy(args->pull, &r.policy, &err) < 0)
+    if (cli_pull_policy(args->pull, &r.policy, &err) < 0 ||
+        choose_streams(&r, run, &err) < 0)
         return cli_usage_error(cli, &err);
-    r.spec = spec = cli_spec(args, cli->words, &err);
-    if (!spec)
+    r.spec = cli_spec(args, cli->words, &err);
+    if (!r.spec)
         return cli_usage_error(cli, &err);
+    int code;
     if (open_cidfile(&r, &err) < 0)
-        return cli_error(cli, &err);
-    if (ask_and_pull(&r, run, &reply, &err) < 0)
-        code = failed(&r, &err);
-    else if (run && !args->detach)
-        code = cli_reply_code(reply, r.id ? r.id : "the container");
+        code = cli_error(cli, &err);
     else
-        cli_line(r.id ? r.id : "");
+        code = finish(&r, ask_and_pull(&r, run, &end, &err), &end, &err);
     close_cidfile(&r);
+    dray_spec_free(r.spec);
     free(r.id);
     return code;
 }

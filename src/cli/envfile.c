@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Files of environment variables, as Docker reads them: one KEY=VALUE a line, the value
- * verbatim (no quotes, no expansion), lines that begin with '#' are comments, a KEY alone
- * takes its value from here. Rule: docker/cli pkg/kvfile, opts/env.go.
+ * Files of environment variables (and labels), as Docker reads them: one KEY=VALUE a
+ * line, the value verbatim (no quotes, no expansion), lines that begin with '#' are
+ * comments, a KEY alone takes its value from here. Rule: docker/cli pkg/kvfile,
+ * opts/env.go.
  */
 #include <string.h>
 
@@ -40,7 +41,16 @@ int cli_env_word(const char *word, bool keep_name, char ***env, struct dr_error 
     return 0;
 }
 
-static int env_line(const char *line, char ***env, struct dr_error *err)
+/* What a kind of file is called in errors, and what becomes of a name alone. */
+struct kind {
+    const char *flag, *what;
+    bool from_here; /* it takes this process' value */
+};
+static const struct kind env_kind = {"--env-file", "variable", true};
+static const struct kind label_kind = {"--label-file", "label", false};
+
+static int file_line(const struct kind *kind, const char *line, char ***list,
+                     struct dr_error *err)
 {
     line += strspn(line, " \t\r\v\f");
     if (!*line || *line == '#')
@@ -51,25 +61,29 @@ static int env_line(const char *line, char ***env, struct dr_error *err)
     dr_auto_free char *name = dr_strndup(line, len);
     dr_auto_free char *safe = dr_escape(line, 60);
     if (len == 0)
-        return dr_fail(err, DR_ERR_INVALID, "no variable name in \"%s\"", safe);
+        return dr_fail(err, DR_ERR_INVALID, "no %s name in \"%s\"", kind->what, safe);
     if (strpbrk(name, " \t\r\v\f")) {
         dr_auto_free char *safe_name = dr_escape(name, 60);
-        return dr_fail(err, DR_ERR_INVALID, "variable \"%s\" contains whitespace",
+        return dr_fail(err, DR_ERR_INVALID, "%s \"%s\" contains whitespace", kind->what,
                        safe_name);
     }
-    return cli_env_word(line, false, env, err);
+    if (kind->from_here)
+        return cli_env_word(line, false, list, err);
+    dr_strv_add(list, line);
+    return 0;
 }
 
-int cli_env_file(const char *path, char ***env, struct dr_error *err)
+static int read_file(const struct kind *kind, const char *path, char ***list,
+                     struct dr_error *err)
 {
     dr_auto_buf struct dr_buf buf = DR_BUF_INIT(ENV_FILE_MAX);
     if (dr_file_read(AT_FDCWD, path, &buf, err) < 0)
-        return dr_wrap(err, "--env-file");
+        return dr_wrap(err, "%s", kind->flag);
     char *line = buf.data;
     char *end = line + buf.len;
     size_t number = 0;
     if (buf.len && memchr(line, '\0', buf.len))
-        return dr_fail(err, DR_ERR_INVALID, "--env-file %s: it has NUL bytes", path);
+        return dr_fail(err, DR_ERR_INVALID, "%s %s: it has NUL bytes", kind->flag, path);
     if (buf.len >= 3 && memcmp(line, "\xef\xbb\xbf", 3) == 0)
         line += 3; /* the byte order mark that Windows' editors put there */
     while (line < end) {
@@ -79,11 +93,21 @@ int cli_env_file(const char *path, char ***env, struct dr_error *err)
         *stop = '\0';
         if (stop > line && stop[-1] == '\r')
             stop[-1] = '\0';
-        if (env_line(line, env, err) < 0)
-            return dr_wrap(err, "--env-file %s, line %zu", path, number);
+        if (file_line(kind, line, list, err) < 0)
+            return dr_wrap(err, "%s %s, line %zu", kind->flag, path, number);
         line = stop + 1;
     }
     return 0;
+}
+
+int cli_env_file(const char *path, char ***env, struct dr_error *err)
+{
+    return read_file(&env_kind, path, env, err);
+}
+
+int cli_label_file(const char *path, char ***labels, struct dr_error *err)
+{
+    return read_file(&label_kind, path, labels, err);
 }
 
 int cli_env_all(char *const *files, char *const *words, bool keep_names, char ***env,

@@ -24,7 +24,9 @@ static const struct {
     {DR_ERR_NONE, EROFS, NULL, "make it writable, or give another directory"},
     {DR_ERR_NONE, EACCES, NULL, AS_ROOT},
     {DR_ERR_NONE, EPERM, NULL, AS_ROOT},
+    {DR_ERR_CONFLICT, 0, "it is paused", "`dray unpause` lets it go on"},
     {DR_ERR_CONFLICT, 0, "is not running", "`dray start` starts it"},
+    {DR_ERR_NOT_FOUND, 0, "no such volume", "`dray volume ls` lists the volumes"},
     {DR_ERR_NOT_FOUND, 0, "container", "`dray ps -a` lists the containers"},
     {DR_ERR_NOT_FOUND, 0, "image",
      "`dray images` lists the images, `dray pull` brings one"},
@@ -114,6 +116,32 @@ static void print_line(const char *text)
     dr_auto_free char *safe = dr_escape(whole, LINE_MAX_CHARS - 1);
     fflush(stdout); /* so that the two come in order where they go to one place */
     fprintf(stderr, "%s\n", safe);
+}
+
+int cli_rc(int rc, struct dray_error **failed, struct dr_error *err)
+{
+    struct dray_error *from = *failed;
+    if (rc >= 0)
+        return rc;
+    *failed = NULL;
+    /* the kinds and origins of the two are the same numbers */
+    dr_fail_at(err, (enum dr_origin)from->origin, (enum dr_kind)from->kind, from->code,
+               "%s", from->text);
+    err->output = dr_strdup(from->output);
+    err->program = dr_strdup(from->program);
+    err->status = from->status;
+    dray_error_free(from);
+    return -1;
+}
+
+json_t *cli_rc_json(int rc, char **text, struct dray_error **failed, struct dr_error *err)
+{
+    if (cli_rc(rc, failed, err) < 0)
+        return NULL;
+    json_t *json = dr_json_parse(*text, strlen(*text), SIZE_MAX, err);
+    dray_free(*text);
+    *text = NULL;
+    return json;
 }
 
 int cli_error(const struct cli *cli, const struct dr_error *err)

@@ -4,6 +4,8 @@
 
 #include "cli/cli.h"
 
+#define LINE_WIDTH 90
+
 static void print_options(FILE *out, const struct cli_option *options)
 {
     size_t width = 0;
@@ -31,14 +33,17 @@ void cli_help_all(FILE *out)
         if (strcmp(group, v->group) != 0)
             fprintf(out, "\n%s:\n", v->group);
         group = v->group;
-        fprintf(out, "  %-10s  %s\n", v->name, v->summary);
+        fprintf(out, "  %-15s  %s\n", v->name, v->summary);
     }
     fputs("\nThe same, as Docker groups them:\n", out);
     for (size_t i = 0; (group = cli_group_name(i)); i++) {
         const char *word, *verb;
-        fprintf(out, "  %-10s ", group);
-        for (size_t j = 0; (word = cli_group_word(group, j, &verb)); j++)
-            fprintf(out, " %s", word);
+        int used = fprintf(out, "  %-15s ", group);
+        for (size_t j = 0; (word = cli_group_word(group, j, &verb)); j++) {
+            if (used + (int)strlen(word) + 1 > LINE_WIDTH)
+                used = fprintf(out, "\n%18s", "") - 1;
+            used += fprintf(out, " %s", word);
+        }
         fputc('\n', out);
     }
     fputs("\nGlobal options, before the command:\n", out);
@@ -56,7 +61,8 @@ void cli_help_verb(FILE *out, const struct cli_verb *verb)
     for (size_t i = 0; (group = cli_group_name(i)); i++) {
         const char *word, *meant;
         for (size_t j = 0; (word = cli_group_word(group, j, &meant)); j++) {
-            if (strcmp(meant, verb->name) != 0)
+            dr_auto_free char *both = dr_printf("%s %s", group, word);
+            if (strcmp(meant, verb->name) != 0 || strcmp(both, verb->name) == 0)
                 continue;
             fprintf(out, "%sdray %s %s", heading ? ", " : "\nAliases:\n  ", group, word);
             heading = true;

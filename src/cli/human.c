@@ -116,3 +116,15 @@ int cli_time_parse(const char *text, int64_t now_ns, int64_t *ret_ns,
                    "1970, or 10m for ten minutes ago",
                    safe);
 }
+
+char *cli_size_binary(int64_t bytes)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
+    double value = (double)bytes;
+    size_t unit = 0;
+    while (value >= 1024 && unit + 1 < DR_COUNT(units)) {
+        value /= 1024;
+        unit++;
+    }
+    return dr_printf("%.4g%s", value, units[unit]);
+}

@@ -36,6 +36,8 @@ struct words_state {
 static const char *next_word(void *arg)
 {
     struct words_state *state = arg;
+    while (state->verb->name && strchr(state->verb->name, ' '))
+        state->verb++; /* it stands behind its group's word only */
     if (state->verb->name)
         return state->verb++->name;
     return cli_group_name(state->group++);
@@ -122,8 +124,7 @@ static int run_verb(struct cli *cli, char **argv)
         code = wrong_words(cli);
     else
         code = verb->run(cli, args);
-    if (cli->host)
-        host_close(cli->host);
+    dray_close(cli->target);
     cli_args_release(verb->options, args);
     cli_parsed_release(&parsed);
     return code;
@@ -131,7 +132,7 @@ static int run_verb(struct cli *cli, char **argv)
 
 static int dispatch(struct cli *cli, char **words)
 {
-    cli->verb = cli_verb_find(words[0]);
+    cli->verb = strchr(words[0], ' ') ? NULL : cli_verb_find(words[0]);
     if (cli->verb)
         return run_verb(cli, words + 1);
     const char *group = cli_group_find(words[0], words[1], &cli->verb);

@@ -26,6 +26,15 @@ const char *cli_short_id(const char *id)
     return text;
 }
 
+char *cli_familiar(const char *canonical)
+{
+    static const char *const prefixes[] = {"docker.io/library/", "docker.io/"};
+    for (size_t i = 0; canonical && i < DR_COUNT(prefixes); i++)
+        if (strncmp(canonical, prefixes[i], strlen(prefixes[i])) == 0)
+            return dr_strdup(canonical + strlen(prefixes[i]));
+    return dr_strdup(canonical ? canonical : "");
+}
+
 int cli_finish(int code)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))
@@ -44,8 +53,7 @@ static size_t text_width(const char *text, size_t len)
     return width;
 }
 
-/* Lines with tabs between cells: the columns are aligned, the last cell is not padded. */
-static void print_aligned(const char *text)
+void cli_print_aligned(const char *text, size_t min_width)
 {
     size_t widths[64] = {0};
     for (const char *line = text; *line;
@@ -62,7 +70,7 @@ static void print_aligned(const char *text)
     for (size_t column = 0; *text; text++) {
         size_t used = strcspn(text, "\t\n");
         size_t wide = widths[column < DR_COUNT(widths) ? column : DR_COUNT(widths) - 1];
-        size_t cell = wide + CELL_GAP > CELL_MIN ? wide + CELL_GAP : CELL_MIN;
+        size_t cell = wide + CELL_GAP > min_width ? wide + CELL_GAP : min_width;
         size_t width = text_width(text, used);
         fwrite(text, 1, used, stdout);
         text += used;
@@ -129,7 +137,7 @@ int cli_list_print(const char *format, const struct cli_column *columns,
             return -1;
     }
     if (table)
-        print_aligned(buf.data ? buf.data : "");
+        cli_print_aligned(buf.data ? buf.data : "", CELL_MIN);
     else
         fwrite(buf.data ? buf.data : "", 1, buf.len, stdout);
     return 0;

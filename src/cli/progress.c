@@ -74,7 +74,7 @@ static void draw_bar(struct cli_progress *p, const struct layer *layer, size_t w
     dr_auto_free char *done = dr_size_text(layer->done_bytes);
     dr_auto_free char *total = dr_size_text(layer->total_bytes);
     const char *word =
-        layer->stage == HOST_LAYER_UNPACKING ? "Extracting" : "Downloading";
+        layer->stage == DRAY_LAYER_UNPACKING ? "Extracting" : "Downloading";
     dr_auto_free char *head = dr_printf("%s: %s", cli_short_id(layer->digest), word);
     dr_auto_free char *tail = dr_printf("%s/%s", done, total);
     size_t used = strlen(head) + strlen(tail) + 5;
@@ -106,7 +106,7 @@ static void draw(struct cli_progress *p, bool now)
     erase(p);
     for (size_t i = 0; i < p->count && p->drawn < BARS_MAX; i++) {
         const struct layer *layer = &p->layers[i];
-        if (layer->over || layer->stage == HOST_LAYER_WAITING)
+        if (layer->over || layer->stage == DRAY_LAYER_WAITING)
             continue;
         draw_bar(p, layer, width);
         p->drawn++;
@@ -133,23 +133,23 @@ static void finish(struct cli_progress *p, struct layer *layer, const char *text
         draw(p, true);
 }
 
-void cli_progress_step(void *arg, const struct host_progress *step)
+void cli_progress_step(void *arg, const struct dray_progress *step)
 {
     struct cli_progress *p = arg;
-    if (step->what == HOST_PROGRESS_RESOLVED || !step->layer)
+    if (step->what == DRAY_PROGRESS_RESOLVED || !step->layer)
         return;
     struct layer *layer = find(p, step->layer);
-    layer->done_bytes = step->done_bytes;
-    layer->total_bytes = step->total_bytes;
+    layer->done_bytes = step->done;
+    layer->total_bytes = step->total;
     switch (step->what) {
-    case HOST_PROGRESS_LAYER_EXISTS:
+    case DRAY_PROGRESS_LAYER_EXISTS:
         finish(p, layer, "Already exists");
         return;
-    case HOST_PROGRESS_LAYER_DONE:
+    case DRAY_PROGRESS_LAYER_DONE:
         finish(p, layer, "Pull complete");
         return;
-    case HOST_PROGRESS_LAYER:
-    case HOST_PROGRESS_RESOLVED:
+    case DRAY_PROGRESS_LAYER:
+    case DRAY_PROGRESS_RESOLVED:
         break;
     }
     layer->stage = step->stage;

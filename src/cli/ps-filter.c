@@ -5,16 +5,16 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "host/host.h"
+#include "cli/cli.h"
+#include "cli/ps.h"
 
-enum filter_key { ANCESTOR, EXITED, ID, LABEL, NAME, STATUS, KEYS };
+enum filter_key { ANCESTOR, EXITED, HEALTH, ID, LABEL, NAME, NETWORK, STATUS, KEYS };
 
-static const char *const key_names[KEYS] = {"ancestor", "exited", "id",
-                                            "label",    "name",   "status"};
-static const char *const docker_only[] = {"before",  "expose",    "health",
-                                          "is-task", "isolation", "network",
-                                          "publish", "since",     "volume"};
-/* What container.list may say, and Docker's words for it. */
+static const char *const key_names[KEYS] = {"ancestor", "exited", "health",  "id",
+                                            "label",    "name",   "network", "status"};
+static const char *const docker_only[] = {"before",  "expose", "is-task", "isolation",
+                                          "publish", "since",  "volume"};
+/* What ps_state may say, and more of Docker's words. */
 static const char *const statuses[] = {"created",  "dead",     "exited",
                                        "paused",   "running",  "creating",
                                        "stopping", "removing", "restarting"};
@@ -22,7 +22,7 @@ static const char *const statuses[] = {"created",  "dead",     "exited",
 struct filter {
     enum filter_key key;
     const char *value; /* borrowed */
-    char *image;       /* ANCESTOR: its canonical name */
+    char *image;       /* ANCESTOR: its familiar name */
     int64_t code;      /* EXITED */
     regex_t regex;     /* NAME */
     bool has_regex;
@@ -43,7 +43,7 @@ static int fail_key(const char *text, size_t len, struct dr_error *err)
     return dr_fail(
         err, DR_ERR_INVALID,
         "--filter %s: it must be KEY=VALUE with one of the keys ancestor, exited, "
-        "id, label, name and status",
+        "health, id, label, name, network and status",
         safe);
 }
 
@@ -66,9 +66,30 @@ static int parse_status(struct filter *f, struct dr_error *err)
             return 0;
     return dr_fail(
         err, DR_ERR_INVALID,
-        "--filter status=%s: it must be one of created, running, paused, exited "
-        "and dead",
+        "--filter status=%s: it must be one of created, running, paused, restarting, "
+        "exited and dead",
         f->value);
+}
+
+static int parse_health(struct filter *f, struct dr_error *err)
+{
+    for (int i = DRAY_HEALTH_NONE; i <= DRAY_UNHEALTHY; i++)
+        if (strcmp(ps_health((enum dray_health)i), f->value) == 0)
+            return 0;
+    return dr_fail(err, DR_ERR_INVALID,
+                   "--filter health=%s: it must be starting, healthy, unhealthy or none",
+                   f->value);
+}
+
+static int parse_ancestor(struct filter *f, struct dr_error *err)
+{
+    struct dray_error *failed = NULL;
+    char *canonical = NULL;
+    if (cli_rc(dray_reference_normalize(f->value, &canonical, &failed), &failed, err) < 0)
+        return dr_wrap(err, "--filter");
+    f->image = cli_familiar(canonical);
+    dray_free(canonical);
+    return 0;
 }
 
 static int parse_one(const char *text, struct filter *f, struct dr_error *err)
@@ -88,8 +109,9 @@ static int parse_one(const char *text, struct filter *f, struct dr_error *err)
     case STATUS:
         return parse_status(f, err);
     case ANCESTOR:
-        f->image = host_image_name(f->value, err);
-        return f->image ? 0 : dr_wrap(err, "--filter");
+        return parse_ancestor(f, err);
+    case HEALTH:
+        return parse_health(f, err);
     case EXITED:
         return dr_int_parse(f->value, 0, 255, &f->code)
                    ? 0
@@ -98,6 +120,7 @@ static int parse_one(const char *text, struct filter *f, struct dr_error *err)
                              f->value);
     case ID:
     case LABEL:
+    case NETWORK:
     case KEYS:
         break;
     }
@@ -131,65 +154,73 @@ void ps_filter_free(struct ps_filter *filter)
     free(filter);
 }
 
-static const char *text_of(const json_t *item, const char *key)
+static const char *text_of(const char *text)
 {
-    const char *text = dr_json_str(item, key);
     return text ? text : "";
 }
 
 /* Docker's names have a slash in front, and its users write ^/name$. */
-static bool match_name(const struct filter *f, const json_t *item)
+static bool match_name(const struct filter *f, const struct dray_container *c)
 {
-    dr_auto_free char *slash = dr_printf("/%s", text_of(item, "name"));
+    dr_auto_free char *slash = dr_printf("/%s", text_of(c->name));
     return regexec(&f->regex, slash, 0, NULL, 0) == 0 ||
            regexec(&f->regex, slash + 1, 0, NULL, 0) == 0;
 }
 
-static bool match_label(const struct filter *f, const json_t *item)
+static bool match_label(const struct filter *f, const struct dray_container *c)
 {
+    dr_auto_error struct dr_error unused = DR_ERROR_INIT;
+    dr_auto_json json_t *labels =
+        c->labels ? dr_json_parse(c->labels, strlen(c->labels), SIZE_MAX, &unused) : NULL;
     size_t len = strcspn(f->value, "=");
     dr_auto_free char *key = dr_strndup(f->value, len);
-    const char *value = dr_json_str(dr_json_object(item, "labels"), key);
+    const char *value = dr_json_str(labels, key);
     return value && (!f->value[len] || strcmp(value, f->value + len + 1) == 0);
 }
 
-static bool match_image(const struct filter *f, const json_t *item)
+static bool match_image(const struct filter *f, const struct dray_container *c)
 {
-    const char *id = text_of(item, "image_id");
+    const char *id = text_of(c->image_id);
     const char *hex = strncmp(id, "sha256:", 7) == 0 ? id + 7 : id;
     const char *wanted = strncmp(f->value, "sha256:", 7) == 0 ? f->value + 7 : f->value;
-    return strcmp(text_of(item, "image"), f->image) == 0 ||
+    dr_auto_free char *name = cli_familiar(c->image);
+    return strcmp(name, f->image) == 0 ||
            (*wanted && strncmp(hex, wanted, strlen(wanted)) == 0);
 }
 
-static bool match_one(const struct filter *f, const json_t *item)
+static bool match_one(const struct filter *f, const struct dray_container *c)
 {
     switch (f->key) {
     case ANCESTOR:
-        return match_image(f, item);
+        return match_image(f, c);
     case EXITED:
-        return strcmp(text_of(item, "status"), "exited") == 0 &&
-               dr_json_int(item, "exit_code", -1) == f->code;
+        return c->state.phase == DRAY_EXITED && c->state.exit_known &&
+               c->state.exit_code == f->code;
+    case HEALTH:
+        return strcmp(ps_health(c->state.health), f->value) == 0;
     case ID:
-        return strncmp(text_of(item, "id"), f->value, strlen(f->value)) == 0;
+        return strncmp(text_of(c->id), f->value, strlen(f->value)) == 0;
     case LABEL:
-        return match_label(f, item);
+        return match_label(f, c);
     case NAME:
-        return match_name(f, item);
+        return match_name(f, c);
+    case NETWORK:
+        return strcmp(text_of(c->network), f->value) == 0;
     case STATUS:
-        return strcmp(text_of(item, "status"), f->value) == 0;
+        return strcmp(ps_state(c->state.phase), f->value) == 0;
     case KEYS:
         break;
     }
     return false;
 }
 
-bool ps_filter_match(const struct ps_filter *filter, const json_t *item)
+bool ps_filter_match(const struct ps_filter *filter,
+                     const struct dray_container *container)
 {
     bool asked[KEYS] = {false}, matched[KEYS] = {false};
     for (size_t i = 0; i < filter->count; i++) {
         const struct filter *f = &filter->filters[i];
-        bool match = match_one(f, item);
+        bool match = match_one(f, container);
         if (f->key == LABEL && !match)
             return false;
         asked[f->key] = true;

@@ -4,6 +4,8 @@
 #ifndef DRAY_CLI_PS_FILTER_H
 #define DRAY_CLI_PS_FILTER_H
 
+#include <dray.h>
+
 #include "base/json.h"
 
 struct ps_filter;
@@ -12,8 +14,8 @@ struct ps_filter;
  * names the filter; DR_ERR_UNSUPPORTED for a key of Docker's that dray does not have. */
 struct ps_filter *ps_filter_new(char *const *filters, struct dr_error *err);
 void ps_filter_free(struct ps_filter *filter);
-/* item: a summary of container.list. */
-bool ps_filter_match(const struct ps_filter *filter, const json_t *item);
+bool ps_filter_match(const struct ps_filter *filter,
+                     const struct dray_container *container);
 /* A filter on status or exited asks for stopped containers too. */
 bool ps_filter_wants_all(const struct ps_filter *filter);
 

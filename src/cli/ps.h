@@ -3,13 +3,17 @@
 #ifndef DRAY_CLI_PS_H
 #define DRAY_CLI_PS_H
 
+#include <dray.h>
+
 #include "base/json.h"
 
+/* Docker's word for what a container does: "created", "running" …; static. */
+const char *ps_state(enum dray_phase phase);
+/* "starting", "healthy", "unhealthy" or "none"; static. */
+const char *ps_health(enum dray_health health);
 /* "Up 3 minutes", "Exited (0) 2 hours ago", "Exited (unknown) …": owned. */
-char *ps_status(const json_t *item, int64_t now_ns);
-/* The row of a summary, with Docker's member names: a new reference. */
-json_t *ps_row(const json_t *item, int64_t now_ns, bool no_trunc);
-/* "alpine:latest" for "docker.io/library/alpine:latest"; owned. */
-char *cli_familiar(const char *canonical);
+char *ps_status(const struct dray_state *state, int64_t now_ns);
+/* A container's row, with Docker's member names: a new reference. */
+json_t *ps_row(const struct dray_container *container, int64_t now_ns, bool no_trunc);
 
 #endif

@@ -4,17 +4,16 @@
 
 #include "cli/args.h"
 #include "cli/cli.h"
-#include "oci/ref.h"
 
-int cli_pull_policy(const char *text, enum host_pull_policy *ret, struct dr_error *err)
+int cli_pull_policy(const char *text, enum dray_pull_policy *ret, struct dr_error *err)
 {
     static const struct {
         const char *word;
-        enum host_pull_policy policy;
-    } words[] = {{"missing", HOST_PULL_MISSING},
-                 {"always", HOST_PULL_ALWAYS},
-                 {"newer", HOST_PULL_NEWER},
-                 {"never", HOST_PULL_NEVER}};
+        enum dray_pull_policy policy;
+    } words[] = {{"missing", DRAY_PULL_MISSING},
+                 {"always", DRAY_PULL_ALWAYS},
+                 {"newer", DRAY_PULL_NEWER},
+                 {"never", DRAY_PULL_NEVER}};
     for (size_t i = 0; i < DR_COUNT(words); i++) {
         if (!text || strcmp(words[i].word, text) == 0) {
             *ret = words[i].policy;
@@ -31,17 +30,23 @@ int cli_pull_policy(const char *text, enum host_pull_policy *ret, struct dr_erro
 /* "Using default tag: latest", "latest: Pulling from library/alpine" */
 static int print_head(const struct cli_pull *pull, struct dr_error *err)
 {
-    dr_auto_ref struct oci_ref ref = OCI_REF_INIT;
-    if (oci_ref_parse(pull->reference, &ref, err) < 0)
+    struct dray_error *failed = NULL;
+    char *canonical = NULL;
+    if (cli_rc(dray_reference_normalize(pull->reference, &canonical, &failed), &failed,
+               err) < 0)
         return -1;
-    if (pull->quiet)
-        return 0;
-    const char *slash = strrchr(pull->reference, '/');
-    bool given = strpbrk(slash ? slash : pull->reference, ":@") != NULL;
-    if (!given)
-        fprintf(pull->out, "Using default tag: %s\n", OCI_DEFAULT_TAG);
-    fprintf(pull->out, "%s: Pulling from %s\n", oci_ref_target(&ref), ref.path);
+    const char *slash = strchr(canonical, '/'), *path = slash ? slash + 1 : canonical;
+    size_t len = strcspn(path, ":@");
+    const char *at = strchr(path, '@');
+    const char *target = at ? at + 1 : path[len] == ':' ? path + len + 1 : "";
+    const char *last = strrchr(pull->reference, '/');
+    bool given = strpbrk(last ? last : pull->reference, ":@") != NULL;
+    if (!pull->quiet && !given && *target)
+        fprintf(pull->out, "Using default tag: %s\n", target);
+    if (!pull->quiet)
+        fprintf(pull->out, "%s: Pulling from %.*s\n", target, (int)len, path);
     fflush(pull->out);
+    dray_free(canonical);
     return 0;
 }
 
@@ -62,25 +67,29 @@ static void print_tail(const struct cli_pull *pull, const json_t *image)
 int cli_pull(struct cli *cli, const struct cli_pull *pull, json_t **ret_image,
              struct dr_error *err)
 {
-    struct host *host = cli_host(cli, err);
-    if (!host || print_head(pull, err) < 0)
+    struct dray_target *target = cli_target(cli, err);
+    struct dray_error *failed = NULL;
+    char *text = NULL;
+    if (!target || print_head(pull, err) < 0)
         return -1;
     struct cli_progress *progress = pull->quiet ? NULL : cli_progress_new(pull->out);
-    struct host_pull_options options = {
-        .reference = pull->reference,
+    struct dray_pull_options options = {
+        .size = sizeof(options),
         .policy = pull->policy,
         .platform = pull->platform,
         .plain_http = pull->plain_http,
         .progress = progress ? cli_progress_step : NULL,
         .progress_arg = progress,
-        .cancelled = cli_signals_cancel(),
     };
-    int rc = host_pull(host, &options, ret_image, err);
+    struct dray_call call = {.cancel = cli_signals_cancel()};
+    int rc = dray_image_pull(target, pull->reference, &options, &call, &text, &failed);
     cli_signals_default();
     cli_progress_end(progress);
-    if (rc == 0)
-        print_tail(pull, *ret_image);
-    return rc;
+    *ret_image = cli_rc_json(rc, &text, &failed, err);
+    if (!*ret_image)
+        return -1;
+    print_tail(pull, *ret_image);
+    return 0;
 }
 
 int cmd_pull(struct cli *cli, void *arg)
@@ -91,7 +100,7 @@ int cmd_pull(struct cli *cli, void *arg)
     struct cli_pull pull = {
         .reference = cli->words[0],
         .platform = args->platform,
-        .policy = HOST_PULL_ALWAYS,
+        .policy = DRAY_PULL_ALWAYS,
         .plain_http = !args->tls_verify,
         .quiet = args->quiet,
         .out = stdout,

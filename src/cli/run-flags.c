@@ -7,86 +7,124 @@
 #define MIB (1024 * 1024)
 
 /* What run and create share, so that they never drift apart. */
-#define CONTAINER_OPTIONS                                                                 \
-    {0, "cap-add", CLI_LIST, RUN(cap_add), "list", "Add Linux capabilities"},             \
-        {0, "cap-drop", CLI_LIST, RUN(cap_drop), "list", "Drop Linux capabilities"},      \
-        {0,        "cidfile",                                                             \
-         CLI_TEXT, RUN(cidfile),                                                          \
-         "file",   "Write the container ID to the file, which must not exist"},           \
-        {'c',     "cpu-shares",                                                           \
-         CLI_INT, RUN(cpu_shares),                                                        \
-         "int",   "CPU shares (relative weight)",                                         \
-         0,       262144},                                                                \
-        {0, "cpus", CLI_TEXT, RUN(cpus), "decimal", "Number of CPUs"},                    \
-        {0,        "device",                                                              \
-         CLI_LIST, RUN(devices),                                                          \
-         "list",   "Add a device of the target to the container"},                        \
-        {0,        "entrypoint",                                                          \
-         CLI_TEXT, RUN(entrypoint),                                                       \
-         "string", "Overwrite the default ENTRYPOINT of the image"},                      \
-        {'e', "env", CLI_LIST, RUN(env), "list", "Set environment variables"},            \
-        {0,        "env-file",                                                            \
-         CLI_LIST, RUN(env_files),                                                        \
-         "list",   "Read in a file of environment variables"},                            \
-        {'h', "hostname", CLI_TEXT, RUN(hostname), "string", "Container host name"},      \
-        {0,         "init", CLI_BOOL,                                                     \
-         RUN(init), NULL,   "Run an init in the container that reaps processes"},         \
-        {'i', "interactive", CLI_BOOL, RUN(interactive), NULL, "Connect standard input"}, \
-        {'l', "label", CLI_LIST, RUN(labels), "list", "Set metadata on the container"},   \
-        {'m', "memory", CLI_BYTES, RUN(memory_bytes), "bytes", "Memory limit", 6 * MIB},  \
-        {0, "name", CLI_TEXT, RUN(name), "string", "Assign a name to the container"},     \
-        {0,                                                                               \
-         "network",                                                                       \
-         CLI_TEXT,                                                                        \
-         RUN(network),                                                                    \
-         "string",                                                                        \
-         "Network of the container: none (default) or host",                              \
-         .alias = "net"},                                                                 \
-        {0,       "pids-limit",                                                           \
-         CLI_INT, RUN(pids_limit),                                                        \
-         "int",   "Most processes at a time (-1: unlimited)",                             \
-         -1,      INT32_MAX},                                                             \
-        {0,        "platform",                                                            \
-         CLI_TEXT, RUN(platform),                                                         \
-         "string", "Platform of the image, when it is pulled"},                           \
-        {0,        "privileged",                                                          \
-         CLI_BOOL, RUN(privileged),                                                       \
-         NULL,     "Give extended privileges to the container"},                          \
-        {0,         "pull",   CLI_TEXT,                                                   \
-         RUN(pull), "string", "Pull first: always, missing (default), newer or never"},   \
-        {'q', "quiet", CLI_BOOL, RUN(quiet), NULL, "Suppress the pull output"},           \
-        {0,        "read-only",                                                           \
-         CLI_BOOL, RUN(read_only),                                                        \
-         NULL,     "Mount the container's root filesystem as read only"},                 \
-        {0,        "rm",                                                                  \
-         CLI_BOOL, RUN(auto_remove),                                                      \
-         NULL,     "Remove the container and its anonymous volumes when it exits"},       \
-        {0, "security-opt", CLI_LIST, RUN(security_opts), "list", "Security options"},    \
-        {0, "shm-size", CLI_BYTES, RUN(shm_size_bytes), "bytes", "Size of /dev/shm", 0},  \
-        {0,        "stop-signal",                                                         \
-         CLI_TEXT, RUN(stop_signal),                                                      \
-         "string", "Signal to stop the container"},                                       \
-        {0,       "stop-timeout",                                                         \
-         CLI_INT, RUN(stop_timeout_s),                                                    \
-         "int",   "Seconds to wait before the container is killed when it is stopped",    \
-         0,       INT32_MAX,                                                              \
-         -1},                                                                             \
-        {0, "sysctl", CLI_LIST, RUN(sysctls), "list", "Sysctl options"},                  \
-        {0,                                                                               \
-         "tls-verify",                                                                    \
-         CLI_BOOL,                                                                        \
-         RUN(tls_verify),                                                                 \
-         NULL,                                                                            \
-         "Pull by TLS only; false allows plain HTTP",                                     \
-         .otherwise = 1},                                                                 \
-        {0, "tmpfs", CLI_LIST, RUN(tmpfs), "list", "Mount a tmpfs directory"},            \
-        {0, "ulimit", CLI_LIST, RUN(ulimits), "list", "Ulimit options"},                  \
-        {'u',       "user",   CLI_TEXT,                                                   \
-         RUN(user), "string", "Username or UID (format: <name|uid>[:<group|gid>])"},      \
-        {'v',      "volume",                                                              \
-         CLI_LIST, RUN(volumes),                                                          \
-         "list",   "Bind mount a directory of the target, or mount a volume"},            \
-        {'w',          "workdir", CLI_TEXT,                                               \
+#define CONTAINER_OPTIONS                                                                  \
+    {0, "annotation", CLI_LIST, RUN(annotations), "list", "Add an OCI annotation"},        \
+        {'a',         "attach", CLI_LIST,                                                  \
+         RUN(attach), "list",   "Attach to stdin, stdout or stderr only"},                 \
+        {0, "cap-add", CLI_LIST, RUN(cap_add), "list", "Add Linux capabilities"},          \
+        {0, "cap-drop", CLI_LIST, RUN(cap_drop), "list", "Drop Linux capabilities"},       \
+        {0,        "cidfile",                                                              \
+         CLI_TEXT, RUN(cidfile),                                                           \
+         "file",   "Write the container ID to the file, which must not exist"},            \
+        {'c',     "cpu-shares",                                                            \
+         CLI_INT, RUN(cpu_shares),                                                         \
+         "int",   "CPU shares (relative weight)",                                          \
+         0,       262144},                                                                 \
+        {0, "cpus", CLI_TEXT, RUN(cpus), "decimal", "Number of CPUs"},                     \
+        {0,        "device",                                                               \
+         CLI_LIST, RUN(devices),                                                           \
+         "list",   "Add a device of the target to the container"},                         \
+        {0,        "entrypoint",                                                           \
+         CLI_TEXT, RUN(entrypoint),                                                        \
+         "string", "Overwrite the default ENTRYPOINT of the image"},                       \
+        {'e', "env", CLI_LIST, RUN(env), "list", "Set environment variables"},             \
+        {0,        "env-file",                                                             \
+         CLI_LIST, RUN(env_files),                                                         \
+         "list",   "Read in a file of environment variables"},                             \
+        {0,        "health-cmd",                                                           \
+         CLI_TEXT, RUN(health_cmd),                                                        \
+         "string", "Command that checks the health of the container"},                     \
+        {0,          "health-interval",                                                    \
+         CLI_TEXT,   RUN(health_interval),                                                 \
+         "duration", "Time between two checks (default 30s)"},                             \
+        {0,       "health-retries",                                                        \
+         CLI_INT, RUN(health_retries),                                                     \
+         "int",   "Failures in a row that make it unhealthy (default 3)",                  \
+         0,       INT32_MAX},                                                              \
+        {0,          "health-start-interval",                                              \
+         CLI_TEXT,   RUN(health_start_interval),                                           \
+         "duration", "Time between two checks while it starts (default 5s)"},              \
+        {0,          "health-start-period",                                                \
+         CLI_TEXT,   RUN(health_start_period),                                             \
+         "duration", "Time in which failures do not count yet (default 0s)"},              \
+        {0,          "health-timeout",                                                     \
+         CLI_TEXT,   RUN(health_timeout),                                                  \
+         "duration", "How long one check may take (default 30s)"},                         \
+        {'h', "hostname", CLI_TEXT, RUN(hostname), "string", "Container host name"},       \
+        {0,         "init", CLI_BOOL,                                                      \
+         RUN(init), NULL,   "Run an init in the container that reaps processes"},          \
+        {'i', "interactive", CLI_BOOL, RUN(interactive), NULL, "Connect standard input"},  \
+        {'l', "label", CLI_LIST, RUN(labels), "list", "Set metadata on the container"},    \
+        {0, "label-file", CLI_LIST, RUN(label_files), "list", "Read in a file of labels"}, \
+        {0,        "log-driver",                                                           \
+         CLI_TEXT, RUN(log_driver),                                                        \
+         "string", "Where its output goes: k8s-file (default) or none"},                   \
+        {0,        "log-opt",                                                              \
+         CLI_LIST, RUN(log_opts),                                                          \
+         "list",   "Options of the log: max-size=, max-file="},                            \
+        {'m', "memory", CLI_BYTES, RUN(memory_bytes), "bytes", "Memory limit", 6 * MIB},   \
+        {0,           "mount", CLI_LIST,                                                   \
+         RUN(mounts), "mount", "Mount by type=bind, volume or tmpfs,src=,dst="},           \
+        {0, "name", CLI_TEXT, RUN(name), "string", "Assign a name to the container"},      \
+        {0,                                                                                \
+         "network",                                                                        \
+         CLI_TEXT,                                                                         \
+         RUN(network),                                                                     \
+         "string",                                                                         \
+         "Network of the container: none (default) or host",                               \
+         .alias = "net"},                                                                  \
+        {0,        "no-healthcheck",                                                       \
+         CLI_BOOL, RUN(no_healthcheck),                                                    \
+         NULL,     "Do not run the health check of the image"},                            \
+        {0,       "pids-limit",                                                            \
+         CLI_INT, RUN(pids_limit),                                                         \
+         "int",   "Most processes at a time (-1: unlimited)",                              \
+         -1,      INT32_MAX},                                                              \
+        {0,        "platform",                                                             \
+         CLI_TEXT, RUN(platform),                                                          \
+         "string", "Platform of the image, when it is pulled"},                            \
+        {0,        "privileged",                                                           \
+         CLI_BOOL, RUN(privileged),                                                        \
+         NULL,     "Give extended privileges to the container"},                           \
+        {0,         "pull",   CLI_TEXT,                                                    \
+         RUN(pull), "string", "Pull first: always, missing (default), newer or never"},    \
+        {'q', "quiet", CLI_BOOL, RUN(quiet), NULL, "Suppress the pull output"},            \
+        {0,        "read-only",                                                            \
+         CLI_BOOL, RUN(read_only),                                                         \
+         NULL,     "Mount the container's root filesystem as read only"},                  \
+        {0,        "restart",                                                              \
+         CLI_TEXT, RUN(restart),                                                           \
+         "string", "At its end: no, on-failure[:max], always, unless-stopped"},            \
+        {0,        "rm",                                                                   \
+         CLI_BOOL, RUN(auto_remove),                                                       \
+         NULL,     "Remove it and its anonymous volumes when it exits"},                   \
+        {0, "security-opt", CLI_LIST, RUN(security_opts), "list", "Security options"},     \
+        {0, "shm-size", CLI_BYTES, RUN(shm_size_bytes), "bytes", "Size of /dev/shm", 0},   \
+        {0,        "stop-signal",                                                          \
+         CLI_TEXT, RUN(stop_signal),                                                       \
+         "string", "Signal to stop the container"},                                        \
+        {0,       "stop-timeout",                                                          \
+         CLI_INT, RUN(stop_timeout_s),                                                     \
+         "int",   "Seconds to wait before it is killed when it is stopped",                \
+         0,       INT32_MAX,                                                               \
+         -1},                                                                              \
+        {0, "sysctl", CLI_LIST, RUN(sysctls), "list", "Sysctl options"},                   \
+        {0,                                                                                \
+         "tls-verify",                                                                     \
+         CLI_BOOL,                                                                         \
+         RUN(tls_verify),                                                                  \
+         NULL,                                                                             \
+         "Pull by TLS only; false allows plain HTTP",                                      \
+         .otherwise = 1},                                                                  \
+        {0, "tmpfs", CLI_LIST, RUN(tmpfs), "list", "Mount a tmpfs directory"},             \
+        {'t', "tty", CLI_BOOL, RUN(tty), NULL, "Give it a terminal"},                      \
+        {0, "ulimit", CLI_LIST, RUN(ulimits), "list", "Ulimit options"},                   \
+        {'u',       "user",   CLI_TEXT,                                                    \
+         RUN(user), "string", "Username or UID (format: <name|uid>[:<group|gid>])"},       \
+        {'v',      "volume",                                                               \
+         CLI_LIST, RUN(volumes),                                                           \
+         "list",   "Bind mount a directory of the target, or mount a volume"},             \
+        {'w',          "workdir", CLI_TEXT,                                                \
          RUN(workdir), "string",  "Working directory inside the container"},
 
 const struct cli_option cli_create_options[] = {CONTAINER_OPTIONS{0}};
@@ -94,18 +132,23 @@ const struct cli_option cli_create_options[] = {CONTAINER_OPTIONS{0}};
 const struct cli_option cli_run_options[] = {
     {'d', "detach", CLI_BOOL, RUN(detach), NULL,
      "Run the container in the background and print its ID"},
+    {0, "detach-keys", CLI_TEXT, RUN(detach_keys), "string",
+     "Keys to leave a terminal by (default ctrl-p,ctrl-q)"},
     {0, "sig-proxy", CLI_BOOL, RUN(sig_proxy), NULL,
      "Pass received signals on to the container", .otherwise = 1},
     CONTAINER_OPTIONS{0}};
 
 const struct cli_option cli_exec_options[] = {
     {'d', "detach", CLI_BOOL, EXEC(detach), NULL, "Run the command in the background"},
+    {0, "detach-keys", CLI_TEXT, EXEC(detach_keys), "string",
+     "Keys to leave a terminal by (default ctrl-p,ctrl-q)"},
     {'e', "env", CLI_LIST, EXEC(env), "list", "Set environment variables"},
     {0, "env-file", CLI_LIST, EXEC(env_files), "list",
      "Read in a file of environment variables"},
     {'i', "interactive", CLI_BOOL, EXEC(interactive), NULL, "Connect standard input"},
     {0, "privileged", CLI_BOOL, EXEC(privileged), NULL,
      "Give extended privileges to the command"},
+    {'t', "tty", CLI_BOOL, EXEC(tty), NULL, "Give it a terminal"},
     {'u', "user", CLI_TEXT, EXEC(user), "string",
      "Username or UID (format: <name|uid>[:<group|gid>])"},
     {'w', "workdir", CLI_TEXT, EXEC(workdir), "string",

@@ -7,67 +7,25 @@
 
 #define EACH_MAX_THREADS 16
 
-struct host *cli_host(struct cli *cli, struct dr_error *err)
+struct dray_target *cli_target(struct cli *cli, struct dr_error *err)
 {
-    if (cli->host)
-        return cli->host;
-    struct host_options options = {
+    if (cli->target)
+        return cli->target;
+    struct dray_error *failed = NULL;
+    struct dray_open_options options = {
+        .size = sizeof(options),
         .target = cli->global.target,
         .root = cli->global.root,
         .run_root = cli->global.run_root,
         .runtime = cli->global.runtime,
         .cache_dir = cli->global.cache_dir,
     };
-    if (host_open(&options, &cli->host, err) < 0)
+    if (cli_rc(dray_open_lazy(&options, &cli->target, &failed), &failed, err) < 0)
         return NULL;
     if (cli->global.debug)
         cli_warn("debug: %d process(es) started for the session",
-                 host_spawn_count(cli->host));
-    return cli->host;
-}
-
-int cli_call(struct cli *cli, json_t *request, json_t **ret_reply, struct dr_error *err)
-{
-    json_t *reply = NULL;
-    struct host *host = cli_host(cli, err);
-    if (!host) {
-        json_decref(request);
-        return -1;
-    }
-    if (host_call(host, request, &reply, err) < 0)
-        return -1;
-    if (ret_reply)
-        *ret_reply = reply;
-    else
-        json_decref(reply);
-    return 0;
-}
-
-/* May people mean an image's id by this? */
-static bool like_id(const char *text)
-{
-    size_t len = strlen(text);
-    return len >= 2 && len <= DR_SHA256_HEX && strspn(text, "0123456789abcdef") == len;
-}
-
-/* Names win over ids, as in Docker, so both are asked for: in this order, and only for
- * words that can be either. */
-char *cli_image_ref(struct cli *cli, const char *word, struct dr_error *err)
-{
-    dr_auto_free char *name = host_image_name(word, err);
-    if (!name || !like_id(word) || strcmp(name, word) == 0)
-        return DR_TAKE(name);
-    const char *refs[] = {name, word};
-    for (size_t i = 0; i < DR_COUNT(refs); i++) {
-        json_t *request = host_request("image.get");
-        dr_json_set_str(request, "ref", refs[i]);
-        if (cli_call(cli, request, NULL, err) == 0)
-            return dr_strdup(refs[i]);
-        if (err->kind != DR_ERR_NOT_FOUND)
-            return NULL;
-        dr_error_release(err);
-    }
-    return DR_TAKE(name);
+                 dray_spawn_count(cli->target));
+    return cli->target;
 }
 
 /* What all threads of one cli_each share. */
@@ -124,7 +82,7 @@ static int each_print(struct each *each)
 int cli_each(struct cli *cli, size_t threads, cli_one one, const void *arg)
 {
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
-    if (!cli_host(cli, &err))
+    if (!cli_target(cli, &err))
         return cli_error(cli, &err);
     struct each each = {.cli = cli, .one = one, .arg = arg};
     dr_auto_free struct result *results = dr_alloc(cli->word_count * sizeof(*results));

@@ -10,13 +10,18 @@
 /* What `docker run` passes on, of the signals that people and supervisors send. */
 static const int passed_on[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 static const int cancelling[] = {SIGHUP, SIGINT, SIGTERM};
+/* The ends that nobody plans: the terminal must not stay raw after them either. */
+static const int crashes[] = {SIGABRT, SIGSEGV, SIGBUS};
+/* What may have a handler of ours. */
+static const int all[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2,
+                          SIGABRT, SIGSEGV, SIGBUS,  SIGTSTP, SIGCONT, SIGWINCH};
 
 #define FORCE_COUNT 3
 #define FORCE_MS 1000
 #define FORCE_TEXT "dray: ended by the third signal; the container may still run\n"
 
-static int write_fd = -1;
-static atomic_bool cancelled;
+static int pipe_fds[2] = {-1, -1};
+static struct dray_cancel *cancel;
 /* When the last two SIGINT or SIGTERM came; only the handler uses it, and all its signals
  * are blocked while it runs. */
 static int64_t recent_ms[FORCE_COUNT - 1];
@@ -27,6 +32,7 @@ static void force_end(void)
     clock_gettime(CLOCK_MONOTONIC, &now);
     int64_t ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
     if (recent_ms[0] && ms - recent_ms[0] <= FORCE_MS) {
+        cli_terminal_restore();
         if (write(STDERR_FILENO, FORCE_TEXT, sizeof(FORCE_TEXT) - 1) < 0)
             _exit(CLI_FAILED);
         _exit(CLI_FAILED);
@@ -35,7 +41,7 @@ static void force_end(void)
     recent_ms[1] = ms;
 }
 
-/* async-signal-safe */
+/* All handlers are async-signal-safe, and every signal is blocked while one runs. */
 static void on_signal(int number)
 {
     int saved = errno;
@@ -43,7 +49,36 @@ static void on_signal(int number)
     if (number == SIGINT || number == SIGTERM)
         force_end();
     /* A full pipe holds thousands: one more would tell the container nothing. */
-    if (write(write_fd, &byte, 1) < 0)
+    if (write(pipe_fds[1], &byte, 1) < 0)
+        errno = saved;
+    errno = saved;
+}
+
+/* The handler is gone already (SA_RESETHAND): the signal has its effect on return. */
+static void on_end(int number)
+{
+    cli_terminal_restore();
+    raise(number);
+}
+
+/* The shell gets its terminal as it was. */
+static void on_stop(int number)
+{
+    int saved = errno;
+    (void)number;
+    cli_terminal_lend();
+    raise(SIGSTOP);
+    cli_terminal_resume();
+    errno = saved;
+}
+
+static void on_continue(int number)
+{
+    int saved = errno;
+    unsigned char byte = SIGWINCH; /* it may have another size now */
+    (void)number;
+    cli_terminal_resume();
+    if (write(pipe_fds[1], &byte, 1) < 0)
         errno = saved;
     errno = saved;
 }
@@ -51,7 +86,7 @@ static void on_signal(int number)
 static void on_cancel(int number)
 {
     (void)number;
-    atomic_store(&cancelled, true);
+    dray_cancel_trigger(cancel);
 }
 
 static void install(const int *numbers, size_t count, void (*handler)(int), int flags)
@@ -62,25 +97,58 @@ static void install(const int *numbers, size_t count, void (*handler)(int), int 
         sigaction(numbers[i], &action, NULL);
 }
 
-int cli_signals_catch(int *ret_fd, struct dr_error *err)
+static void install_one(int number, void (*handler)(int), int flags)
 {
-    int fds[2];
-    if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
+    install(&number, 1, handler, flags);
+}
+
+/* What is ignored stays so (nohup), and a sanitizer keeps its handlers. */
+static void install_where_default(const int *numbers, size_t count, void (*handler)(int))
+{
+    for (size_t i = 0; i < count; i++) {
+        struct sigaction now;
+        if (sigaction(numbers[i], NULL, &now) == 0 && now.sa_handler == SIG_DFL)
+            install_one(numbers[i], handler, (int)(SA_RESTART | SA_RESETHAND));
+    }
+}
+
+int cli_signals_catch(int what, int *ret_fd, struct dr_error *err)
+{
+    /* It stays open: a handler may run at any time. */
+    if (pipe_fds[0] < 0 && pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK) < 0)
         return dr_fail_errno(err, DR_ERR_INTERNAL, "make a pipe for signals");
-    write_fd = fds[1]; /* stays open: a handler may run at any time */
-    install(passed_on, DR_COUNT(passed_on), on_signal, SA_RESTART);
-    *ret_fd = fds[0];
+    if (what & CLI_SIGNALS_PASS)
+        install(passed_on, DR_COUNT(passed_on), on_signal, SA_RESTART);
+    else
+        install_where_default(passed_on, DR_COUNT(passed_on), on_end);
+    install_where_default(crashes, DR_COUNT(crashes), on_end);
+    if (what & CLI_SIGNALS_SIZE)
+        install_one(SIGWINCH, on_signal, SA_RESTART);
+    install_one(SIGTSTP, on_stop, SA_RESTART);
+    install_one(SIGCONT, on_continue, SA_RESTART);
+    *ret_fd = pipe_fds[0];
     return 0;
 }
 
-const atomic_bool *cli_signals_cancel(void)
+struct dray_cancel *cli_signals_cancel(void)
 {
+    if (!cancel)
+        cancel = dray_cancel_new(); /* kept: a handler may run at any time */
     install(cancelling, DR_COUNT(cancelling), on_cancel,
             (int)(SA_RESTART | SA_RESETHAND));
-    return &cancelled;
+    return cancel;
 }
 
 void cli_signals_default(void)
 {
-    install(passed_on, DR_COUNT(passed_on), SIG_DFL, 0);
+    static void (*const ours[])(int) = {on_signal, on_end, on_stop, on_continue,
+                                        on_cancel};
+    for (size_t i = 0; i < DR_COUNT(all); i++) {
+        struct sigaction now;
+        if (sigaction(all[i], NULL, &now) < 0)
+            continue;
+        for (size_t j = 0; j < DR_COUNT(ours); j++)
+            if (now.sa_handler == ours[j])
+                install_one(all[i], SIG_DFL, 0);
+    }
 }

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From the flags of run and create to a container's spec. */
+/*
+ * From the flags of run and create to a container's spec: a table says which field of the
+ * spec (include/dray.h) each flag sets. What comes before it is what only this machine
+ * knows: its environment, its files, its current directory.
+ */
 #include <string.h>
 
 #include "base/fs.h"
@@ -7,80 +11,178 @@
 #include "cli/args.h"
 #include "cli/cli.h"
 
-/* It crosses in one message with all the rest (WIRE_CONTROL_MAX is 1 MiB). */
+/* It crosses in one message with all the rest (1 MiB). */
 #define SECCOMP_MAX_BYTES (512u << 10)
 
-/* Docker's habit: a source that begins with '.' or '~' is a path of this machine, as the
- * shell in front of us would mean it. */
-static int absolute_source(struct spec_mount *mount, struct dr_error *err)
+enum how { TEXT, YES, NUMBER, LIST };
+
+struct mapping {
+    const char *field;
+    enum how how;
+    size_t at;         /* in struct run_args */
+    int64_t otherwise; /* NUMBER: what means that it was not given */
+};
+
+#define RUN(member) offsetof(struct run_args, member)
+static const struct mapping mappings[] = {
+    {"name", TEXT, RUN(name)},
+    {"workdir", TEXT, RUN(workdir)},
+    {"user", TEXT, RUN(user)},
+    {"hostname", TEXT, RUN(hostname)},
+    {"cpus", TEXT, RUN(cpus)},
+    {"stop_signal", TEXT, RUN(stop_signal)},
+    {"restart", TEXT, RUN(restart)},
+    {"log_driver", TEXT, RUN(log_driver)},
+    {"health_cmd", TEXT, RUN(health_cmd)},
+    {"health_interval", TEXT, RUN(health_interval)},
+    {"health_timeout", TEXT, RUN(health_timeout)},
+    {"health_start_period", TEXT, RUN(health_start_period)},
+    {"health_start_interval", TEXT, RUN(health_start_interval)},
+    {"rm", YES, RUN(auto_remove)},
+    {"interactive", YES, RUN(interactive)},
+    {"tty", YES, RUN(tty)},
+    {"read_only", YES, RUN(read_only)},
+    {"privileged", YES, RUN(privileged)},
+    {"init", YES, RUN(init)},
+    {"no_healthcheck", YES, RUN(no_healthcheck)},
+    {"memory", NUMBER, RUN(memory_bytes), 0},
+    {"shm_size", NUMBER, RUN(shm_size_bytes), 0},
+    {"cpu_shares", NUMBER, RUN(cpu_shares), 0},
+    {"pids_limit", NUMBER, RUN(pids_limit), 0},
+    {"stop_timeout", NUMBER, RUN(stop_timeout_s), -1},
+    {"health_retries", NUMBER, RUN(health_retries), 0},
+    {"tmpfs", LIST, RUN(tmpfs)},
+    {"device", LIST, RUN(devices)},
+    {"ulimit", LIST, RUN(ulimits)},
+    {"sysctl", LIST, RUN(sysctls)},
+    {"cap_add", LIST, RUN(cap_add)},
+    {"cap_drop", LIST, RUN(cap_drop)},
+    {"log_opt", LIST, RUN(log_opts)},
+    {"annotation", LIST, RUN(annotations)},
+};
+
+/* The library names the field, "stop_signal: …": only the reason stays. */
+static bool drop_field(struct dr_error *err, const char *field)
 {
-    if (mount->type != SPEC_MOUNT_BIND || mount->source[0] == '/')
+    size_t len = strlen(field);
+    if (strncmp(err->text, field, len) != 0 || err->text[len] != ':')
+        return false;
+    dr_auto_free char *reason = dr_strdup(err->text + len + 2);
+    snprintf(err->text, sizeof(err->text), "%s", reason);
+    return true;
+}
+
+/* People know it as a flag. */
+static int as_flag(struct dr_error *err, const char *field)
+{
+    /* the image is no flag, and the reason names it */
+    if (!drop_field(err, field) || strcmp(field, "image") == 0)
+        return -1;
+    dr_auto_free char *flag = dr_printf("--%s", field);
+    for (char *p = flag; *p; p++)
+        if (*p == '_')
+            *p = '-';
+    return dr_wrap(err, "%s", flag);
+}
+
+int cli_spec_set(struct dray_spec *spec, const char *field, const char *value,
+                 struct dr_error *err)
+{
+    struct dray_error *failed = NULL;
+    if (cli_rc(dray_spec_set(spec, field, value, &failed), &failed, err) == 0)
         return 0;
-    dr_auto_free char *base = NULL;
-    const char *rest = mount->source;
-    if (rest[0] == '~') {
-        const char *home = getenv("HOME");
-        if ((rest[1] && rest[1] != '/') || !home || *home != '/')
-            return dr_fail(err, DR_ERR_INVALID,
-                           "%s: only ~ and ~/… can stand for a home directory; write the "
-                           "absolute path",
-                           mount->source);
-        base = dr_strdup(home);
-        rest++;
-    } else {
-        base = getcwd(NULL, 0);
-        if (!base)
-            return dr_fail_errno(err, DR_ERR_NONE, "the current directory");
-    }
-    dr_auto_free char *joined = dr_printf("%s/%s", base, rest);
-    free(mount->source);
-    mount->source = spec_path_clean(joined);
-    return 0;
+    return as_flag(err, field);
 }
 
-static int add_mounts(struct spec_container *spec, const struct run_args *args,
-                      struct dr_error *err)
+static int add(struct dray_spec *spec, const char *field, const char *value,
+               struct dr_error *err)
 {
-    for (size_t i = 0; args->volumes && args->volumes[i]; i++) {
-        struct spec_mount mount;
-        if (spec_mount_parse(args->volumes[i], &mount, err) < 0)
+    struct dray_error *failed = NULL;
+    if (cli_rc(dray_spec_add(spec, field, value, &failed), &failed, err) == 0)
+        return 0;
+    return as_flag(err, field);
+}
+
+static int add_all(struct dray_spec *spec, const char *field, char *const *values,
+                   struct dr_error *err)
+{
+    for (; values && *values; values++)
+        if (add(spec, field, *values, err) < 0)
             return -1;
-        if (absolute_source(&mount, err) < 0) {
-            spec_mount_release(&mount);
-            return dr_wrap(err, "-v %s", args->volumes[i]);
-        }
-        spec_container_add_mount(spec, &mount);
-    }
-    for (size_t i = 0; args->tmpfs && args->tmpfs[i]; i++) {
-        struct spec_mount mount;
-        if (spec_tmpfs_parse(args->tmpfs[i], &mount, err) < 0)
-            return -1;
-        spec_container_add_mount(spec, &mount);
+    return 0;
+}
+
+static int apply(struct dray_spec *spec, const struct mapping *m,
+                 const struct run_args *args, struct dr_error *err)
+{
+    const void *at = (const char *)args + m->at;
+    struct dray_error *failed = NULL;
+    int64_t number;
+    switch (m->how) {
+    case TEXT:
+        return *(const char *const *)at
+                   ? cli_spec_set(spec, m->field, *(const char *const *)at, err)
+                   : 0;
+    case YES:
+        return *(const bool *)at ? cli_spec_set(spec, m->field, "true", err) : 0;
+    case NUMBER:
+        number = *(const int64_t *)at;
+        if (number == m->otherwise ||
+            cli_rc(dray_spec_set_int(spec, m->field, number, &failed), &failed, err) == 0)
+            return 0;
+        return as_flag(err, m->field);
+    case LIST:
+        return add_all(spec, m->field, *(char *const *const *)at, err);
     }
     return 0;
 }
 
-static int add_devices(struct spec_container *spec, const struct run_args *args,
+/* Docker's habit: a source that begins with '.' or '~' is a path of this machine, as the
+ * shell in front of us would mean it. NULL with err; owned. */
+static char *absolute_volume(const char *volume, struct dr_error *err)
+{
+    size_t len = strcspn(volume, ":");
+    if (!volume[len] || (volume[0] != '.' && volume[0] != '~'))
+        return dr_strdup(volume);
+    dr_auto_free char *source = dr_strndup(volume, len);
+    if (source[0] == '~') {
+        const char *home = getenv("HOME");
+        if ((source[1] && source[1] != '/') || !home || *home != '/') {
+            dr_fail(err, DR_ERR_INVALID,
+                    "-v %s: %s: only ~ and ~/… can stand for a home directory; write the "
+                    "absolute path",
+                    volume, source);
+            return NULL;
+        }
+        return dr_printf("%s%s%s", home, source + 1, volume + len);
+    }
+    dr_auto_free char *here = getcwd(NULL, 0);
+    if (!here) {
+        dr_fail_errno(err, DR_ERR_NONE, "the current directory");
+        return NULL;
+    }
+    return dr_printf("%s/%s%s", here, source, volume + len);
+}
+
+static int add_volumes(struct dray_spec *spec, const struct run_args *args,
                        struct dr_error *err)
 {
-    for (size_t i = 0; args->devices && args->devices[i]; i++) {
-        struct spec_device device;
-        if (spec_device_parse(args->devices[i], &device, err) < 0)
+    for (size_t i = 0; args->volumes && args->volumes[i]; i++) {
+        dr_auto_free char *volume = absolute_volume(args->volumes[i], err);
+        if (!volume || add(spec, "volume", volume, err) < 0)
             return -1;
-        spec_container_add_device(spec, &device);
     }
-    for (size_t i = 0; args->ulimits && args->ulimits[i]; i++) {
-        struct spec_ulimit ulimit;
-        if (spec_ulimit_parse(args->ulimits[i], &ulimit, err) < 0)
-            return -1;
-        spec_container_add_ulimit(spec, &ulimit);
+    for (size_t i = 0; args->mounts && args->mounts[i]; i++) {
+        const char *field;
+        dr_auto_free char *text = cli_mount(args->mounts[i], &field, err);
+        if (!text || add(spec, field, text, err) < 0)
+            return dr_wrap(err, "--mount %s", args->mounts[i]);
     }
     return 0;
 }
 
 /* "seccomp=profile.json" names a file of this machine: its text crosses, not its name. */
-static int add_seccomp(struct spec_container *spec, const char *path,
-                       struct dr_error *err)
+static int add_seccomp(struct dray_spec *spec, const char *path, struct dr_error *err)
 {
     dr_auto_buf struct dr_buf buf = DR_BUF_INIT(SECCOMP_MAX_BYTES);
     if (dr_file_read(AT_FDCWD, path, &buf, err) < 0)
@@ -91,11 +193,10 @@ static int add_seccomp(struct spec_container *spec, const char *path,
         return dr_wrap(err, "--security-opt seccomp: %s", path);
     dr_auto_free char *text = dr_json_text(profile);
     dr_auto_free char *option = dr_printf("seccomp=%s", text);
-    dr_strv_add(&spec->security_opts, option);
-    return 0;
+    return add(spec, "security_opt", option, err);
 }
 
-static int add_security(struct spec_container *spec, const struct run_args *args,
+static int add_security(struct dray_spec *spec, const struct run_args *args,
                         struct dr_error *err)
 {
     for (size_t i = 0; args->security_opts && args->security_opts[i]; i++) {
@@ -104,114 +205,86 @@ static int add_security(struct spec_container *spec, const struct run_args *args
         bool seccomp =
             strncmp(option, "seccomp", 7) == 0 && (option[7] == '=' || option[7] == ':');
         const char *value = seccomp ? option + 8 : NULL;
-        if (seccomp && strcmp(value, "unconfined") != 0 &&
-            strcmp(value, "builtin") != 0) {
-            if (add_seccomp(spec, value, err) < 0)
-                return -1;
-            continue;
-        }
-        dr_strv_add(&spec->security_opts, option);
+        bool file =
+            seccomp && strcmp(value, "unconfined") != 0 && strcmp(value, "builtin") != 0;
+        if (file ? add_seccomp(spec, value, err) < 0
+                 : add(spec, "security_opt", option, err) < 0)
+            return -1;
     }
     return 0;
 }
 
-static void add_labels(struct spec_container *spec, const struct run_args *args)
+static int add_labels(struct dray_spec *spec, const struct run_args *args,
+                      struct dr_error *err)
 {
-    for (size_t i = 0; args->labels && args->labels[i]; i++) {
-        const char *label = args->labels[i];
-        dr_auto_free char *pair = dr_printf("%s%s", label, strchr(label, '=') ? "" : "=");
-        dr_strv_add(&spec->labels, pair);
+    dr_auto_strv char **labels = NULL;
+    for (size_t i = 0; args->label_files && args->label_files[i]; i++)
+        if (cli_label_file(args->label_files[i], &labels, err) < 0)
+            return -1;
+    for (size_t i = 0; args->labels && args->labels[i]; i++)
+        dr_strv_add(&labels, args->labels[i]);
+    for (size_t i = 0; labels && labels[i]; i++) {
+        dr_auto_free char *pair =
+            dr_printf("%s%s", labels[i], strchr(labels[i], '=') ? "" : "=");
+        if (add(spec, "label", pair, err) < 0)
+            return -1;
     }
+    return 0;
 }
 
-static void add_list(char ***to, char *const *from)
-{
-    for (; from && *from; from++)
-        dr_strv_add(to, *from);
-}
-
-static int set_network(struct spec_container *spec, const char *network,
-                       struct dr_error *err)
+static int set_network(struct dray_spec *spec, const char *network, struct dr_error *err)
 {
     if (network && strcmp(network, "none") != 0 && strcmp(network, "host") != 0)
         return dr_fail(err, DR_ERR_UNSUPPORTED,
                        "--network %s is not supported yet (networks of containers are "
                        "still to come); use none or host",
                        network);
-    spec->network = dr_strdup(network);
-    return 0;
+    return network ? cli_spec_set(spec, "network", network, err) : 0;
 }
 
-static int set_limits(struct spec_container *spec, const struct run_args *args,
-                      struct dr_error *err)
-{
-    spec->memory_bytes = args->memory_bytes;
-    spec->shm_size_bytes = args->shm_size_bytes;
-    spec->cpu_shares = args->cpu_shares;
-    spec->pids_limit = args->pids_limit;
-    if (args->cpus && spec_cpus_parse(args->cpus, &spec->nano_cpus, err) < 0)
-        return dr_wrap(err, "--cpus");
-    return 0;
-}
-
-static int set_stop(struct spec_container *spec, const struct run_args *args,
-                    struct dr_error *err)
-{
-    int number;
-    spec->stop_timeout_s = args->stop_timeout_s;
-    if (!args->stop_signal)
-        return 0;
-    if (spec_signal_parse(args->stop_signal, &number, err) < 0)
-        return dr_wrap(err, "--stop-signal");
-    spec->stop_signal = dr_strdup(spec_signal_name(number));
-    return 0;
-}
-
-static void set_command(struct spec_container *spec, const struct run_args *args,
-                        char **words)
-{
-    for (size_t i = 1; words[i]; i++)
-        dr_strv_add(&spec->args, words[i]);
-    spec->has_entrypoint = args->entrypoint != NULL;
-    if (args->entrypoint && *args->entrypoint) /* "" clears the image's */
-        dr_strv_add(&spec->entrypoint, args->entrypoint);
-}
-
-static int fill(struct spec_container *spec, const struct run_args *args, char **words,
+static int fill(struct dray_spec *spec, const struct run_args *args, char **words,
                 struct dr_error *err)
 {
-    spec->image = host_image_name(words[0], err);
-    if (!spec->image)
+    dr_auto_strv char **env = NULL;
+    if (args->no_healthcheck && (args->health_cmd || args->health_interval ||
+                                 args->health_timeout || args->health_start_period ||
+                                 args->health_start_interval || args->health_retries))
+        return dr_fail(
+            err, DR_ERR_INVALID,
+            "--no-healthcheck and the other --health flags exclude each other");
+    for (size_t i = 0; i < DR_COUNT(mappings); i++)
+        if (apply(spec, &mappings[i], args, err) < 0)
+            return -1;
+    if (args->entrypoint && cli_spec_set(spec, "entrypoint", args->entrypoint, err) < 0)
         return -1;
-    if (args->name && spec_name_check(args->name, err) < 0)
-        return dr_wrap(err, "--name");
-    spec->name = dr_strdup(args->name);
-    spec->workdir = dr_strdup(args->workdir);
-    spec->user = dr_strdup(args->user);
-    spec->hostname = dr_strdup(args->hostname);
-    spec->privileged = args->privileged;
-    spec->read_only = args->read_only;
-    spec->init = args->init;
-    spec->stdin_open = args->interactive;
-    spec->auto_remove = args->auto_remove;
-    set_command(spec, args, words);
-    add_labels(spec, args);
-    add_list(&spec->cap_add, args->cap_add);
-    add_list(&spec->cap_drop, args->cap_drop);
-    add_list(&spec->sysctls, args->sysctls);
-    if (cli_env_all(args->env_files, args->env, true, &spec->env, err) < 0 ||
-        add_mounts(spec, args, err) < 0 || add_devices(spec, args, err) < 0 ||
-        add_security(spec, args, err) < 0 || set_network(spec, args->network, err) < 0 ||
-        set_limits(spec, args, err) < 0 || set_stop(spec, args, err) < 0)
+    if (add_all(spec, "args", words + 1, err) < 0 || add_labels(spec, args, err) < 0 ||
+        cli_env_all(args->env_files, args->env, true, &env, err) < 0 ||
+        add_all(spec, "env", env, err) < 0 || add_volumes(spec, args, err) < 0 ||
+        add_security(spec, args, err) < 0)
         return -1;
-    return spec_container_check(spec, err);
+    return set_network(spec, args->network, err);
 }
 
-struct spec_container *cli_spec(const struct run_args *args, char **words,
-                                struct dr_error *err)
+struct dray_spec *cli_spec(const struct run_args *args, char **words,
+                           struct dr_error *err)
 {
-    spec_auto_container struct spec_container *spec = spec_container_new();
-    if (fill(spec, args, words, err) < 0)
-        return NULL;
-    return DR_TAKE(spec);
+    struct dray_error *failed = NULL;
+    struct dray_spec *spec = dray_spec_new(NULL);
+    if (cli_spec_set(spec, "image", words[0], err) == 0 &&
+        fill(spec, args, words, err) == 0 &&
+        cli_rc(dray_spec_check(spec, &failed), &failed, err) == 0)
+        return spec;
+    dray_spec_free(spec);
+    return NULL;
+}
+
+int cli_signal_check(const char *text, struct dr_error *err)
+{
+    struct dray_error *failed = NULL;
+    struct dray_spec *spec = dray_spec_new(NULL);
+    int rc = cli_rc(dray_spec_set(spec, "stop_signal", text, &failed), &failed, err);
+    dray_spec_free(spec);
+    if (rc < 0)
+        drop_field(err, "stop_signal");
+    return rc;
 }

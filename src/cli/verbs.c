@@ -25,140 +25,103 @@ const struct cli_option cli_global_options[] = {
     {'v', "version", CLI_BOOL, GLOBAL(version), NULL, "Print the version and exit"},
     {0}};
 
-#define START(member) offsetof(struct start_args, member)
-static const struct cli_option start_options[] = {
-    {'a', "attach", CLI_BOOL, START(attach), NULL,
-     "Attach stdout and stderr, pass signals on, exit with the container's code"},
-    {0}};
-
-#define STOP(member) offsetof(struct stop_args, member)
-static const struct cli_option stop_options[] = {
-    {'t', "timeout", CLI_INT, STOP(timeout_s), "int",
-     "Seconds to wait before killing the container", 0, INT32_MAX, -1, "time"},
-    {0}};
-
-#define KILL(member) offsetof(struct kill_args, member)
-static const struct cli_option kill_options[] = {
-    {'s', "signal", CLI_TEXT, KILL(signal), "string",
-     "Signal to send to the container (default KILL)"},
-    {0}};
-
-#define RM(member) offsetof(struct rm_args, member)
-static const struct cli_option rm_options[] = {
-    {'f', "force", CLI_BOOL, RM(force), NULL,
-     "Kill a running container first; an unknown one is no error"},
-    {'v', "volumes", CLI_BOOL, RM(volumes), NULL, "Remove its anonymous volumes too"},
-    {0}};
-
-#define PS(member) offsetof(struct ps_args, member)
-static const struct cli_option ps_options[] = {
-    {'a', "all", CLI_BOOL, PS(all), NULL, "Show all containers, not only running ones"},
-    {'f', "filter", CLI_LIST, PS(filters), "filter",
-     "Show what matches: ancestor=, exited=, id=, label=, name=, status="},
-    {0, "format", CLI_TEXT, PS(format), "string",
-     "table, json, 'table TEMPLATE' or a template as '{{.ID}}'"},
-    {'n', "last", CLI_INT, PS(last), "int", "Show the n last created, whatever they do",
-     -1, INT32_MAX, -1},
-    {'l', "latest", CLI_BOOL, PS(latest), NULL,
-     "Show the last created, whatever it does"},
-    {0, "no-trunc", CLI_BOOL, PS(no_trunc), NULL, "Do not cut ids and commands"},
-    {'q', "quiet", CLI_BOOL, PS(quiet), NULL, "Only show ids"},
-    {0}};
-
-#define LOGS(member) offsetof(struct logs_args, member)
-static const struct cli_option logs_options[] = {
-    {'f', "follow", CLI_BOOL, LOGS(follow), NULL, "Go on with what is written"},
-    {0, "since", CLI_TEXT, LOGS(since), "string",
-     "Show lines since a time (2006-01-02T15:04:05Z) or a duration ago (42m)"},
-    {'n', "tail", CLI_TEXT, LOGS(tail), "string",
-     "Number of lines to show from the end (default all)"},
-    {'t', "timestamps", CLI_BOOL, LOGS(timestamps), NULL, "Show timestamps"},
-    {0, "until", CLI_TEXT, LOGS(until), "string",
-     "Show lines before a time, or a duration ago"},
-    {0}};
-
-#define INSPECT(member) offsetof(struct inspect_args, member)
-static const struct cli_option inspect_options[] = {
-    {'f', "format", CLI_TEXT, INSPECT(format), "string",
-     "json, or a template as '{{.State.Status}}'"},
-    {0, "type", CLI_TEXT, INSPECT(type), "string", "Only containers, or only images"},
-    {0}};
-
-#define PULL(member) offsetof(struct pull_args, member)
-static const struct cli_option pull_options[] = {
-    {0, "platform", CLI_TEXT, PULL(platform), "string",
-     "Platform of the image (default: the target's)"},
-    {'q', "quiet", CLI_BOOL, PULL(quiet), NULL, "Only print the image's reference"},
-    {0, "tls-verify", CLI_BOOL, PULL(tls_verify), NULL,
-     "TLS only (default true); false allows plain HTTP", .otherwise = 1},
-    {0}};
-
-#define IMAGES(member) offsetof(struct images_args, member)
-static const struct cli_option images_options[] = {
-    {'a', "all", CLI_BOOL, IMAGES(all), NULL,
-     "Show all images (dray has no intermediate ones)"},
-    {0, "digests", CLI_BOOL, IMAGES(digests), NULL, "Show digests"},
-    {0, "format", CLI_TEXT, IMAGES(format), "string",
-     "table, json, 'table TEMPLATE' or a template as '{{.Tag}}'"},
-    {0, "no-trunc", CLI_BOOL, IMAGES(no_trunc), NULL, "Do not cut ids"},
-    {'q', "quiet", CLI_BOOL, IMAGES(quiet), NULL, "Only show ids"},
-    {0}};
-
-static const struct cli_option rmi_options[] = {
-    {'f', "force", CLI_BOOL, offsetof(struct rmi_args, force), NULL,
-     "Remove it although it has several names; an unknown one is no error"},
-    {0}};
-
-static const struct cli_option format_options[] = {{'f', "format", CLI_TEXT,
-                                                    offsetof(struct format_args, format),
-                                                    "string", "json, or a template"},
-                                                   {0}};
-
-static const struct cli_option no_options[] = {{0}};
-
 #define CONTAINERS "CONTAINER [CONTAINER...]"
 #define ARGS(type) sizeof(struct type)
 #define RUNS (CLI_VERB_STOPS | CLI_VERB_RUNS)
 
+/* {name, group, words, summary, options, args, run, min, max, flags} */
+#define VERB(name, group, words, summary, table, args, function, ...)                    \
+    {                                                                                    \
+        name, group, words, summary, cli_##table##_options, sizeof(struct args##_args),  \
+            cmd_##function, __VA_ARGS__                                                  \
+    }
+
+#define NONE 0, SIZE_MAX /* no words at all */
+
+/* A name of two words stands behind its group's name only. */
 const struct cli_verb cli_verbs[] = {
-    {"run", "Containers", "IMAGE [COMMAND] [ARG...]",
-     "Create and run a new container from an image", cli_run_options, ARGS(run_args),
-     cmd_run, 1, 0, RUNS},
-    {"exec", "Containers", "CONTAINER COMMAND [ARG...]",
-     "Execute a command in a running container", cli_exec_options, ARGS(exec_args),
-     cmd_exec, 2, 0, RUNS},
-    {"ps", "Containers", "", "List containers", ps_options, ARGS(ps_args), cmd_ps, 0,
-     SIZE_MAX, 0},
-    {"logs", "Containers", "CONTAINER", "Fetch the logs of a container", logs_options,
-     ARGS(logs_args), cmd_logs, 1, 1, 0},
-    {"create", "Containers", "IMAGE [COMMAND] [ARG...]", "Create a new container",
-     cli_create_options, ARGS(run_args), cmd_create, 1, 0, RUNS},
-    {"start", "Containers", CONTAINERS, "Start stopped or created containers",
-     start_options, ARGS(start_args), cmd_start, 1, 0, CLI_VERB_RUNS},
-    {"stop", "Containers", CONTAINERS, "Stop running containers", stop_options,
-     ARGS(stop_args), cmd_stop, 1, 0, 0},
-    {"kill", "Containers", CONTAINERS, "Send a signal to running containers",
-     kill_options, ARGS(kill_args), cmd_kill, 1, 0, 0},
-    {"wait", "Containers", CONTAINERS,
-     "Block until containers stop, then print their exit codes", no_options,
-     ARGS(no_args), cmd_wait, 1, 0, 0},
-    {"rm", "Containers", CONTAINERS, "Remove containers", rm_options, ARGS(rm_args),
-     cmd_rm, 1, 0, 0},
-    {"inspect", "Containers", "NAME|ID [NAME|ID...]",
-     "Show everything about containers and images, as JSON", inspect_options,
-     ARGS(inspect_args), cmd_inspect, 1, 0, 0},
-    {"pull", "Images", "NAME[:TAG|@DIGEST]", "Download an image from a registry",
-     pull_options, ARGS(pull_args), cmd_pull, 1, 1, 0},
-    {"images", "Images", "[REPOSITORY[:TAG]]", "List images", images_options,
-     ARGS(images_args), cmd_images, 0, 1, 0},
-    {"rmi", "Images", "IMAGE [IMAGE...]", "Remove images", rmi_options, ARGS(rmi_args),
-     cmd_rmi, 1, 0, 0},
-    {"info", "System", "", "Show what the target is and has", format_options,
-     ARGS(format_args), cmd_info, 0, SIZE_MAX, 0},
-    {"version", "System", "", "Show the versions of dray and of its helper",
-     format_options, ARGS(format_args), cmd_version, 0, SIZE_MAX, 0},
-    {"help", "System", "[COMMAND]", "Show help for dray or for a command", no_options,
-     ARGS(no_args), cmd_help, 0, 2, 0},
+    VERB("run", "Containers", "IMAGE [COMMAND] [ARG...]",
+         "Create and run a new container from an image", run, run, run, 1, 0, RUNS),
+    VERB("exec", "Containers", "CONTAINER COMMAND [ARG...]",
+         "Execute a command in a running container", exec, exec, exec, 2, 0, RUNS),
+    VERB("ps", "Containers", "", "List containers", ps, ps, ps, NONE),
+    VERB("logs", "Containers", "CONTAINER", "Fetch the logs of a container", logs, logs,
+         logs, 1, 1),
+    VERB("create", "Containers", "IMAGE [COMMAND] [ARG...]", "Create a new container",
+         create, run, create, 1, 0, RUNS),
+    VERB("start", "Containers", CONTAINERS, "Start stopped or created containers", start,
+         start, start, 1, 0, CLI_VERB_RUNS),
+    VERB("attach", "Containers", "CONTAINER",
+         "Attach stdin, stdout and stderr to a running container", attach, attach, attach,
+         1, 1, CLI_VERB_RUNS),
+    VERB("stop", "Containers", CONTAINERS, "Stop running containers", stop, stop, stop, 1,
+         0),
+    VERB("restart", "Containers", CONTAINERS, "Stop containers, and start them again",
+         stop, stop, restart, 1, 0),
+    VERB("kill", "Containers", CONTAINERS, "Send a signal to running containers", kill,
+         kill, kill, 1, 0),
+    VERB("pause", "Containers", CONTAINERS, "Freeze all processes of containers", no, no,
+         pause, 1, 0),
+    VERB("unpause", "Containers", CONTAINERS, "Let paused containers go on", no, no,
+         unpause, 1, 0),
+    VERB("wait", "Containers", CONTAINERS,
+         "Block until containers stop, then print their exit codes", no, no, wait, 1, 0),
+    VERB("rm", "Containers", CONTAINERS, "Remove containers", rm, rm, rm, 1, 0),
+    VERB("rename", "Containers", "CONTAINER NAME", "Give a container another name", no,
+         no, rename, 2, 2),
+    VERB("update", "Containers", CONTAINERS, "Change the limits of containers", update,
+         update, update, 1, 0),
+    VERB("top", "Containers", "CONTAINER [-o COLUMN[,COLUMN...]]",
+         "Show the processes of a container", no, no, top, 1, 0, CLI_VERB_STOPS),
+    VERB("stats", "Containers", "[CONTAINER...]",
+         "Show what containers use, again and again", stats, stats, stats, 0, 0),
+    VERB("port", "Containers", "CONTAINER [PORT[/PROTO]]",
+         "List the published ports of a container", no, no, port, 1, 2),
+    VERB("diff", "Containers", "CONTAINER",
+         "Show what a container has changed in its file system", no, no, diff, 1, 1),
+    VERB("export", "Containers", "CONTAINER",
+         "Write a container's file system as a tar archive", export, export, export, 1,
+         1),
+    VERB("commit", "Containers", "CONTAINER [REPOSITORY[:TAG]]",
+         "Make an image of a container's changes", commit, commit, commit, 1, 2),
+    VERB("container prune", "Containers", "", "Remove all stopped containers",
+         container_prune, prune, container_prune, NONE),
+    VERB("inspect", "Containers", "NAME|ID [NAME|ID...]",
+         "Show everything about containers, images and volumes, as JSON", inspect,
+         inspect, inspect, 1, 0),
+    VERB("pull", "Images", "NAME[:TAG|@DIGEST]", "Download an image from a registry",
+         pull, pull, pull, 1, 1),
+    VERB("images", "Images", "[REPOSITORY[:TAG]]", "List images", images, images, images,
+         0, 1),
+    VERB("history", "Images", "IMAGE", "Show what an image was made of", history, history,
+         history, 1, 1),
+    VERB("tag", "Images", "IMAGE NAME[:TAG]", "Give an image another name", no, no, tag,
+         2, 2),
+    VERB("rmi", "Images", "IMAGE [IMAGE...]", "Remove images", rmi, rmi, rmi, 1, 0),
+    VERB("image prune", "Images", "", "Remove images that are not used", image_prune,
+         prune, image_prune, NONE),
+    VERB("volume create", "Volumes", "[VOLUME]", "Create a volume", volume_create,
+         volume_create, volume_create, 0, 1),
+    VERB("volume ls", "Volumes", "", "List volumes", volume_ls, volume_ls, volume_ls,
+         NONE),
+    VERB("volume rm", "Volumes", "VOLUME [VOLUME...]", "Remove volumes", volume_rm,
+         volume_rm, volume_rm, 1, 0),
+    VERB("volume prune", "Volumes", "", "Remove volumes that are not used", volume_prune,
+         prune, volume_prune, NONE),
+    VERB("events", "System", "", "Show what happens on the target", events, events,
+         events, NONE),
+    VERB("system df", "System", "", "Show what takes up the disk", system_df, df,
+         system_df, NONE),
+    VERB("system prune", "System", "", "Remove all that is not used", system_prune, prune,
+         system_prune, NONE),
+    VERB("info", "System", "", "Show what the target is and has", format, format, info,
+         NONE),
+    VERB("version", "System", "", "Show the versions of dray and of its helper", format,
+         format, version, NONE),
+    VERB("completion", "System", "bash|zsh|fish", "Print the completion for a shell", no,
+         no, completion, 1, 1),
+    VERB("help", "System", "[COMMAND]", "Show help for dray or for a command", no, no,
+         help, 0, 2),
     {0}};
 
 const struct cli_verb *cli_verb_find(const char *name)
@@ -173,16 +136,50 @@ const struct cli_verb *cli_verb_find(const char *name)
 static const struct {
     const char *group, *word, *verb;
 } groups[] = {
-    {"container", "create", "create"},   {"container", "exec", "exec"},
-    {"container", "inspect", "inspect"}, {"container", "kill", "kill"},
-    {"container", "list", "ps"},         {"container", "logs", "logs"},
-    {"container", "ls", "ps"},           {"container", "ps", "ps"},
-    {"container", "rm", "rm"},           {"container", "run", "run"},
-    {"container", "start", "start"},     {"container", "stop", "stop"},
-    {"container", "wait", "wait"},       {"image", "inspect", "inspect"},
-    {"image", "list", "images"},         {"image", "ls", "images"},
-    {"image", "pull", "pull"},           {"image", "rm", "rmi"},
+    {"container", "attach", "attach"},
+    {"container", "commit", "commit"},
+    {"container", "create", "create"},
+    {"container", "diff", "diff"},
+    {"container", "exec", "exec"},
+    {"container", "export", "export"},
+    {"container", "inspect", "inspect"},
+    {"container", "kill", "kill"},
+    {"container", "list", "ps"},
+    {"container", "logs", "logs"},
+    {"container", "ls", "ps"},
+    {"container", "pause", "pause"},
+    {"container", "port", "port"},
+    {"container", "prune", "container prune"},
+    {"container", "ps", "ps"},
+    {"container", "rename", "rename"},
+    {"container", "restart", "restart"},
+    {"container", "rm", "rm"},
+    {"container", "run", "run"},
+    {"container", "start", "start"},
+    {"container", "stats", "stats"},
+    {"container", "stop", "stop"},
+    {"container", "top", "top"},
+    {"container", "unpause", "unpause"},
+    {"container", "update", "update"},
+    {"container", "wait", "wait"},
+    {"image", "history", "history"},
+    {"image", "inspect", "inspect"},
+    {"image", "list", "images"},
+    {"image", "ls", "images"},
+    {"image", "prune", "image prune"},
+    {"image", "pull", "pull"},
+    {"image", "rm", "rmi"},
+    {"image", "tag", "tag"},
+    {"volume", "create", "volume create"},
+    {"volume", "inspect", "inspect"},
+    {"volume", "list", "volume ls"},
+    {"volume", "ls", "volume ls"},
+    {"volume", "prune", "volume prune"},
+    {"volume", "rm", "volume rm"},
+    {"system", "df", "system df"},
+    {"system", "events", "events"},
     {"system", "info", "info"},
+    {"system", "prune", "system prune"},
 };
 
 const char *cli_group_find(const char *group, const char *word,

@@ -8,18 +8,21 @@ load helpers
     "$DRAY" --help >c
     cmp a b && cmp a c
     for verb in run create start stop kill rm wait ps logs exec inspect pull images rmi info \
-        version help; do
+        version help attach top stats pause unpause restart rename update diff export commit \
+        events port history tag completion "container prune" "image prune" "system df" \
+        "system prune" "volume create" "volume ls" "volume rm" "volume prune"; do
         grep -q "^  $verb  " a
     done
 }
 
 @test "every command shows its help in three ways, and does nothing" {
     for verb in $(verbs); do
-        "$DRAY" help "$verb" >a
-        "$DRAY" "$verb" --help >b
+        read -ra typed <<<"$(words "$verb")"
+        "$DRAY" help "${typed[@]}" >a
+        "$DRAY" "${typed[@]}" --help >b
         cmp a b
-        grep -q "^Usage:  dray $verb" a
-        [ "$verb" = run ] || [ "$verb" = create ] || { "$DRAY" "$verb" -h >c && cmp a c; }
+        grep -q "^Usage:  dray ${typed[*]}" a
+        [ "$verb" = run ] || [ "$verb" = create ] || { "$DRAY" "${typed[@]}" -h >c && cmp a c; }
     done
     [ ! -e root ] && [ ! -e run ]
 }
@@ -48,8 +51,8 @@ load helpers
 
 @test "lines of help are at most 100 characters" {
     for verb in "" $(verbs); do
-        # shellcheck disable=SC2086
-        if "$DRAY" help $verb | grep -E '^.{101}'; then return 1; fi
+        # shellcheck disable=SC2046
+        if "$DRAY" help $(words "$verb") | grep -E '^.{101}'; then return 1; fi
     done
 }
 

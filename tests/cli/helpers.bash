@@ -12,13 +12,19 @@ setup() {
     cd "$BATS_TEST_TMPDIR" || return 1
 }
 
+# A command a line; one of two words has a - between them, as its manual page.
 verbs() {
-    "$DRAY" help | awk '/^The same/ { exit } /^  [a-z]/ { print $1 }'
+    "$DRAY" help | sed -nE '/^The same/q; s/^  ([a-z]+( [a-z]+)?)  +.*/\1/p' | tr ' ' -
+}
+
+words() { # VERB: as it is typed
+    echo "${1/-/ }"
 }
 
 # What the options of a help text are: "-d, --detach" or "--name string", a line each.
 help_options() {
-    "$DRAY" help ${1:+"$1"} | sed -n '/ptions.*:$/,$p' |
+    # shellcheck disable=SC2046 # two words are two arguments
+    "$DRAY" help $(words "$1") | sed -n '/ptions.*:$/,$p' |
         sed -nE 's/^  (    |-., )(--[a-z-]+( [^ ]+)?)  +.*/\1\2/p' | sed 's/^ *//'
 }
 

@@ -10,9 +10,12 @@ teardown() {
 
 @test "unknown flags are refused by every command" {
     for verb in $(verbs); do
+        read -ra typed <<<"$(words "$verb")"
+        verb=${typed[*]}
         refuses 125 "dray $verb: unknown flag: --nonsense; see \`dray $verb --help\`" \
-            "$verb" --nonsense
-        refuses 125 "dray $verb: unknown shorthand flag: -Z; see \`dray $verb --help\`" "$verb" -Z
+            "${typed[@]}" --nonsense
+        refuses 125 "dray $verb: unknown shorthand flag: -Z; see \`dray $verb --help\`" \
+            "${typed[@]}" -Z
     done
     refuses 125 "dray: unknown flag: --nonsense; see \`dray --help\`" --nonsense ps
 }
@@ -30,14 +33,15 @@ teardown() {
 @test "Docker's flags and commands that dray does not have are refused by name" {
     refuses 125 "dray run: --publish is not supported yet (networks of containers are still to come; --network host or none works); see \`dray run --help\`" \
         run --publish 80:80 alpine
-    refuses 125 "dray run: --tty is not supported yet (terminals are still to come; -i works without one); see \`dray run --help\`" \
-        run -it alpine
-    refuses 125 "dray exec: --tty is not supported yet (terminals are still to come; -i works without one); see \`dray exec --help\`" \
-        exec -t c sh
-    refuses 125 "dray create: --mount is not supported yet (use -v and --tmpfs); see \`dray create --help\`" \
-        create --mount type=bind,src=/a,dst=/b alpine
-    refuses 125 "dray ps: --size is not supported yet (sizes of containers are still to come); see \`dray ps --help\`" \
-        ps -s
+    refuses 125 "dray exec: unknown shorthand flag: -T; see \`dray exec --help\`" exec -T c sh
+    refuses 125 "dray stop: --signal is not supported yet (use kill -s, or run --stop-signal); see \`dray stop --help\`" \
+        stop -s INT c
+    refuses 125 "dray update: --cpu-quota is not supported yet (use --cpus); see \`dray update --help\`" \
+        update --cpu-quota 5 c
+    refuses 125 "dray volume create: --opt is not supported yet (volumes are directories of the target); see \`dray volume create --help\`" \
+        volume create -o size=1 v
+    refuses 125 "dray logs: --details is not supported yet (a log has no attributes); see \`dray logs --help\`" \
+        logs --details c
     refuses 1 "dray: network is not supported yet (--network none and host are what there is for now); see \`dray --help\`" \
         network ls
 }
@@ -83,10 +87,96 @@ teardown() {
         logs -n x c
     refuses 125 "dray logs: --since: \"noon\" is no time: 2006-01-02T15:04:05Z, 2006-01-02, seconds since 1970, or 10m for ten minutes ago; see \`dray logs --help\`" \
         logs --since noon c
-    refuses 125 "dray inspect: invalid argument \"x\" for \"--type\" flag: it must be container or image; see \`dray inspect --help\`" \
+    refuses 125 "dray inspect: invalid argument \"x\" for \"--type\" flag: it must be container, image or volume; see \`dray inspect --help\`" \
         inspect --type x c
-    refuses 125 "dray ps: --filter foo=1: it must be KEY=VALUE with one of the keys ancestor, exited, id, label, name and status; see \`dray ps --help\`" \
+    refuses 125 "dray ps: --filter foo=1: it must be KEY=VALUE with one of the keys ancestor, exited, health, id, label, name, network and status; see \`dray ps --help\`" \
         ps -f foo=1
+}
+
+@test "bad words and values of the verbs that people use least" {
+    refuses 125 "dray run: invalid argument \"stdlog\" for \"-a, --attach\" flag: it must be stdin, stdout or stderr; see \`dray run --help\`" \
+        run -a stdlog alpine
+    refuses 125 "dray run: -a and -d cannot be together: one attaches, one does not; see \`dray run --help\`" \
+        run -d -a stdout alpine
+    refuses 125 "dray run: the input device is not a TTY; leave -t away, or -i; see \`dray run --help\`" \
+        run -it alpine
+    refuses 125 "dray exec: the input device is not a TTY; leave -t away, or -i; see \`dray exec --help\`" \
+        exec -it c sh
+    refuses 125 "dray update: nothing to change: one of --cpus, --cpu-shares, --memory, --pids-limit and --restart is needed; see \`dray update --help\`" \
+        update c
+    refuses 125 "dray update: invalid argument \"1m\" for \"-m, --memory\" flag: the minimum is 6m; see \`dray update --help\`" \
+        update -m 1m c
+    refuses 125 "dray port: invalid port \"0\": it must be a number from 1 to 65535, with /tcp, /udp or /sctp behind it or not; see \`dray port --help\`" \
+        port c 0
+    refuses 125 "dray port: invalid port \"80/icmp\": it must be a number from 1 to 65535, with /tcp, /udp or /sctp behind it or not; see \`dray port --help\`" \
+        port c 80/icmp
+    refuses 125 "dray top: aux is not supported; -o COLUMN[,COLUMN...] is, as ps takes it; see \`dray top --help\`" \
+        top c aux
+    refuses 125 "dray top: -o is not supported; -o COLUMN[,COLUMN...] is, as ps takes it; see \`dray top --help\`" \
+        top c -o
+    refuses 125 "dray events: --since: \"noon\" is no time: 2006-01-02T15:04:05Z, 2006-01-02, seconds since 1970, or 10m for ten minutes ago; see \`dray events --help\`" \
+        events --since noon
+    refuses 125 "dray events: --filter color=red: it must be KEY=VALUE with one of the keys container, event, image, label, type and volume; see \`dray events --help\`" \
+        events -f color=red
+    refuses 125 "dray container prune: --filter label: it must be KEY=VALUE with one of the keys label, label! and until; see \`dray container prune --help\`" \
+        container prune --filter label
+    refuses 125 "dray volume prune: --filter until=1h: it must be KEY=VALUE with one of the keys label and label!; see \`dray volume prune --help\`" \
+        volume prune --filter until=1h
+    refuses 125 "dray volume ls: --filter dangling=maybe: it must be true or false; see \`dray volume ls --help\`" \
+        volume ls -f dangling=maybe
+    refuses 125 "dray volume create: --driver nfs is not supported; volumes are directories of the target, which is what local means; see \`dray volume create --help\`" \
+        volume create -d nfs v
+    refuses 125 "dray system df: -v prints three tables, and --format table is for one; leave one away; see \`dray system df --help\`" \
+        system df -v --format table
+    refuses 125 "dray ps: --filter health=fine: it must be starting, healthy, unhealthy or none; see \`dray ps --help\`" \
+        ps -f health=fine
+    refuses 125 "dray completion: there is no completion for \"tcsh\"; bash, zsh and fish are there; see \`dray completion --help\`" \
+        completion tcsh
+    refuses 125 "dray start: -i attaches to one container, and 2 were named; see \`dray start --help\`" \
+        start -i b c
+    refuses 1 "dray: prune is not supported yet (use container, image, volume or system prune); see \`dray --help\`" \
+        prune
+    refuses 1 "dray: unknown command: volume create; see \`dray --help\`" "volume create" x
+    for verb in stats history "volume ls" "system df" events; do
+        # shellcheck disable=SC2086
+        "$DRAY" $verb --format '{{' x 2>err && false
+        grep -q "^dray $verb: " err
+    done
+}
+
+@test "--mount is refused by the part that is wrong" {
+    refuses 125 "dray run: --mount type=bind,dst=/b: source is missing; see \`dray run --help\`" \
+        run --mount type=bind,dst=/b alpine
+    refuses 125 "dray run: --mount src=v: target is missing; see \`dray run --help\`" \
+        run --mount src=v alpine
+    refuses 125 "dray run: --mount type=npipe,dst=/b: type=npipe is not supported; bind, volume and tmpfs are; see \`dray run --help\`" \
+        run --mount type=npipe,dst=/b alpine
+    refuses 125 "dray run: --mount type=tmpfs,src=/a,dst=/b: a tmpfs has no source; see \`dray run --help\`" \
+        run --mount type=tmpfs,src=/a,dst=/b alpine
+    refuses 125 "dray run: --mount type=bind,src=a,dst=/b: source=a: it must be an absolute path; see \`dray run --help\`" \
+        run --mount type=bind,src=a,dst=/b alpine
+    refuses 125 "dray run: --mount dst=/b,readonly=perhaps: readonly=perhaps: it must be true or false; see \`dray run --help\`" \
+        run --mount dst=/b,readonly=perhaps alpine
+    refuses 125 "dray run: --mount dst=/b,volume-driver=x: volume-driver is not supported; type, source, target, readonly, volume-nocopy, bind-propagation, tmpfs-size and tmpfs-mode are; see \`dray run --help\`" \
+        run --mount dst=/b,volume-driver=x alpine
+    refuses 125 "dray run: --mount ,: it must be KEY=VALUE[,KEY=VALUE...], as in type=bind,source=/a,target=/b; see \`dray run --help\`" \
+        run --mount , alpine
+}
+
+@test "nothing is removed without a yes" {
+    for what in container image volume system; do
+        for answer in n no yes "" Nein; do
+            rc=0
+            echo "$answer" | "$DRAY" $what prune >out 2>err || rc=$?
+            [ "$rc" = 1 ]
+            [ "$(cat err)" = "dray: $what prune: not confirmed, nothing was removed; -f does not ask" ]
+            grep -q "^WARNING! This will remove" out
+            grep -q "^Are you sure you want to continue? \[y/N\] $" out
+        done
+        rc=0
+        "$DRAY" $what prune </dev/null >out 2>err || rc=$?
+        [ "$rc" = 1 ]
+    done
 }
 
 # The texts of these come from the parsers that the deployment spec shares (tests/unit/spec).
@@ -111,6 +201,18 @@ teardown() {
     check "work" run -w work alpine
     check "a b" run --hostname "a b" alpine
     check "noequals" run --sysctl noequals alpine
+    check "sometimes" run --restart sometimes alpine
+    check "--restart" run --restart on-failure:x alpine
+    check "sometimes" update --restart sometimes c
+    check "many" update --cpus many c
+    check "soon" run --health-interval soon --health-cmd true alpine
+    check "syslog" run --log-driver syslog alpine
+    check "colour" run --log-opt colour=red alpine
+    check "ctrl-1" run -it --detach-keys ctrl-1 alpine
+    check "-x" rename c -- -x
+    check "a b" volume create "a b"
+    check "UPPER" tag a UPPER
+    check "UPPER" commit c UPPER
 }
 
 @test "environment files are named with the line" {
@@ -122,6 +224,12 @@ teardown() {
     printf '=1\n' >bad
     refuses 125 "dray exec: --env-file bad, line 1: no variable name in \"=1\"; see \`dray exec --help\`" \
         exec --env-file bad c true
+}
+
+@test "label files are named with the line" {
+    printf 'a=1\nb c=2\n' >bad
+    refuses 125 "dray run: --label-file bad, line 2: label \"b c\" contains whitespace; see \`dray run --help\`" \
+        run --label-file bad alpine
 }
 
 @test "a container id file that exists is not touched" {

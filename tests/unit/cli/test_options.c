@@ -191,16 +191,14 @@ static void unknown_flags_are_named_with_what_was_meant(void **state)
 
 static void flags_of_docker_are_refused_by_name(void **state)
 {
-    assert_fails(
-        "--tty is not supported yet (terminals are still to come; -i works without "
-        "one)",
-        DR_ERR_UNSUPPORTED, CLI_STOP_AT_WORD, ARGV("-it", "alpine"));
+    assert_fails("--gpus is not supported yet (use --device)", DR_ERR_UNSUPPORTED,
+                 CLI_STOP_AT_WORD, ARGV("-i", "--gpus", "all", "alpine"));
     assert_fails(
         "--publish is not supported yet (networks of containers are still to come; "
         "--network host or none works)",
         DR_ERR_UNSUPPORTED, CLI_STOP_AT_WORD, ARGV("-p", "80:80", "alpine"));
-    assert_non_null(cli_refused_flag("create", "restart", 7, 0));
-    assert_null(cli_refused_flag("ps", "restart", 7, 0));
+    assert_non_null(cli_refused_flag("create", "gpus", 4, 0));
+    assert_null(cli_refused_flag("ps", "gpus", 4, 0));
 }
 
 /* The tables of the program itself. */
@@ -215,7 +213,9 @@ static void no_table_has_a_flag_twice_or_one_that_is_refused(void **state)
             if (!o->letter)
                 continue;
             assert_ptr_equal(cli_option_letter(v->options, o->letter), o);
-            assert_null(cli_refused_flag(v->name, NULL, 0, o->letter));
+            /* history has Docker's -H, which is --host elsewhere */
+            if (o->letter != 'H')
+                assert_null(cli_refused_flag(v->name, NULL, 0, o->letter));
         }
     }
 }

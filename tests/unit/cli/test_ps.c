@@ -13,66 +13,73 @@
 #define NOW_NS INT64_C(1700000000000000000)
 #define MINUTE_NS INT64_C(60000000000)
 
-static json_t *item(const char *members)
-{
-    dr_auto_error struct dr_error err = DR_ERROR_INIT;
-    json_t *json = dr_json_parse(members, strlen(members), 65536, &err);
-    assert_string_equal(err.text, "");
-    return json;
-}
-
 static void the_status_is_in_dockers_words(void **state)
 {
     static const struct {
-        const char *status;
-        int exit_code; /* -1: null */
+        enum dray_phase phase;
+        enum dray_health health;
+        int exit_code; /* -1: unknown */
         const char *text;
     } rows[] = {
-        {"running", -1, "Up 3 minutes"},
-        {"paused", -1, "Up 3 minutes (Paused)"},
-        {"stopping", -1, "Up 3 minutes (Stopping)"},
-        {"created", -1, "Created"},
-        {"creating", -1, "Creating"},
-        {"dead", -1, "Dead"},
-        {"exited", 0, "Exited (0) 2 minutes ago"},
-        {"exited", 137, "Exited (137) 2 minutes ago"},
-        {"exited", -1, "Exited (unknown) 2 minutes ago"}, /* C21 */
+        {DRAY_RUNNING, 0, -1, "Up 3 minutes"},
+        {DRAY_RUNNING, DRAY_HEALTHY, -1, "Up 3 minutes (healthy)"},
+        {DRAY_RUNNING, DRAY_UNHEALTHY, -1, "Up 3 minutes (unhealthy)"},
+        {DRAY_RUNNING, DRAY_HEALTH_STARTING, -1, "Up 3 minutes (health: starting)"},
+        {DRAY_PAUSED, DRAY_HEALTHY, -1, "Up 3 minutes (Paused)"},
+        {DRAY_STOPPING, 0, -1, "Up 3 minutes (Stopping)"},
+        {DRAY_INITIALIZING, 0, -1, "Created"},
+        {DRAY_PENDING, 0, -1, "Creating"},
+        {DRAY_FAILED, 0, -1, "Dead"},
+        {DRAY_RESTARTING, 0, 1, "Restarting (1) 2 minutes ago"},
+        {DRAY_EXITED, 0, 0, "Exited (0) 2 minutes ago"},
+        {DRAY_EXITED, 0, 137, "Exited (137) 2 minutes ago"},
+        {DRAY_EXITED, 0, -1, "Exited (unknown) 2 minutes ago"}, /* C21 */
     };
     for (size_t i = 0; i < DR_COUNT(rows); i++) {
-        dr_auto_json json_t *json = json_object();
-        dr_json_set_str(json, "status", rows[i].status);
-        dr_json_set_int(json, "started_ns", NOW_NS - 3 * MINUTE_NS);
-        dr_json_set_int(json, "finished_ns", NOW_NS - 2 * MINUTE_NS);
-        dr_json_set(json, "exit_code",
-                    rows[i].exit_code < 0 ? json_null()
-                                          : json_integer(rows[i].exit_code));
-        dr_auto_free char *text = ps_status(json, NOW_NS);
+        struct dray_state container = {
+            .phase = rows[i].phase,
+            .health = rows[i].health,
+            .started_ns = NOW_NS - 3 * MINUTE_NS,
+            .finished_ns = NOW_NS - 2 * MINUTE_NS,
+            .exit_known = rows[i].exit_code >= 0,
+            .exit_code = rows[i].exit_code,
+        };
+        dr_auto_free char *text = ps_status(&container, NOW_NS);
         assert_string_equal(text, rows[i].text);
     }
 }
 
 static void rows_are_cut_and_escaped(void **state)
 {
-    dr_auto_json json_t *json = item(
-        "{\"id\":\"0123456789abcdef\",\"name\":\"n\",\"image\":"
-        "\"docker.io/library/alpine:latest\",\"command\":[\"sh\",\"-c\",\"\\u001b "
-        "0123456789012345\"],\"created_ns\":1,\"status\":\"created\",\"labels\":{\"a\":"
-        "\"b\",\"c\":\"\"}}");
-    dr_auto_json json_t *row = ps_row(json, NOW_NS, false);
+    const struct dray_container c = {
+        .id = "0123456789abcdef",
+        .name = "n",
+        .image = "docker.io/library/alpine:latest",
+        .command = "sh -c \x1b 0123456789012345",
+        .labels = "{\"a\":\"b\",\"c\":\"\"}",
+        .state = {.phase = DRAY_INITIALIZING, .created_ns = 1},
+    };
+    dr_auto_json json_t *row = ps_row(&c, NOW_NS, false);
     assert_string_equal(dr_json_str(row, "ID"), "0123456789ab");
     assert_string_equal(dr_json_str(row, "Image"), "alpine:latest");
     assert_string_equal(dr_json_str(row, "Command"), "\"sh -c \\x1b 01234567…\"");
     assert_string_equal(dr_json_str(row, "Labels"), "a=b,c=");
-    dr_auto_json json_t *whole = ps_row(json, NOW_NS, true);
+    assert_string_equal(dr_json_str(row, "State"), "created");
+    dr_auto_json json_t *whole = ps_row(&c, NOW_NS, true);
     assert_string_equal(dr_json_str(whole, "ID"), "0123456789abcdef");
     assert_string_equal(dr_json_str(whole, "Command"),
                         "\"sh -c \\x1b 0123456789012345\"");
 }
 
-static const char web[] =
-    "{\"id\":\"abc123\",\"name\":\"web1\",\"image\":\"docker.io/library/alpine:latest\","
-    "\"image_id\":\"sha256:feed01\",\"status\":\"exited\",\"exit_code\":3,"
-    "\"labels\":{\"tier\":\"front\",\"x\":\"\"}}";
+static const struct dray_container web = {
+    .id = "abc123",
+    .name = "web1",
+    .image = "docker.io/library/alpine:latest",
+    .image_id = "sha256:feed01",
+    .network = "host",
+    .labels = "{\"tier\":\"front\",\"x\":\"\"}",
+    .state = {.phase = DRAY_EXITED, .exit_known = true, .exit_code = 3},
+};
 
 static void filters_match_as_dockers(void **state)
 {
@@ -101,13 +108,16 @@ static void filters_match_as_dockers(void **state)
         {{"ancestor=alpine"}, true},
         {{"ancestor=alpine:3"}, false},
         {{"ancestor=feed"}, true},
+        {{"health=none"}, true},
+        {{"health=healthy"}, false},
+        {{"network=host"}, true},
+        {{"network=none"}, false},
     };
-    dr_auto_json json_t *json = item(web);
     for (size_t i = 0; i < DR_COUNT(rows); i++) {
         dr_auto_error struct dr_error err = DR_ERROR_INIT;
         struct ps_filter *filter = ps_filter_new((char *const *)rows[i].filters, &err);
         assert_non_null(filter);
-        assert_int_equal(ps_filter_match(filter, json), rows[i].match);
+        assert_int_equal(ps_filter_match(filter, &web), rows[i].match);
         ps_filter_free(filter);
     }
 }
@@ -120,17 +130,19 @@ static void bad_filters_are_named(void **state)
     } rows[] = {
         {"foo=1",
          "--filter foo=1: it must be KEY=VALUE with one of the keys ancestor, exited, "
-         "id, "
-         "label, name and status",
+         "health, id, label, name, network and status",
          DR_ERR_INVALID},
         {"name",
-         "--filter name: it must be KEY=VALUE with one of the keys ancestor, exited, id, "
-         "label, name and status",
+         "--filter name: it must be KEY=VALUE with one of the keys ancestor, exited, "
+         "health, id, label, name, network and status",
          DR_ERR_INVALID},
         {"volume=x", "--filter volume=x is not supported yet", DR_ERR_UNSUPPORTED},
         {"status=gone",
-         "--filter status=gone: it must be one of created, running, paused, exited and "
-         "dead",
+         "--filter status=gone: it must be one of created, running, paused, "
+         "restarting, exited and dead",
+         DR_ERR_INVALID},
+        {"health=fine",
+         "--filter health=fine: it must be starting, healthy, unhealthy or none",
          DR_ERR_INVALID},
         {"exited=x", "--filter exited=x: it must be a number from 0 to 255",
          DR_ERR_INVALID},

@@ -23,11 +23,13 @@ static char *spec_of(char **argv, struct dr_error *err)
     if (cli_parse(cli_run_options, "run", CLI_STOP_AT_WORD, argv, &args, &parsed, err) <
         0)
         return NULL;
-    spec_auto_container struct spec_container *spec = cli_spec(&args, parsed.words, err);
+    struct dray_spec *spec = cli_spec(&args, parsed.words, err);
     if (spec) {
-        dr_auto_json json_t *json = spec_container_to_json(spec);
-        text = dr_json_text(json);
+        char *json = dray_spec_to_json(spec);
+        text = dr_strdup(json);
+        dray_free(json);
     }
+    dray_spec_free(spec);
     cli_args_release(cli_run_options, &args);
     cli_parsed_release(&parsed);
     return text;
@@ -84,6 +86,16 @@ static void relative_sources_are_seen_from_here(void **state)
     assert_spec(wanted, ARGV("-v", "./d:/x", "-v", "~/e:/y", "-v", "vol:/z", "alpine"));
 }
 
+static void mounts_are_volumes_and_tmpfs(void **state)
+{
+    assert_spec("{" ALPINE
+                ",\"mounts\":[{\"read_only\":true,\"source\":\"/a\",\"target\":\"/b\","
+                "\"type\":\"bind\"},{\"source\":\"vol\",\"target\":\"/c\",\"type\":"
+                "\"volume\"}]}",
+                ARGV("--mount", "type=bind,src=/a,dst=/b,readonly", "--mount",
+                     "source=vol,target=/c", "alpine"));
+}
+
 static void bad_values_are_named(void **state)
 {
     assert_refused(
@@ -129,6 +141,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(flags_become_members),
         cmocka_unit_test(relative_sources_are_seen_from_here),
+        cmocka_unit_test(mounts_are_volumes_and_tmpfs),
         cmocka_unit_test(bad_values_are_named),
         cmocka_unit_test(a_seccomp_profile_crosses_as_its_text),
     };

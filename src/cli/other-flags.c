@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The flags of the verbs for images, volumes and the target itself. */
+#include "cli/args.h"
+
+#define PULL(member) offsetof(struct pull_args, member)
+const struct cli_option cli_pull_options[] = {
+    {0, "platform", CLI_TEXT, PULL(platform), "string",
+     "Platform of the image (default: the target's)"},
+    {'q', "quiet", CLI_BOOL, PULL(quiet), NULL, "Only print the image's reference"},
+    {0, "tls-verify", CLI_BOOL, PULL(tls_verify), NULL,
+     "TLS only (default true); false allows plain HTTP", .otherwise = 1},
+    {0}};
+
+#define IMAGES(member) offsetof(struct images_args, member)
+const struct cli_option cli_images_options[] = {
+    {'a', "all", CLI_BOOL, IMAGES(all), NULL,
+     "Show all images (dray has no intermediate ones)"},
+    {0, "digests", CLI_BOOL, IMAGES(digests), NULL, "Show digests"},
+    {0, "format", CLI_TEXT, IMAGES(format), "string",
+     "table, json, 'table TEMPLATE' or a template as '{{.Tag}}'"},
+    {0, "no-trunc", CLI_BOOL, IMAGES(no_trunc), NULL, "Do not cut ids"},
+    {'q', "quiet", CLI_BOOL, IMAGES(quiet), NULL, "Only show ids"},
+    {0}};
+
+const struct cli_option cli_rmi_options[] = {
+    {'f', "force", CLI_BOOL, offsetof(struct rmi_args, force), NULL,
+     "Remove it although it has several names; an unknown one is no error"},
+    {0}};
+
+const struct cli_option cli_format_options[] = {{'f', "format", CLI_TEXT,
+                                                 offsetof(struct format_args, format),
+                                                 "string", "json, or a template"},
+                                                {0}};
+
+const struct cli_option cli_no_options[] = {{0}};
+
+#define HISTORY(member) offsetof(struct history_args, member)
+const struct cli_option cli_history_options[] = {
+    {0, "format", CLI_TEXT, HISTORY(format), "string",
+     "table, json, 'table TEMPLATE' or a template as '{{.CreatedBy}}'"},
+    {'H', "human", CLI_BOOL, HISTORY(human), NULL, "Sizes and dates for people",
+     .otherwise = 1},
+    {0, "no-trunc", CLI_BOOL, HISTORY(no_trunc), NULL, "Do not cut what made a layer"},
+    {'q', "quiet", CLI_BOOL, HISTORY(quiet), NULL, "Only show ids"},
+    {0}};
+
+#define PRUNE(member) offsetof(struct prune_args, member)
+#define PRUNE_FORCE                                                                      \
+    {                                                                                    \
+        'f', "force", CLI_BOOL, PRUNE(force), NULL, "Do not ask"                         \
+    }
+#define PRUNE_FILTER                                                                     \
+    {                                                                                    \
+        0, "filter", CLI_LIST, PRUNE(filters), "filter",                                 \
+            "Remove what matches: label=, label!=, until="                               \
+    }
+const struct cli_option cli_container_prune_options[] = {PRUNE_FILTER, PRUNE_FORCE, {0}};
+
+const struct cli_option cli_image_prune_options[] = {
+    {'a', "all", CLI_BOOL, PRUNE(all), NULL,
+     "Images with names too, when no container uses them"},
+    PRUNE_FILTER,
+    PRUNE_FORCE,
+    {0}};
+
+const struct cli_option cli_volume_prune_options[] = {
+    {'a', "all", CLI_BOOL, PRUNE(all), NULL, "Volumes with names too"},
+    {0, "filter", CLI_LIST, PRUNE(filters), "filter",
+     "Remove what matches: label=, label!="},
+    PRUNE_FORCE,
+    {0}};
+
+const struct cli_option cli_system_prune_options[] = {
+    {'a', "all", CLI_BOOL, PRUNE(all), NULL,
+     "Images with names too, when no container uses them"},
+    PRUNE_FILTER,
+    PRUNE_FORCE,
+    {0, "volumes", CLI_BOOL, PRUNE(volumes), NULL, "Anonymous volumes too"},
+    {0}};
+
+#define DF(member) offsetof(struct df_args, member)
+const struct cli_option cli_system_df_options[] = {
+    {0, "format", CLI_TEXT, DF(format), "string",
+     "table, json, 'table TEMPLATE' or a template as '{{.Type}}'"},
+    {'v', "verbose", CLI_BOOL, DF(verbose), NULL,
+     "Show each image, container and volume"},
+    {0}};
+
+#define EVENTS(member) offsetof(struct events_args, member)
+const struct cli_option cli_events_options[] = {
+    {'f', "filter", CLI_LIST, EVENTS(filters), "filter",
+     "Show what matches: container=, event=, image=, label=, type="},
+    {0, "format", CLI_TEXT, EVENTS(format), "string",
+     "json, or a template as '{{.Action}}'"},
+    {0, "since", CLI_TEXT, EVENTS(since), "string",
+     "Begin with what happened since a time, or a duration ago"},
+    {0, "until", CLI_TEXT, EVENTS(until), "string",
+     "End with what happened until a time, or a duration ago"},
+    {0}};
+
+#define VOLUME_CREATE(member) offsetof(struct volume_create_args, member)
+const struct cli_option cli_volume_create_options[] = {
+    {'d', "driver", CLI_TEXT, VOLUME_CREATE(driver), "string", "local is what there is"},
+    {0, "label", CLI_LIST, VOLUME_CREATE(labels), "list", "Set metadata on the volume"},
+    {0}};
+
+#define VOLUME_LS(member) offsetof(struct volume_ls_args, member)
+const struct cli_option cli_volume_ls_options[] = {
+    {'f', "filter", CLI_LIST, VOLUME_LS(filters), "filter",
+     "Show what matches: dangling=, driver=, label=, name="},
+    {0, "format", CLI_TEXT, VOLUME_LS(format), "string",
+     "table, json, 'table TEMPLATE' or a template as '{{.Name}}'"},
+    {'q', "quiet", CLI_BOOL, VOLUME_LS(quiet), NULL, "Only show names"},
+    {0}};
+
+const struct cli_option cli_volume_rm_options[] = {
+    {'f', "force", CLI_BOOL, offsetof(struct volume_rm_args, force), NULL,
+     "An unknown one is no error"},
+    {0}};
