@@ -203,6 +203,9 @@ within() {
     done
 }
 
+# The cells of a table, with | between them.
+cells() { printf '%s\n' "$1" | sed 's/   */|/g'; }
+
 # --- images and containers ---
 
 # image NAME:TAG: its reference in the suite's registry
