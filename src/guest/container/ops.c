@@ -112,6 +112,27 @@ static int op_run(struct guest *guest, struct wire_chan *chan, const json_t *req
     return start_and_stay(guest, &c, lock, &options, chan, ret_reply, err);
 }
 
+#define BUSY_MS 2000 /* another command that is at work on it */
+#define LOOK_MS 20   /* between two looks at what it has made of it */
+
+/* The lock of a container that is not up; 1: it has come up meanwhile, or somebody else
+ * is at work on it. */
+static int take_to_start(struct guest *guest, const struct container *c, int *ret_lock,
+                         struct dr_error *err)
+{
+    int taken = 1;
+    bool up = false;
+    for (int64_t end = dr_clock_ms() + BUSY_MS;
+         taken == 1 && !up && dr_clock_ms() < end;) {
+        container_auto struct container now = {0};
+        dr_auto_error struct dr_error gone = DR_ERROR_INIT;
+        taken = journal_enter(guest, c->id, LOOK_MS, ret_lock, err);
+        up = taken == 1 && container_load_state(guest, c->id, &now, &gone) == 0 &&
+             container_is_up(&now);
+    }
+    return taken;
+}
+
 static int op_start(struct guest *guest, struct wire_chan *chan, const json_t *request,
                     json_t **ret_reply, struct dr_error *err)
 {
@@ -119,8 +140,7 @@ static int op_start(struct guest *guest, struct wire_chan *chan, const json_t *r
     int lock = -1;
     if (find(guest, request, &found, err) < 0)
         return -1;
-    int taken =
-        container_is_up(&found) ? 1 : journal_enter(guest, found.id, 2000, &lock, err);
+    int taken = container_is_up(&found) ? 1 : take_to_start(guest, &found, &lock, err);
     if (taken < 0)
         return -1;
     /* what it is now that nobody else can change it */
@@ -131,6 +151,9 @@ static int op_start(struct guest *guest, struct wire_chan *chan, const json_t *r
     }
     const char *status = container_status(&c);
     bool attach = dr_json_bool(request, "attach");
+    if (taken == 1 && container_is_paused(&c))
+        return dr_fail(err, DR_ERR_CONFLICT, "container %s is paused: unpause it instead",
+                       container_name(&c));
     if (taken == 1 && container_is_up(&c) && !attach)
         return 0; /* as Docker: it runs or is about to, that is what was asked for */
     if (taken == 1)

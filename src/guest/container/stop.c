@@ -20,6 +20,8 @@
 #define CLEANUP_MS 20000 /* from SIGKILL to a monitor that has cleaned up */
 #define KILL_MS 10000
 #define BUSY_MS 2000 /* another command that is at work on it */
+#define LOOK_MS 20   /* between two looks at what it has made of it */
+#define ENDS_MAX 3   /* times that a container is ended that others start */
 
 static int send_signal(int pidfd, int number)
 {
@@ -228,23 +230,62 @@ int container_wait(struct guest *guest, const struct container *container,
     return told < 0 ? -1 : 0;
 }
 
+static int refuse_running(const struct container *c, struct dr_error *err)
+{
+    return dr_fail(err, DR_ERR_CONFLICT,
+                   "container %s is %s; stop it first with `dray stop`, or use -f",
+                   container_name(c), container_status(c));
+}
+
+/* Ends one that is up, for it to be removed. */
+static int end_for_good(struct guest *guest, const struct container *c,
+                        struct dr_error *err)
+{
+    dr_auto_fd int monitor_fd = monitor_connect(c->run_dir);
+    if (kill_and_wait(guest, c, monitor_fd, err) == 0)
+        return 0;
+    if (err->code != ENOSPC && err->code != EDQUOT)
+        return -1;
+    dr_error_release(err); /* its end is not written down; it goes anyway (I7) */
+    return 0;
+}
+
+/*
+ * The lock of a container that nobody is at work on, as soon as that is so: who starts it
+ * just now wins, and then it is a running one. Returns as journal_enter().
+ */
+static int take_lock(struct guest *guest, const struct container *container, bool force,
+                     int *ret_lock, struct dr_error *err)
+{
+    int64_t deadline = dr_clock_ms() + BUSY_MS;
+    for (int ended = 0;;) {
+        int taken = journal_enter(guest, container->id, LOOK_MS, ret_lock, err);
+        if (taken != 1)
+            return taken;
+        container_auto struct container now = {0};
+        dr_auto_error struct dr_error gone = DR_ERROR_INIT;
+        bool up = container_load_state(guest, container->id, &now, &gone) == 0 &&
+                  container_is_up(&now);
+        if (up && !force)
+            return refuse_running(&now, err);
+        if (up && ended++ < ENDS_MAX) {
+            if (end_for_good(guest, &now, err) < 0)
+                return -1;
+        } else if (dr_clock_ms() >= deadline) {
+            return 1;
+        }
+    }
+}
+
 int container_remove(struct guest *guest, const struct container *container, bool force,
                      bool volumes, struct dr_error *err)
 {
     if (container_is_up(container) && !force)
-        return dr_fail(err, DR_ERR_CONFLICT,
-                       "container %s is %s; stop it first with `dray stop`, or use -f",
-                       container_name(container), container_status(container));
-    if (container_is_up(container)) {
-        dr_auto_fd int monitor_fd = monitor_connect(container->run_dir);
-        if (kill_and_wait(guest, container, monitor_fd, err) < 0) {
-            if (err->code != ENOSPC && err->code != EDQUOT)
-                return -1;
-            dr_error_release(err); /* its end is not written down; it goes anyway (I7) */
-        }
-    }
+        return refuse_running(container, err);
+    if (container_is_up(container) && end_for_good(guest, container, err) < 0)
+        return -1;
     dr_auto_fd int lock = -1;
-    int taken = journal_enter(guest, container->id, force ? 0 : BUSY_MS, &lock, err);
+    int taken = take_lock(guest, container, force, &lock, err);
     if (taken == 1 && force) {
         /* Somebody has it whom its state does not tell of: the state is torn. Without
          * processes its monitor goes as well. */
