@@ -64,8 +64,11 @@ static json_t *mount_entry(const char *type, const char *name, const char *sourc
     dr_json_set_str(mount, "Name", name);
     dr_json_set_str(mount, "Source", source);
     dr_json_set_str(mount, "Destination", target);
+    if (strcmp(type, "volume") == 0)
+        dr_json_set_str(mount, "Driver", "local");
     dr_json_set_str(mount, "Mode", read_only ? "ro" : "");
     dr_json_set_bool(mount, "RW", !read_only);
+    dr_json_set_str(mount, "Propagation", strcmp(type, "bind") == 0 ? "rprivate" : "");
     return mount;
 }
 
@@ -144,6 +147,8 @@ static json_t *host_config(const struct container *c, const struct spec_containe
     dr_json_set(host, "CapDrop", dr_json_from_strv(spec->cap_drop));
     dr_json_set(host, "SecurityOpt", dr_json_from_strv(spec->security_opts));
     dr_json_set_int(host, "Memory", spec->memory_bytes);
+    dr_json_set_int(host, "MemorySwap", /* what create asks for; -1: no limit */
+                    spec->memory_bytes <= INT64_MAX / 2 ? spec->memory_bytes * 2 : -1);
     dr_json_set_int(host, "NanoCpus", spec->nano_cpus);
     dr_json_set_int(host, "CpuShares", spec->cpu_shares);
     dr_json_set_int(host, "PidsLimit", spec->pids_limit);
@@ -156,6 +161,43 @@ static json_t *host_config(const struct container *c, const struct spec_containe
     return host;
 }
 
+/* C28: ports, and the networks that it is on with its addresses there. Without a network
+ * of its own it has no address (C23). */
+static json_t *network_settings(const struct container *c)
+{
+    static const char *const empty[] = {"NetworkID",        "EndpointID", "Gateway",
+                                        "IPAddress",        "MacAddress", "IPv6Gateway",
+                                        "GlobalIPv6Address"};
+    json_t *settings = json_object(), *networks = json_object(), *one = json_object();
+    dr_json_set_str(settings, "SandboxKey", "");
+    dr_json_set(settings, "Ports", json_object());
+    for (size_t i = 0; i < DR_COUNT(empty); i++) {
+        dr_json_set_str(one, empty[i], "");
+        if (i >= 2) /* the default network's once more, as Docker has it */
+            dr_json_set_str(settings, empty[i], "");
+    }
+    dr_json_set_int(one, "IPPrefixLen", 0);
+    dr_json_set_int(settings, "IPPrefixLen", 0);
+    dr_json_set(one, "Aliases", json_null());
+    dr_json_set(networks, dr_json_str(c->state, "network") ?: "none", one);
+    dr_json_set(settings, "Networks", networks);
+    return settings;
+}
+
+/* Where its changes are; the root file system is mounted for its monitor alone. */
+static json_t *graph_driver(const struct container *c)
+{
+    json_t *driver = json_object(), *data = json_object();
+    static const char *const dirs[][2] = {{"UpperDir", "upper"}, {"WorkDir", "work"}};
+    for (size_t i = 0; i < DR_COUNT(dirs); i++) {
+        dr_auto_free char *path = dr_path_join(c->dir, dirs[i][1]);
+        dr_json_set_str(data, dirs[i][0], path);
+    }
+    dr_json_set_str(driver, "Name", "overlay");
+    dr_json_set(driver, "Data", data);
+    return driver;
+}
+
 static json_t *config(const struct container *c, const struct spec_container *spec)
 {
     json_t *config = json_object();
@@ -164,6 +206,8 @@ static json_t *config(const struct container *c, const struct spec_container *sp
     dr_json_set_str(config, "Hostname", dr_json_str(c->record, "hostname"));
     const char *user = spec && spec->user ? spec->user : dr_json_str(image, "User");
     dr_json_set_str(config, "User", user ? user : "");
+    dr_json_set_str(config, "Domainname", "");
+    dr_json_set(config, "ExposedPorts", member(image, "ExposedPorts"));
     dr_json_set_bool(config, "Tty", spec && spec->tty);
     dr_json_set_bool(config, "OpenStdin", spec && spec->stdin_open);
     dr_json_set_bool(config, "StdinOnce", spec && spec->stdin_open && !spec->stdin_keep);
@@ -222,7 +266,18 @@ json_t *container_inspect(const struct container *c)
     dr_json_set(json, "HostConfig", host_config(c, spec, binds, tmpfs));
     dr_json_set(json, "Mounts", mounts);
     dr_json_set(json, "Config", config(c, spec));
-    dr_json_set(json, "NetworkSettings", json_object());
+    dr_json_set(json, "NetworkSettings", network_settings(c));
+    dr_json_set(json, "GraphDriver", graph_driver(c));
+    dr_json_set_str(json, "ProcessLabel", "");
+    dr_json_set_str(json, "MountLabel", "");
+    dr_json_set_str(json, "AppArmorProfile", "");
+    dr_json_set(json, "ExecIDs", json_null());
+    /* and what Docker has not */
     dr_json_set_str(json, "Bundle", dr_json_str(c->record, "bundle"));
+    static const char *const whose[][2] = {
+        {"Service", "service"}, {"Replica", "replica"}, {"Deployment", "deployment"}};
+    for (size_t i = 0; i < DR_COUNT(whose); i++)
+        dr_json_set(json, whose[i][0],
+                    json_incref(json_object_get(c->state, whose[i][1])));
     return json;
 }

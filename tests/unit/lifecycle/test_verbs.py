@@ -5,6 +5,7 @@
 """
 import json
 import os
+import shutil
 import sys
 import threading
 import time
@@ -634,6 +635,47 @@ def network_of_a_host_container_is_counted_without_lo():
             want += int(numbers.split()[0]) if name.strip() != "lo" else 0
         assert 0 <= want - item["net_rx_bytes"] < 50 << 20, (want, item)
         gone(s, a)
+
+
+def inspect_has_dockers_shape_C28():
+    with session() as s:
+        a = create(s, "sh", "-c", "exit 3", name="shape", service="web", replica=2,
+                   deployment="shop", memory_bytes=64 << 20, nano_cpus=500000000,
+                   pids_limit=9, restart="on-failure", restart_max=1, labels=["a=b"],
+                   stop_signal="SIGUSR1", stdin_open=True, log_max_files=3,
+                   mounts=[{"type": "volume", "source": "v1", "target": "/v"},
+                           {"type": "bind", "source": "/tmp", "target": "/t",
+                            "read_only": True}])
+        one = s.call("container.inspect", id=a)
+        assert (one["Path"], one["Args"]) == ("sh", ["-c", "exit 3"])
+        assert one["State"]["Status"] == "created" and one["State"]["Pid"] == 0
+        assert one["State"]["StartedAt"] == "0001-01-01T00:00:00Z"
+        host, config = one["HostConfig"], one["Config"]
+        assert host["RestartPolicy"] == {"Name": "on-failure", "MaximumRetryCount": 1}
+        assert (host["Memory"], host["MemorySwap"], host["NanoCpus"], host["PidsLimit"]) == \
+            (64 << 20, 128 << 20, 500000000, 9)
+        assert host["LogConfig"]["Type"] == "k8s-file"
+        assert host["Binds"] == ["v1:/v", "/tmp:/t:ro"] and host["NetworkMode"] == "none"
+        assert config["StopSignal"] == "SIGUSR1" and config["OpenStdin"] is True
+        assert config["Labels"] == {"a": "b"} and config["Tty"] is False
+        volume, bind = one["Mounts"]
+        assert volume["Type"] == "volume" and volume["Name"] == "v1" and volume["RW"]
+        assert volume["Source"] == ROOT + "/volumes/v1/_data" and volume["Driver"] == "local"
+        assert bind == {"Type": "bind", "Source": "/tmp", "Destination": "/t", "Mode": "ro",
+                        "RW": False, "Propagation": "rprivate"}, bind
+        network = one["NetworkSettings"]
+        assert network["Ports"] == {} and list(network["Networks"]) == ["none"]
+        assert network["IPAddress"] == network["Networks"]["none"]["IPAddress"] == ""  # C23
+        assert os.path.isdir(one["GraphDriver"]["Data"]["UpperDir"])
+        assert os.path.exists(one["ResolvConfPath"]) and os.path.exists(one["HostsPath"])
+        assert (one["Service"], one["Replica"], one["Deployment"]) == ("web", 2, "shop")
+        s.call("container.start", id=a)
+        s.call("container.wait", id=a)
+        one = s.call("container.inspect", id=a)
+        assert one["State"]["ExitCode"] == 3 and one["RestartCount"] == 1
+        assert os.path.exists(one["LogPath"]) and one["State"]["Running"] is False
+        gone(s, a)
+        shutil.rmtree(ROOT + "/volumes/v1")
 
 
 # --- events ----------------------------------------------------------------------------------
