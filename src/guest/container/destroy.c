@@ -97,7 +97,8 @@ int container_destroy_by_name(struct guest *guest, const char *id, bool volumes,
     container_auto struct container c = {0};
     dr_auto_free char *cgroup = cgroup_path(id);
     dr_auto_free char *dir = container_dir(guest, id);
-    if (container_load(guest, id, &c, &later) < 0 && later.kind == DR_ERR_UNSUPPORTED)
+    /* what another version wrote, or cannot be read now, is not taken apart half-known */
+    if (container_load(guest, id, &c, &later) < 0 && later.kind != DR_ERR_NOT_FOUND)
         return dr_error_move(err, &later);
     dr_error_release(&later);
 

@@ -54,6 +54,7 @@ def settle():
         for item in left:
             life.IDS.add(item["id"])
             assert item["status"] in ("created", "exited", "running"), item
+            assert s.call("container.state", id=item["name"])["id"] == item["id"]
             s.call("container.remove", id=item["id"], force=True, volumes=True)
     return left
 
@@ -70,13 +71,21 @@ def run_then_remove(s):
     s.call("container.remove", id="x", force=True, volumes=True)
 
 
+def rename_and_update(s):
+    a = s.call("container.create", spec=life.spec("sleep", "100", name="x"))["id"]
+    s.call("container.rename", id=a, name="y")
+    s.call("container.update", id=a, pids_limit=50, restart="always")
+    assert s.call("container.state", id=a)["name"] == "y"
+    s.call("container.remove", id=a)
+
+
 def main():
     with life.session() as s:
         s.put_image(life.IMAGE, [busybox_layer()], {"Env": ["PATH=/bin"]})
         life.run(s, "true")
     time.sleep(0.5)  # the first monitor is on its way out
     before, failed, trials = life.baseline(), 0, 0
-    for work in (run_rm, run_then_remove):
+    for work in (run_rm, run_then_remove, rename_and_update):
         for fault in ("signal=KILL", "error=ENOSPC"):
             n, misses = 1, 0
             while misses < 3 and n <= LAST:
