@@ -17,9 +17,9 @@
 /* Requests need no more; glibc's default of 8 MiB would be reserved for each. */
 #define HANDLER_STACK (512u << 10)
 
-static const struct guest_op *const tables[] = {guest_image_ops, guest_container_ops,
-                                                guest_event_ops, guest_files_ops,
-                                                guest_system_ops};
+static const struct guest_op *const tables[] = {guest_image_ops,  guest_container_ops,
+                                                guest_event_ops,  guest_files_ops,
+                                                guest_system_ops, guest_volume_ops};
 
 struct server {
     struct wire_mux *mux;

@@ -9,6 +9,7 @@
 #include "base/fs.h"
 #include "guest/cgroup/cgroup.h"
 #include "guest/container/container.h"
+#include "guest/files/usage.h"
 #include "guest/guest.h"
 #include "guest/images/images.h"
 #include "guest/runtime/runtime.h"
@@ -108,8 +109,15 @@ static int op_check(struct guest *guest, struct wire_chan *chan, const json_t *r
     return 0;
 }
 
+static int op_df(struct guest *guest, struct wire_chan *chan, const json_t *request,
+                 json_t **ret_reply, struct dr_error *err)
+{
+    return usage_report(guest, ret_reply, err);
+}
+
 const struct guest_op guest_system_ops[] = {
     {"system.check", op_check},
     {"system.info", op_info},
+    {"system.df", op_df},
     {NULL, NULL},
 };

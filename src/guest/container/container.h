@@ -32,6 +32,10 @@ int container_count(struct guest *guest, int *ret_containers, int *ret_running,
  * Something else than 0 stops it and is returned. */
 int container_each_layer(struct guest *guest, int (*each)(void *arg, const char *diff_id),
                          void *arg, struct dr_error *err);
+/* Counts containers by image: counts["sha256:…"] += 1 for each. */
+int container_count_images(struct guest *guest, json_t *counts, struct dr_error *err);
+/* Who has which volume: users["volume"] is an array of containers' names. */
+int container_volume_users(struct guest *guest, json_t *users, struct dr_error *err);
 /* The name of some container made from the image "sha256:…", owned. */
 bool container_image_in_use(struct guest *guest, const char *image_id, char **ret_name);
 

@@ -20,6 +20,7 @@
 #include "guest/container/volumes.h"
 #include "guest/images/images.h"
 #include "guest/runtime/runtime.h"
+#include "guest/volumes/volumes.h"
 #include "guest/net/loopback.h"
 
 #define ENTER_MS 5000
@@ -380,9 +381,15 @@ static int make_directory(const struct guest *guest, const char *dir,
 static int make_all(struct plan *plan, struct container *c, struct dr_error *err)
 {
     const struct spec_container *spec = plan->spec;
+    dr_auto_fd int volumes = -1; /* no prune between "it has them" and "they are there" */
     plan->self = realpath("/proc/self/exe", NULL);
     if (make_directory(plan->guest, c->dir, err) < 0 || take_name(plan, c->id, err) < 0 ||
-        plan_volumes(plan, err) < 0 || make_bundle(plan, c, err) < 0 ||
+        plan_volumes(plan, err) < 0)
+        return -1;
+    if (json_array_size(plan->volumes) > 0 &&
+        volumes_lock(plan->guest, false, &volumes, err) < 0)
+        return -1;
+    if (make_bundle(plan, c, err) < 0 ||
         volumes_make(plan->guest, plan->volumes, err) < 0)
         return -1;
     for (size_t i = 0; i < spec->mount_count; i++)

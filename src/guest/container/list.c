@@ -170,3 +170,61 @@ bool container_image_in_use(struct guest *guest, const char *image_id, char **re
     *ret_name = user.name;
     return true;
 }
+
+struct image_counts {
+    struct guest *guest;
+    json_t *counts;
+};
+
+static int count_image_of(void *arg, const char *id)
+{
+    struct image_counts *of = arg;
+    container_auto struct container c = {0};
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    if (container_load_state(of->guest, id, &c, &err) < 0)
+        return 0;
+    const char *image_id = dr_json_str(c.state, "image_id");
+    if (image_id)
+        dr_json_set_int(of->counts, image_id, dr_json_int(of->counts, image_id, 0) + 1);
+    return 0;
+}
+
+int container_count_images(struct guest *guest, json_t *counts, struct dr_error *err)
+{
+    struct image_counts of = {guest, counts};
+    return container_each(guest, count_image_of, &of, err);
+}
+
+struct volume_users {
+    struct guest *guest;
+    json_t *users;
+    struct dr_error *err;
+};
+
+static int volumes_of(void *arg, const char *id)
+{
+    struct volume_users *of = arg;
+    container_auto struct container c = {0};
+    dr_auto_error struct dr_error gone = DR_ERROR_INIT;
+    if (container_load(of->guest, id, &c, &gone) < 0) {
+        /* not knowing what a container has is no reason to take it away */
+        return gone.kind == DR_ERR_NOT_FOUND ? 0 : dr_error_move(of->err, &gone);
+    }
+    size_t i;
+    json_t *volume;
+    json_array_foreach (dr_json_array(c.record, "volumes"), i, volume) {
+        const char *name = dr_json_str(volume, "name");
+        json_t *list = name ? json_object_get(of->users, name) : NULL;
+        if (name && !list)
+            json_object_set_new(of->users, name, list = json_array());
+        if (list)
+            json_array_append_new(list, json_string(container_name(&c)));
+    }
+    return 0;
+}
+
+int container_volume_users(struct guest *guest, json_t *users, struct dr_error *err)
+{
+    struct volume_users of = {guest, users, err};
+    return container_each(guest, volumes_of, &of, err);
+}

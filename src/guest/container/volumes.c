@@ -7,6 +7,7 @@
 
 #include "base/fs.h"
 #include "base/text.h"
+#include "guest/volumes/volumes.h"
 
 static json_t *plan_one(const struct guest *guest, const char *name, const char *target,
                         bool copy)
@@ -18,8 +19,7 @@ static json_t *plan_one(const struct guest *guest, const char *name, const char 
     dr_json_set_bool(volume, "anonymous", !name);
     dr_json_set_str(volume, "target", target);
     dr_json_set_bool(volume, "copy", copy);
-    dr_auto_free char *source =
-        dr_printf("%s/volumes/%s/_data", guest->root, name ? name : random);
+    dr_auto_free char *source = volume_source(guest, name ? name : random);
     dr_json_set_str(volume, "source", source);
     return volume;
 }
@@ -32,14 +32,8 @@ json_t *volumes_plan(const struct guest *guest, const struct spec_container *spe
         const struct spec_mount *mount = &spec->mounts[i];
         if (mount->type != SPEC_MOUNT_VOLUME)
             continue;
-        if (mount->source && spec_name_check(mount->source, err) < 0) {
-            dr_error_release(err);
-            dr_fail(err, DR_ERR_INVALID,
-                    "invalid volume name '%s': only [a-zA-Z0-9][a-zA-Z0-9_.-]* is "
-                    "allowed, at most 128 bytes",
-                    mount->source);
+        if (mount->source && volume_name_check(mount->source, err) < 0)
             return NULL;
-        }
         json_array_append_new(
             volumes, plan_one(guest, mount->source, mount->target, !mount->no_copy));
     }
@@ -53,9 +47,15 @@ int volumes_make(const struct guest *guest, const json_t *volumes, struct dr_err
     size_t i;
     json_t *volume;
     json_array_foreach (volumes, i, volume) {
-        const char *source = dr_json_str(volume, "source");
-        if (dr_mkdir_all(source, 0755, err) < 0)
-            return dr_wrap(err, "make volume %.64s", dr_json_str(volume, "name"));
+        bool anonymous = dr_json_bool(volume, "anonymous");
+        dr_auto_json json_t *labels = NULL;
+        if (anonymous) {
+            labels = json_object();
+            dr_json_set_str(labels, VOLUME_ANONYMOUS_LABEL, "");
+        }
+        if (volume_make(guest, dr_json_str(volume, "name"), labels, anonymous, false,
+                        err) < 0)
+            return -1;
     }
     return 0;
 }
@@ -71,9 +71,8 @@ int volumes_remove_anonymous(const struct guest *guest, const json_t *volumes,
         /* what the record says becomes a path: only what volumes_plan makes up */
         if (!dr_json_bool(volume, "anonymous") || !name || !container_is_id(name))
             continue;
-        dr_auto_free char *dir = dr_printf("%s/volumes/%s", guest->root, name);
         dr_auto_error struct dr_error later = DR_ERROR_INIT;
-        if (dr_remove_all(AT_FDCWD, dir, result < 0 ? &later : err) < 0)
+        if (volume_remove(guest, name, result < 0 ? &later : err) < 0)
             result = -1;
     }
     return result;

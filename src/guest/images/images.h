@@ -51,6 +51,18 @@ int image_each(struct guest *guest, int (*each)(void *arg, const struct image *i
 int image_remove(struct guest *guest, const char *ref, bool force, json_t **ret_untagged,
                  json_t **ret_deleted, struct dr_error *err);
 
+/* ref becomes a name of the image that `image` names; whoever had it loses it. name: as
+ * people write it. */
+int image_tag(struct guest *guest, const char *image, const char *ref, const char *name,
+              struct dr_error *err);
+
+struct prune_filter;
+/* Removes images that no container uses and (not all) that have no name, then the layers
+ * that nothing uses. As image_remove; *ret_bytes: what the layers took. */
+int image_prune(struct guest *guest, bool all, const struct prune_filter *filter,
+                json_t **ret_untagged, json_t **ret_deleted, int64_t *ret_bytes,
+                struct dr_error *err);
+
 /* Held shared by whoever makes something that refers to layers (a container), so that no
  * sweep takes them away in between; exclusive by the sweep. Returns the lock's fd. */
 int image_lock(struct guest *guest, bool exclusive, int *ret_fd, struct dr_error *err);

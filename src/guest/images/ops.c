@@ -5,8 +5,11 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "guest/container/container.h"
 #include "guest/events/events.h"
+#include "guest/prune.h"
 #include "oci/manifest.h"
+#include "oci/ref.h"
 
 static int want_digest(const json_t *value, const char *what, struct oci_digest *ret,
                        struct dr_error *err)
@@ -99,7 +102,8 @@ static int op_image_put(struct guest *guest, struct wire_chan *chan,
     return 0;
 }
 
-static json_t *describe(const struct image *image)
+/* counts: containers by image id */
+static json_t *describe(const struct image *image, const json_t *counts)
 {
     json_t *json = json_object();
     dr_json_set_str(json, "id", image->id);
@@ -108,6 +112,7 @@ static json_t *describe(const struct image *image)
     dr_json_set(json, "names", dr_json_from_strv(image->names));
     dr_json_set_str(json, "created", dr_json_str(image->config, "created"));
     dr_json_set_int(json, "size", image->size_bytes);
+    dr_json_set_int(json, "containers", dr_json_int(counts, image->id, 0));
     return json;
 }
 
@@ -118,9 +123,19 @@ static int op_image_get(struct guest *guest, struct wire_chan *chan,
     const char *ref = dr_json_str(request, "ref");
     if (!ref)
         return dr_fail(err, DR_ERR_INVALID, "ref is missing");
-    if (image_lookup(guest, ref, &image, err) < 0)
+    dr_auto_json json_t *counts = json_object();
+    if (container_count_images(guest, counts, err) < 0 ||
+        image_lookup(guest, ref, &image, err) < 0)
         return -1;
-    *ret_reply = describe(&image);
+    json_t *sizes = json_array();
+    for (size_t i = 0; i < image.diff_id_count; i++) {
+        struct layer_stats stats = {0};
+        dr_auto_error struct dr_error gone = DR_ERROR_INIT;
+        layer_meta(guest->layers, &image.diff_ids[i], &stats, &gone);
+        json_array_append_new(sizes, json_integer(stats.disk_bytes));
+    }
+    *ret_reply = describe(&image, counts);
+    dr_json_set(*ret_reply, "layer_sizes", sizes);
     dr_json_set(*ret_reply, "config", json_incref(image.config));
     dr_json_set(*ret_reply, "manifest", json_incref(image.manifest));
     image_release(&image);
@@ -130,6 +145,7 @@ static int op_image_get(struct guest *guest, struct wire_chan *chan,
 struct listing {
     struct wire_chan *chan;
     struct dr_error *err;
+    const json_t *counts;
     int rc;
 };
 
@@ -137,7 +153,7 @@ static int list_one(void *arg, const struct image *image)
 {
     struct listing *list = arg;
     dr_auto_json json_t *event =
-        json_pack("{ssso}", "event", "item", "item", describe(image));
+        json_pack("{ssso}", "event", "item", "item", describe(image, list->counts));
     list->rc = wire_event(list->chan, event, list->err);
     return list->rc;
 }
@@ -145,8 +161,10 @@ static int list_one(void *arg, const struct image *image)
 static int op_image_list(struct guest *guest, struct wire_chan *chan,
                          const json_t *request, json_t **ret_reply, struct dr_error *err)
 {
-    struct listing list = {chan, err, 0};
-    if (image_each(guest, list_one, &list, err) < 0)
+    dr_auto_json json_t *counts = json_object();
+    struct listing list = {chan, err, counts, 0};
+    if (container_count_images(guest, counts, err) < 0 ||
+        image_each(guest, list_one, &list, err) < 0)
         return -1;
     return list.rc;
 }
@@ -177,6 +195,43 @@ static int op_image_remove(struct guest *guest, struct wire_chan *chan,
     return 0;
 }
 
+static int op_image_tag(struct guest *guest, struct wire_chan *chan,
+                        const json_t *request, json_t **ret_reply, struct dr_error *err)
+{
+    const char *ref = dr_json_str(request, "ref"),
+               *new_ref = dr_json_str(request, "new_ref"),
+               *familiar = dr_json_str(request, "familiar");
+    dr_auto_ref struct oci_ref checked = OCI_REF_INIT;
+    if (!ref || !new_ref)
+        return dr_fail(err, DR_ERR_INVALID, "ref and new_ref are needed");
+    if (oci_ref_parse(new_ref, &checked, err) < 0)
+        return -1;
+    dr_auto_free char *canonical = oci_ref_text(&checked);
+    if (strcmp(canonical, new_ref) != 0)
+        return dr_fail(err, DR_ERR_INVALID, "%s is no canonical reference", new_ref);
+    if (image_tag(guest, ref, new_ref, familiar, err) < 0)
+        return -1;
+    event_write(guest->root, "image", "tag", ref, familiar ? familiar : new_ref, NULL);
+    return 0;
+}
+
+static int op_image_prune(struct guest *guest, struct wire_chan *chan,
+                          const json_t *request, json_t **ret_reply, struct dr_error *err)
+{
+    prune_auto_filter struct prune_filter *filter = NULL;
+    json_t *untagged, *deleted;
+    int64_t bytes = 0;
+    if (prune_filter_parse(dr_json_array(request, "filters"), true, &filter, err) < 0 ||
+        image_prune(guest, dr_json_bool(request, "all"), filter, &untagged, &deleted,
+                    &bytes, err) < 0)
+        return -1;
+    tell_removed(guest, "untag", untagged);
+    tell_removed(guest, "delete", deleted);
+    *ret_reply = json_pack("{sososI}", "untagged", untagged, "deleted", deleted,
+                           "space_reclaimed", (json_int_t)bytes);
+    return 0;
+}
+
 const struct guest_op guest_image_ops[] = {
     {"layers.missing", op_layers_missing},
     {"layer.put", op_layer_put},
@@ -184,5 +239,7 @@ const struct guest_op guest_image_ops[] = {
     {"image.get", op_image_get},
     {"image.list", op_image_list},
     {"image.remove", op_image_remove},
+    {"image.tag", op_image_tag},
+    {"image.prune", op_image_prune},
     {NULL, NULL},
 };

@@ -320,6 +320,35 @@ void image_sweep_tmp(struct guest *guest)
         closedir(dir);
 }
 
+/* Lock held exclusively. */
+static int add_ref(struct guest *guest, struct image *image, const char *ref,
+                   const char *name, struct dr_error *err)
+{
+    for (size_t i = 0; image->refs[i]; i++)
+        if (strcmp(image->refs[i], ref) == 0)
+            return 0;
+    struct untag u = {guest, ref, image->id, err, 0};
+    if (image_each(guest, untag_one, &u, err) < 0 || u.rc < 0)
+        return -1;
+    dr_strv_add(&image->refs, ref);
+    dr_strv_add(&image->names, name ? name : ref);
+    dr_auto_free char *dir = image_dir(guest, image->id + 7);
+    return image_write_refs(dir, image->digest, image->refs, image->names, err);
+}
+
+int image_tag(struct guest *guest, const char *text, const char *ref, const char *name,
+              struct dr_error *err)
+{
+    dr_auto_fd int lock = -1;
+    struct image image;
+    if (image_lock(guest, true, &lock, err) < 0 ||
+        image_lookup(guest, text, &image, err) < 0)
+        return -1;
+    int rc = add_ref(guest, &image, ref, name, err);
+    image_release(&image);
+    return rc;
+}
+
 int image_put(struct guest *guest, const char *ref, const char *name,
               const char *manifest, size_t manifest_len, const char *config,
               size_t config_len, char **ret_id, struct dr_error *err)
@@ -344,21 +373,7 @@ int image_put(struct guest *guest, const char *ref, const char *name,
             image_load(guest, oci_digest_hex(&id), &image, err) < 0)
             return dr_wrap(err, "store image %s", name ? name : id.text);
     }
-    int rc = 0;
-    bool has = ref == NULL;
-    for (size_t i = 0; ref && image.refs[i]; i++)
-        has = has || strcmp(image.refs[i], ref) == 0;
-    if (!has) {
-        struct untag u = {guest, ref, image.id, err, 0};
-        rc = image_each(guest, untag_one, &u, err);
-        if (rc == 0)
-            rc = u.rc;
-        dr_strv_add(&image.refs, ref);
-        dr_strv_add(&image.names, name ? name : ref);
-        dr_auto_free char *dir = image_dir(guest, oci_digest_hex(&id));
-        if (rc == 0)
-            rc = image_write_refs(dir, digest.text, image.refs, image.names, err);
-    }
+    int rc = ref ? add_ref(guest, &image, ref, name, err) : 0;
     image_release(&image);
     if (rc == 0)
         *ret_id = dr_strdup(id.text);

@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Images' names and prune, volumes, disk usage (C12), against the real helper. Needs root.
+
+    test_storage.py <dray-guest> <runtime> [test…]
+"""
+import os
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import test_lifecycle as life  # noqa: E402
+from session import busybox_layer, directory, entry  # noqa: E402
+from test_lifecycle import refused, run, session, spec  # noqa: E402
+
+PREFIX = "docker.io/library/"
+
+
+def created(s, *args, **members):
+    made = s.call("container.create", spec=spec(*args, **members))
+    life.IDS.add(made["id"])
+    return made["id"]
+
+
+def gone(s, *ids):
+    for one in ids:
+        s.call("container.remove", id=one, force=True, volumes=True)
+
+
+def image(s, name, *entries, **config):
+    return s.put_image(PREFIX + name, [busybox_layer(), [directory("extra")] + list(entries)],
+                       dict({"Env": ["PATH=/bin"]}, **config))
+
+
+def images(s):
+    return {i["id"]: i for i in s.items("image.list")}
+
+
+def layers(s):
+    return s.call("system.info")["layers"]
+
+
+# --- images ----------------------------------------------------------------------------------
+
+def tag_gives_another_name_and_takes_it_from_who_had_it_C12():
+    with session() as s:
+        a, b = image(s, "a:1", entry("extra/a", b"a")), image(s, "b:1", entry("extra/b", b"b"))
+        s.call("image.tag", ref=PREFIX + "a:1", new_ref=PREFIX + "x:2", familiar="x:2")
+        assert sorted(images(s)[a]["names"]) == [PREFIX + "a:1", "x:2"], images(s)[a]
+        assert s.call("image.get", ref=PREFIX + "x:2")["id"] == a
+        s.call("image.tag", ref=b[7:19], new_ref=PREFIX + "x:2", familiar="x:2")
+        assert s.call("image.get", ref=PREFIX + "x:2")["id"] == b
+        assert images(s)[a]["refs"] == [PREFIX + "a:1"]
+        s.call("image.tag", ref=b, new_ref=PREFIX + "x:2", familiar="x:2")  # again: no change
+        assert sorted(images(s)[b]["refs"]) == [PREFIX + "b:1", PREFIX + "x:2"]
+        refused("not found", "not on this target", lambda: s.call(
+            "image.tag", ref=PREFIX + "none:1", new_ref=PREFIX + "y:1", familiar="y"))
+        refused("invalid spec", "no canonical reference", lambda: s.call(
+            "image.tag", ref=a, new_ref="y", familiar="y"))
+        refused("invalid spec", "lower case", lambda: s.call("image.tag", ref=a, new_ref="UPPER!", familiar="y"))
+        s.call("image.remove", ref=PREFIX + "a:1")
+        s.call("image.remove", ref=b, force=True)
+
+
+def an_image_tells_its_layers_sizes_and_its_containers():
+    with session() as s:
+        a = image(s, "a:1", entry("extra/big", b"x" * 100000))
+        c = created(s, "true", image=PREFIX + "a:1")
+        got = s.call("image.get", ref=a)
+        assert got["containers"] == 1 and images(s)[a]["containers"] == 1
+        assert len(got["layer_sizes"]) == 2 and 100000 < got["layer_sizes"][1] < 200000
+        assert got["size"] == sum(got["layer_sizes"])
+        gone(s, c)
+        assert images(s)[a]["containers"] == 0
+        s.call("image.remove", ref=a)
+
+
+def prune_removes_what_has_no_name_and_all_what_nobody_uses_C12():
+    with session() as s:
+        before = layers(s)
+        a, b = image(s, "a:1", entry("extra/a", b"a" * 50000)), image(s, "b:1", entry("extra/b", b"b"))
+        used = image(s, "used:1", entry("extra/u", b"u"))
+        c = created(s, "true", image=PREFIX + "used:1")
+        got = s.call("image.prune")
+        assert got == {"untagged": [], "deleted": [], "space_reclaimed": 0}, got
+        s.call("image.tag", ref=b, new_ref=PREFIX + "a:1", familiar="a:1")  # a has no name now
+        got = s.call("image.prune")
+        assert got["deleted"][0] == a and got["untagged"] == [], got
+        assert len(got["deleted"]) == 2 and got["space_reclaimed"] > 50000, got
+        assert set(images(s)) >= {b, used} and a not in images(s)
+        kept = dict(images(s))
+        for filters in (["dangling=false", "label=none"], ["dangling=true"]):
+            got = s.call("image.prune", filters=filters)
+            assert got["deleted"] == [] and images(s).keys() == kept.keys()
+        refused("invalid spec", "filter 'size=1': until=, label=", lambda: s.call(
+            "image.prune", filters=["size=1"]))
+        refused("invalid spec", "filter until=never", lambda: s.call(
+            "image.prune", filters=["until=never"]))
+        s.call("image.remove", ref=b, force=True)
+        gone(s, c)
+        s.call("image.remove", ref=used)
+        assert layers(s) == before
+
+
+def prune_obeys_labels_and_time():
+    with session() as s:
+        a = image(s, "a:1", entry("extra/a", b"1"), Labels={"keep": "yes", "who": "me"})
+        b = image(s, "b:1", entry("extra/a", b"2"), Labels={"who": "you"})
+        s.call("image.tag", ref=life.IMAGE, new_ref=PREFIX + "held:1", familiar="held:1")
+        c = created(s, "true")  # the base image stays
+        got = s.call("image.prune", all=True, filters=["label!=keep", "label=who=you"])
+        assert got["deleted"][0] == b and a in images(s), got
+        new = s.call("container.commit", id=c, changes=["LABEL who=new"])["id"]
+        for until in ("24h", "2001-01-01", "2001-01-01T00:00:00", "1000000000"):
+            s.call("image.prune", all=True, filters=["until=" + until, "label=who=new"])
+            assert new in images(s), until
+        got = s.call("image.prune", all=True, filters=["until=24h", "label=who"])
+        assert got["deleted"][0] == a, got  # without a creation time it is as old as can be
+        got = s.call("image.prune", all=True, filters=["until=0s", "label=who"])
+        assert got["deleted"] == [new], got
+        gone(s, c)
+        s.call("image.remove", ref=PREFIX + "held:1")
+
+
+# --- volumes ---------------------------------------------------------------------------------
+
+def volumes(s):
+    return {v["Name"]: v for v in s.items("volume.list")}
+
+
+def volumes_are_made_listed_inspected_and_removed():
+    with session() as s:
+        assert volumes(s) == {}
+        assert s.call("volume.create", name="data", labels=["a=1", "b"]) == {"name": "data"}
+        assert s.call("volume.create", name="data", labels=["other=2"]) == {"name": "data"}
+        got = s.call("volume.inspect", name="data")
+        assert got["Labels"] == {"a": "1", "b": ""} and got["Driver"] == "local", got
+        assert got["Mountpoint"] == life.ROOT + "/volumes/data/_data" and got["Scope"] == "local"
+        assert got["CreatedAt"][:2] == "20" and got["Anonymous"] is False
+        assert os.path.isdir(got["Mountpoint"])
+        made = s.call("volume.create", name=None)["name"]
+        assert len(made) == 64 and volumes(s)[made]["Anonymous"] is True
+        assert volumes(s)[made]["Labels"] == {"com.docker.volume.anonymous": ""}
+        s.call("volume.remove", name=made)
+        s.call("volume.remove", name="data")
+        assert volumes(s) == {}
+        refused("not found", "no such volume: data", lambda: s.call("volume.remove", name="data"))
+        s.call("volume.remove", name="data", force=True)
+        refused("not found", "no such volume: x", lambda: s.call("volume.inspect", name="x"))
+        for bad in ("../up", ".hidden", "a/b", ""):
+            if bad:
+                refused("invalid spec", "invalid volume name", lambda: s.call(
+                    "volume.create", name=bad))
+                refused("invalid spec", "invalid volume name", lambda: s.call(
+                    "volume.remove", name=bad, force=True))
+        refused("invalid spec", "has no key", lambda: s.call("volume.create", name="x",
+                                                            labels=["=1"]))
+        assert volumes(s) == {}
+    assert os.listdir(life.ROOT + "/volumes") == []
+    life.shutil.rmtree(life.ROOT + "/volumes")
+
+
+def a_volume_that_a_container_has_stays():
+    with session() as s:
+        mounts = [{"type": "volume", "source": "held", "target": "/v"},
+                  {"type": "volume", "target": "/anon"}]
+        c = created(s, "true", mounts=mounts, name="holder")
+        assert len(volumes(s)) == 2
+        anonymous = [v for v in volumes(s).values() if v["Anonymous"]]
+        assert len(anonymous) == 1 and anonymous[0]["Labels"], anonymous
+        refused("conflict", "volume held is in use by container holder", lambda: s.call(
+            "volume.remove", name="held"))
+        assert s.call("volume.prune", all=True)["deleted"] == []
+        s.call("container.remove", id=c)  # without its volumes
+        with open(anonymous[0]["Mountpoint"] + "/x", "w") as file:
+            file.write("x" * 50000)
+        got = s.call("volume.prune")
+        assert got["deleted"] == [anonymous[0]["Name"]] and got["space_reclaimed"] > 50000, got
+        assert list(volumes(s)) == ["held"]
+        assert s.call("volume.prune", all=True)["deleted"] == ["held"]
+    life.shutil.rmtree(life.ROOT + "/volumes")
+
+
+def volumes_of_before_without_metadata_keep_working():
+    old = life.ROOT + "/volumes/old/_data"
+    os.makedirs(old)
+    torn = life.ROOT + "/volumes/torn"
+    os.makedirs(torn + "/_data")
+    with open(torn + "/meta.json", "w") as file:
+        file.write('{"vers')
+    os.makedirs(life.ROOT + "/volumes/" + "a" * 64 + "/_data")
+    os.makedirs(life.ROOT + "/volumes/.new-123/_data")
+    with session() as s:
+        got = volumes(s)
+        assert set(got) == {"old", "torn", "a" * 64}, got
+        assert got["a" * 64]["Anonymous"] is True and got["old"]["Anonymous"] is False
+        code, out, _ = run(s, "sh", "-c", "echo x >/v/f; cat /v/f",
+                           mounts=[{"type": "volume", "source": "old", "target": "/v"}])
+        assert (code, out) == (0, b"x\n")
+        assert sorted(s.call("volume.prune", all=True)["deleted"]) == ["a" * 64, "old", "torn"]
+    assert os.listdir(life.ROOT + "/volumes") == []  # the half-made one is gone as well
+    life.shutil.rmtree(life.ROOT + "/volumes")
+
+
+def prune_of_volumes_obeys_labels():
+    with session() as s:
+        s.call("volume.create", name="a", labels=["keep"])
+        s.call("volume.create", name="b", labels=["k=v"])
+        assert s.call("volume.prune", all=True, filters=["label!=keep"])["deleted"] == ["b"]
+        assert s.call("volume.prune", all=True, filters=["label=keep"])["deleted"] == ["a"]
+    life.shutil.rmtree(life.ROOT + "/volumes")
+
+
+def creating_and_pruning_at_once_never_takes_a_containers_volume_H5():
+    stop = []
+
+    def prune():
+        with session() as other:
+            while not stop:
+                other.call("volume.prune", all=True)
+
+    thread = threading.Thread(target=prune)
+    thread.start()
+    try:
+        with session() as s:
+            for i in range(30):
+                c = created(s, "true", mounts=[{"type": "volume", "source": "v%d" % i,
+                                                "target": "/v"}])
+                assert os.path.isdir("%s/volumes/v%d/_data" % (life.ROOT, i)), i
+                gone(s, c)
+    finally:
+        stop.append(True)
+        thread.join()
+    life.shutil.rmtree(life.ROOT + "/volumes")
+
+
+def two_that_make_the_same_volume_both_succeed():
+    errors = []
+
+    def make():
+        try:
+            with session() as other:
+                for i in range(30):
+                    other.call("volume.create", name="same%d" % i, labels=["x=1"])
+        except Exception as error:  # noqa: BLE001
+            errors.append(error)
+
+    threads = [threading.Thread(target=make) for _ in range(3)]
+    [t.start() for t in threads]
+    [t.join() for t in threads]
+    assert not errors, errors
+    with session() as s:
+        assert len(volumes(s)) == 30
+        for v in volumes(s).values():
+            assert v["Labels"] == {"x": "1"}
+        assert len(s.call("volume.prune", all=True)["deleted"]) == 30
+    assert os.listdir(life.ROOT + "/volumes") == []
+    life.shutil.rmtree(life.ROOT + "/volumes")
+
+
+# --- disk usage ------------------------------------------------------------------------------
+
+def disk_usage_tells_images_containers_volumes_and_layers():
+    with session() as s:
+        a = image(s, "a:1", entry("extra/big", b"x" * 300000))
+        c = created(s, "sh", "-c", "head -c 200000 /dev/zero >/mine; "
+                    "head -c 100000 /dev/zero >/v/theirs", name="user", image=PREFIX + "a:1",
+                    mounts=[{"type": "volume", "source": "used", "target": "/v"}])
+        s.open("container.start", id=c, attach=True).wait()
+        got = s.call("system.df")
+        mine = [i for i in got["images"] if i["id"] == a][0]
+        base = [i for i in got["images"] if life.IMAGE in i["names"]][0]
+        assert mine["containers"] == 1 and base["containers"] == 0
+        # the busybox layer is in both
+        assert mine["shared_size"] == base["shared_size"] == base["size"] > 500000, got["images"]
+        assert 300000 < mine["size"] - mine["shared_size"] < 400000, mine
+        assert got["layers_size"] == mine["size"], got
+        one = [x for x in got["containers"] if x["id"] == c][0]
+        assert one["name"] == "user" and one["status"] == "exited"
+        assert 200000 <= one["size"] < 400000, one
+        assert [(v["name"], v["containers"]) for v in got["volumes"]] == [("used", 1)]
+        assert 100000 <= got["volumes"][0]["size"] < 200000, got["volumes"]
+        gone(s, c)
+        s.call("volume.prune", all=True)
+        s.call("image.remove", ref=a)
+    life.shutil.rmtree(life.ROOT + "/volumes")
+
+
+def a_tree_of_any_depth_is_measured_and_removed():
+    with session() as s:
+        c = created(s, "true", mounts=[{"type": "volume", "source": "deep", "target": "/v"}])
+        at = os.open(life.ROOT + "/volumes/deep/_data", os.O_RDONLY)
+        for _ in range(9000):
+            os.mkdir("d" * 10, dir_fd=at)
+            below = os.open("d" * 10, os.O_RDONLY, dir_fd=at)
+            os.close(at)
+            at = below
+        os.close(at)
+        before = time.time()
+        assert s.call("system.df")["volumes"][0]["size"] > 0
+        gone(s, c)
+        assert s.call("volume.prune", all=True)["deleted"] == ["deep"]
+        assert time.time() - before < 60
+        with open("/proc/%d/status" % s.process.pid) as file:
+            peak = [int(line.split()[1]) for line in file if line.startswith("VmHWM")][0]
+        assert peak < 32 << 10, peak
+    life.shutil.rmtree(life.ROOT + "/volumes")
+
+
+life.TESTS = [f for n, f in list(globals().items())
+              if callable(f) and getattr(f, "__module__", "") == "__main__"
+              and f.__code__.co_argcount == 0 and not f.__code__.co_flags & 4]
+
+if __name__ == "__main__":
+    sys.exit(life.main())
