@@ -443,8 +443,9 @@ int dray_container_top(struct dray_target *target, const char *container,
  * per stream), so a slow reader holds the writer back and memory does not grow.
  *
  * Functions that start or join a process return when it has started, or with the error
- * that says why not. The others return at once: what is refused over there is told by the
- * first dray_stream_next. A call's limits are those of the function, not of the stream.
+ * that says why not. The others need not wait: what is refused over there is told by them
+ * or by the first dray_stream_next. A call's limits are those of the function, not of the
+ * stream.
  *
  * One thread may call dray_stream_next while another one writes, resizes or signals.
  * Freeing a stream gives it up: an exec's process is killed; a container that was only

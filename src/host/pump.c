@@ -16,6 +16,8 @@
 #include "host/detach.h"
 #include "host/stream.h"
 
+#define BLIND_MS 20
+
 struct pump {
     struct dray_stream *stream;
     const struct dray_pump *to;
@@ -199,6 +201,8 @@ static int wait_ready(struct pump *p, struct dr_error *err)
         {.fd = wire_poll_fd(chan), .events = POLLIN},
         {.fd = credit ? p->to->stdin_fd : -1, .events = POLLIN},
         {.fd = p->limits->cancel ? p->limits->cancel->fd : -1, .events = POLLIN}};
+    if (fds[0].fd < 0 && (left < 0 || left > BLIND_MS))
+        left = BLIND_MS; /* no descriptor was left: look now and then */
     if (poll(fds, DR_COUNT(fds), left > INT32_MAX ? INT32_MAX : (int)left) < 0)
         return errno == EINTR ? 0 : dr_fail_errno(err, DR_ERR_INTERNAL, "poll");
     if (fds[0].revents)

@@ -16,6 +16,7 @@
 
 #define PREAMBLE_MAX (64u << 10)
 #define CHANNELS_MAX 1024
+#define BLIND_MS 20
 /* Credit is given back in pieces of this size, not for each read. */
 #define WINDOW_STEP (WIRE_WINDOW_BYTES / 4)
 
@@ -143,6 +144,8 @@ static int chan_wait(struct wire_chan *c, enum wire_way way, struct dr_error *er
     int64_t left = limit.deadline_ms ? limit.deadline_ms - dr_clock_ms() : -1;
     if (limit.deadline_ms && left <= 0)
         return fail_deadline(err);
+    if (fds[0].fd < 0 && (left < 0 || left > BLIND_MS))
+        left = BLIND_MS; /* no descriptor was left for us: look now and then */
     pthread_mutex_unlock(lock);
     poll(fds, 2, left > INT32_MAX ? INT32_MAX : (int)left);
     pthread_mutex_lock(lock);
@@ -676,8 +679,9 @@ int wire_mux_start(const struct wire_mux_options *options, const json_t *hello,
     if (flags >= 0)
         fcntl(options->read_fd, F_SETFL, flags | O_NONBLOCK);
     wire_out_init(&mux->out, options->write_fd, mux->wake_fd);
-    int rc = 0;
-    if (options->side == WIRE_GUEST &&
+    int rc =
+        mux->wake_fd < 0 ? dr_fail_errno(err, DR_ERR_INTERNAL, "make an eventfd") : 0;
+    if (rc == 0 && options->side == WIRE_GUEST &&
         wire_out_frame(&mux->out, &WIRE_NO_LIMIT, WIRE_MAGIC, WIRE_MAGIC_BYTES, NULL, 0) <
             0)
         rc = send_failed(mux, err);
@@ -757,7 +761,7 @@ void wire_mux_free(struct wire_mux *mux)
         pthread_join(mux->reader, NULL);
     }
     close(mux->options.read_fd);
-    close(mux->wake_fd);
+    dr_cleanup_fd(&mux->wake_fd);
     while (mux->chans)
         chan_free(mux->chans);
     json_decref(mux->hello);
