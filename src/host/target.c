@@ -90,13 +90,16 @@ int target_session(struct dray_target *target, struct session **ret_session,
     struct session *lost = NULL;
     int rc = 0;
     pthread_mutex_lock(&target->lock);
-    if (target->session && wire_mux_ended(target->session->mux))
+    /* one that ended before it said hello has still to say why, once */
+    if (target->session && wire_mux_ended(target->session->mux) &&
+        (target->session->used || wire_mux_greeted(target->session->mux)))
         lost = DR_TAKE(target->session);
     if (target->closing)
         rc = dr_fail(err, DR_ERR_CANCELLED, "the target was closed");
     else if (!target->session)
         rc = connect_session(target, &target->session, err);
     if (rc == 0) {
+        target->session->used = true;
         atomic_fetch_add(&target->session->refs, 1);
         *ret_session = target->session;
     }

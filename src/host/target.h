@@ -21,6 +21,7 @@ struct session {
     struct transport transport;
     struct wire_mux *mux;
     int64_t hello_deadline_ms;
+    bool used; /* a call has it, or had it; under the target's lock */
 };
 
 /* Starts a helper. Tests put one here that records and plays answers (C34). */
