@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "host/target.h"
+#include "host/files.h"
 #include "oci/ref.h"
 
 /* Names are any bytes: as text when they are UTF-8, else in base64. */
@@ -22,29 +22,36 @@ static int name_of(const json_t *reply, const char *key, char **ret, struct dr_e
     return 0;
 }
 
+int files_stat_path(struct dray_target *target, const char *container, const char *path,
+                    bool follow, const struct limits *limits,
+                    struct dray_path_stat *ret_stat, struct dr_error *err)
+{
+    dr_auto_json json_t *reply = NULL;
+    struct dray_path_stat stat = {0};
+    json_t *request = request_for("container.stat_path", container);
+    dr_json_set_str(request, "path", path ? path : "");
+    dr_json_set_bool(request, "follow", follow);
+    if (request_call(target, request, limits, &reply, err) < 0)
+        return -1;
+    if (name_of(reply, "name", &stat.name, err) < 0 ||
+        name_of(reply, "link_target", &stat.link_target, err) < 0) {
+        dray_path_stat_release(&stat);
+        return -1;
+    }
+    stat.mode = (uint32_t)dr_json_int(reply, "mode", 0);
+    stat.size = dr_json_int(reply, "size", 0);
+    stat.mtime_ns = dr_json_int(reply, "mtime_ns", 0);
+    *ret_stat = stat;
+    return 0;
+}
+
 int dray_container_stat_path(struct dray_target *target, const char *container,
                              const char *path, bool follow, const struct dray_call *call,
                              struct dray_path_stat *ret_stat, struct dray_error **ret_err)
 {
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
-    dr_auto_json json_t *reply = NULL;
     struct limits limits = limits_of(call, DEFAULT_TIMEOUT_MS);
-    struct dray_path_stat stat = {0};
-    json_t *request = request_for("container.stat_path", container);
-    dr_json_set_str(request, "path", path ? path : "");
-    dr_json_set_bool(request, "follow", follow);
-    int rc = request_call(target, request, &limits, &reply, &err);
-    if (rc == 0 && (name_of(reply, "name", &stat.name, &err) < 0 ||
-                    name_of(reply, "link_target", &stat.link_target, &err) < 0)) {
-        dray_path_stat_release(&stat);
-        rc = -1;
-    }
-    if (rc == 0) {
-        stat.mode = (uint32_t)dr_json_int(reply, "mode", 0);
-        stat.size = dr_json_int(reply, "size", 0);
-        stat.mtime_ns = dr_json_int(reply, "mtime_ns", 0);
-        *ret_stat = stat;
-    }
+    int rc = files_stat_path(target, container, path, follow, &limits, ret_stat, &err);
     return api_end(rc, &err, ret_err);
 }
 

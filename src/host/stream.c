@@ -341,20 +341,25 @@ static int write_failed(const struct dray_stream *stream, const struct limits *l
     return -1;
 }
 
+int stream_write(struct dray_stream *stream, const void *data, size_t len,
+                 const struct limits *limits, struct dr_error *err)
+{
+    if (!stream->stdin_open)
+        return dr_fail(err, DR_ERR_CONFLICT, "the stream takes no input");
+    wire_limit(stream->chan, WIRE_OUT, out_limit(limits));
+    if (limits_cancelled(limits, err) < 0)
+        return -1;
+    if (wire_write(stream->chan, WIRE_STDIN, data, len, err) < 0)
+        return write_failed(stream, limits, err);
+    return 0;
+}
+
 int dray_stream_write(struct dray_stream *stream, const void *data, size_t len,
                       const struct dray_call *call, struct dray_error **ret_err)
 {
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
     struct limits limits = limits_of(call, NO_TIMEOUT);
-    if (!stream->stdin_open) {
-        dr_fail(&err, DR_ERR_CONFLICT, "the stream takes no input");
-        return api_end(-1, &err, ret_err);
-    }
-    wire_limit(stream->chan, WIRE_OUT, out_limit(&limits));
-    int rc = limits_cancelled(&limits, &err);
-    if (rc == 0 && wire_write(stream->chan, WIRE_STDIN, data, len, &err) < 0)
-        rc = write_failed(stream, &limits, &err);
-    return api_end(rc, &err, ret_err);
+    return api_end(stream_write(stream, data, len, &limits, &err), &err, ret_err);
 }
 
 int stream_close_stdin(struct dray_stream *stream, struct dr_error *err)

@@ -61,6 +61,8 @@ int stream_try_next(struct dray_stream *stream, struct dray_event *ret_event,
                     struct dr_error *err);
 /* Events are lines, without their end. */
 bool stream_by_lines(const struct dray_stream *stream);
+int stream_write(struct dray_stream *stream, const void *data, size_t len,
+                 const struct limits *limits, struct dr_error *err);
 int stream_signal(struct dray_stream *stream, int signal, struct dr_error *err);
 int stream_resize(struct dray_stream *stream, unsigned rows, unsigned columns,
                   struct dr_error *err);

@@ -407,12 +407,13 @@ static int rename_first(const struct tar_unpack *how, char path[PATH_MAX],
     if (!how->from)
         return 0;
     size_t n = strlen(how->from);
-    if (strncmp(path, how->from, n) != 0 || (path[n] && path[n] != '/')) {
+    if (n > 0 && (strncmp(path, how->from, n) != 0 || (path[n] && path[n] != '/'))) {
         dr_auto_free char *shown = dr_escape(path, 200);
         return dr_fail(err, DR_ERR_FORMAT,
                        "the archive has an entry %s that nobody asked for", shown);
     }
-    dr_auto_free char *renamed = dr_printf("%s%s", how->to, path + n);
+    dr_auto_free char *renamed =
+        dr_printf("%s%s%s", how->to, n == 0 && *path ? "/" : "", path + n);
     if (strlen(renamed) >= PATH_MAX)
         return dr_fail(err, DR_ERR_FORMAT, "a path in the archive is too long");
     memcpy(path, renamed, strlen(renamed) + 1);

@@ -32,7 +32,8 @@ struct tar_unpack {
     bool devices; /* device nodes are made; else skipped. 0:0, which would be a whiteout
                      to overlayfs, never */
     /* The first component `from` becomes `to`, in names and hard links' targets; every
-     * other first component is DR_ERR_FORMAT. NULL: names stay. */
+     * other first component is DR_ERR_FORMAT. "": `to` goes before every name. NULL:
+     * names stay. */
     const char *from, *to;
 };
 

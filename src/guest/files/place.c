@@ -37,7 +37,8 @@ static int cannot_find(const char *path, struct dr_error *err)
     dr_auto_free char *shown = dr_escape(path, 200);
     errno = number;
     if (number == ENOENT || number == ENOTDIR)
-        return dr_fail(err, DR_ERR_NOT_FOUND, "no such file or directory: %s", shown);
+        return dr_fail_at(err, DR_AT_UNSET, DR_ERR_NOT_FOUND, ENOENT,
+                          "no such file or directory: %s", shown);
     if (number == ELOOP)
         return dr_fail(err, DR_ERR_INVALID, "%s: too many symbolic links", shown);
     if (number == ENAMETOOLONG)
