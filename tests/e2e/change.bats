@@ -26,7 +26,7 @@ teardown() { test_teardown; }
     sleep 0.4
     same "$(dray logs p | wc -l)" "$before"
     refused 1 "p is" paused -- pause p
-    refused 1 p paused -- exec p true
+    refused 125 p paused -- exec p true
     ok unpause p
     same "$output" p
     is_status p running

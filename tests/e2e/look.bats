@@ -86,13 +86,13 @@ STEPS
 }
 
 @test "events as they come, until somebody has had enough" {
-    "$DRAY" events --format '{{.Action}}' >"$OUT/events" 2>&1 &
+    "$DRAY" events --format '{{.Action}}' >"$OUT/events" 2>&1 3>&- &
     local pid=$!
     sleep 0.5
     ok run --rm --name live "$IMAGE" true
     within 10 grep -qx die "$OUT/events"
     within 10 grep -qx destroy "$OUT/events"
-    kill -INT $pid 2>/dev/null || kill $pid
+    kill $pid
     wait $pid || true
     grep -qx create "$OUT/events"
 }

@@ -242,7 +242,7 @@ STEPS
 }
 
 @test "--sig-proxy=false: a signal ends dray, not the container" {
-    "$DRAY" run --name t --sig-proxy=false "$IMAGE" on-signal 9 TERM >"$OUT/log" 2>&1 &
+    "$DRAY" run --name t --sig-proxy=false "$IMAGE" on-signal 9 TERM >"$OUT/log" 2>&1 3>&- &
     local pid=$!
     within 20 grep -q ready "$OUT/log"
     kill -TERM $pid
