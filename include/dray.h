@@ -325,6 +325,14 @@ int dray_container_stop(struct dray_target *target, const char *container,
 int dray_container_restart(struct dray_target *target, const char *container,
                            int64_t timeout_s, const struct dray_call *call,
                            struct dray_error **ret_err);
+/* The same two with another signal first, named as for dray_container_kill; NULL: its
+ * own. */
+int dray_container_stop_by(struct dray_target *target, const char *container,
+                           const char *signal, int64_t timeout_s,
+                           const struct dray_call *call, struct dray_error **ret_err);
+int dray_container_restart_by(struct dray_target *target, const char *container,
+                              const char *signal, int64_t timeout_s,
+                              const struct dray_call *call, struct dray_error **ret_err);
 /* C22: a name in any case, with or without SIG, or a number. DRAY_ERR_CONFLICT when it
  * does not run. */
 int dray_container_kill(struct dray_target *target, const char *container,

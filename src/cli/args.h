@@ -41,7 +41,8 @@ struct attach_args {
 };
 
 struct stop_args {
-    int64_t timeout_s; /* -1: the container's own */
+    const char *signal; /* NULL: the container's own */
+    int64_t timeout_s;  /* -1: the container's own */
 };
 
 struct kill_args {

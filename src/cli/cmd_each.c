@@ -43,16 +43,29 @@ static int stop_one(struct cli *cli, const char *word, const void *arg, char **r
 {
     const struct stop_args *args = arg;
     struct dray_error *failed = NULL;
-    if (cli_rc(dray_container_stop(cli->target, word, args->timeout_s, NULL, &failed),
+    if (cli_rc(dray_container_stop_by(cli->target, word, args->signal, args->timeout_s,
+                                      NULL, &failed),
                &failed, err) < 0)
         return -1;
     *ret_line = dr_strdup(word);
     return 0;
 }
 
-int cmd_stop(struct cli *cli, void *args)
+/* signal NULL: none was given. 0, or the code of a command line that makes no sense. */
+static int bad_signal(const struct cli *cli, const char *signal)
 {
-    return cli_each(cli, THREADS, stop_one, args);
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    if (!signal || cli_signal_check(signal, &err) == 0)
+        return 0;
+    dr_wrap(&err, "--signal");
+    return cli_usage_error(cli, &err);
+}
+
+int cmd_stop(struct cli *cli, void *arg)
+{
+    const struct stop_args *args = arg;
+    int bad = bad_signal(cli, args->signal);
+    return bad ? bad : cli_each(cli, THREADS, stop_one, args);
 }
 
 static int restart_one(struct cli *cli, const char *word, const void *arg,
@@ -60,16 +73,19 @@ static int restart_one(struct cli *cli, const char *word, const void *arg,
 {
     const struct stop_args *args = arg;
     struct dray_error *failed = NULL;
-    if (cli_rc(dray_container_restart(cli->target, word, args->timeout_s, NULL, &failed),
+    if (cli_rc(dray_container_restart_by(cli->target, word, args->signal, args->timeout_s,
+                                         NULL, &failed),
                &failed, err) < 0)
         return -1;
     *ret_line = dr_strdup(word);
     return 0;
 }
 
-int cmd_restart(struct cli *cli, void *args)
+int cmd_restart(struct cli *cli, void *arg)
 {
-    return cli_each(cli, THREADS, restart_one, args);
+    const struct stop_args *args = arg;
+    int bad = bad_signal(cli, args->signal);
+    return bad ? bad : cli_each(cli, THREADS, restart_one, args);
 }
 
 static int kill_one(struct cli *cli, const char *word, const void *arg, char **ret_line,
@@ -86,13 +102,9 @@ static int kill_one(struct cli *cli, const char *word, const void *arg, char **r
 int cmd_kill(struct cli *cli, void *arg)
 {
     const struct kill_args *args = arg;
-    dr_auto_error struct dr_error err = DR_ERROR_INIT;
     const char *signal = args->signal ? args->signal : "KILL";
-    if (cli_signal_check(signal, &err) < 0) {
-        dr_wrap(&err, "--signal");
-        return cli_usage_error(cli, &err);
-    }
-    return cli_each(cli, THREADS, kill_one, signal);
+    int bad = bad_signal(cli, signal);
+    return bad ? bad : cli_each(cli, THREADS, kill_one, signal);
 }
 
 static int rm_one(struct cli *cli, const char *word, const void *arg, char **ret_line,

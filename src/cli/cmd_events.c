@@ -29,8 +29,10 @@ static json_t *docker_event(const json_t *event)
     if (type && strcmp(type, "container") == 0) { /* the older names of the same */
         dr_json_set_str(out, "status", action ? action : "");
         dr_json_set_str(out, "id", id ? id : "");
-        const char *image = dr_json_str(attributes, "image");
-        dr_json_set_str(out, "from", image ? image : "");
+        dr_auto_free char *image = cli_familiar(dr_json_str(attributes, "image"));
+        dr_json_set_str(out, "from", image);
+        if (*image)
+            dr_json_set_str(attributes, "image", image);
     }
     return out;
 }

@@ -28,6 +28,8 @@ const struct cli_option cli_attach_options[] = {
 
 #define STOP(member) offsetof(struct stop_args, member)
 const struct cli_option cli_stop_options[] = {
+    {'s', "signal", CLI_TEXT, STOP(signal), "string",
+     "Signal to send first (default: the container's own)"},
     {'t', "timeout", CLI_INT, STOP(timeout_s), "int",
      "Seconds to wait before killing the container", 0, INT32_MAX, -1, "time"},
     {0}};

@@ -10,7 +10,6 @@
 #define NETWORKS "networks of containers are still to come; --network host or none works"
 #define LIMITS "this limit is still to come"
 #define LOGGING "a log has no attributes"
-#define STOP_SIGNAL "use kill -s, or run --stop-signal"
 #define CLUSTER "it is for volumes of a swarm"
 #define NOT_LINUX "it is for Windows containers"
 #define NAMESPACES "the container always gets namespaces of its own"
@@ -73,8 +72,6 @@ static const struct cli_refused flags[] = {
     {"run", 0, "io-maxiops", NOT_LINUX},
     {"start", 0, "checkpoint", "checkpoints are not planned"},
     {"start", 0, "checkpoint-dir", "checkpoints are not planned"},
-    {"stop", 's', "signal", STOP_SIGNAL},
-    {"restart", 's', "signal", STOP_SIGNAL},
     {"update", 0, "blkio-weight", LIMITS},
     {"update", 0, "cpu-period", "use --cpus"},
     {"update", 0, "cpu-quota", "use --cpus"},

@@ -82,11 +82,17 @@ int dray_container_unpause(struct dray_target *target, const char *container,
 }
 
 static int stop_like(struct dray_target *target, const char *op, const char *container,
-                     int64_t timeout_s, const struct dray_call *call,
+                     const char *signal, int64_t timeout_s, const struct dray_call *call,
                      struct dray_error **ret_err)
 {
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    int number = 0;
+    if (signal && spec_signal_parse(signal, &number, &err) < 0)
+        return api_end(-1, &err, ret_err);
     json_t *request = request_for(op, container);
     int64_t wait_ms = STOP_TIMEOUT_MS;
+    if (number)
+        dr_json_set_int(request, "signal", number);
     if (timeout_s >= 0) {
         dr_json_set_int(request, "timeout_s", timeout_s);
         wait_ms = timeout_s < INT64_MAX / 2000 ? timeout_s * 1000 : INT64_MAX / 2;
@@ -98,14 +104,31 @@ int dray_container_stop(struct dray_target *target, const char *container,
                         int64_t timeout_s, const struct dray_call *call,
                         struct dray_error **ret_err)
 {
-    return stop_like(target, "container.stop", container, timeout_s, call, ret_err);
+    return stop_like(target, "container.stop", container, NULL, timeout_s, call, ret_err);
 }
 
 int dray_container_restart(struct dray_target *target, const char *container,
                            int64_t timeout_s, const struct dray_call *call,
                            struct dray_error **ret_err)
 {
-    return stop_like(target, "container.restart", container, timeout_s, call, ret_err);
+    return stop_like(target, "container.restart", container, NULL, timeout_s, call,
+                     ret_err);
+}
+
+int dray_container_stop_by(struct dray_target *target, const char *container,
+                           const char *signal, int64_t timeout_s,
+                           const struct dray_call *call, struct dray_error **ret_err)
+{
+    return stop_like(target, "container.stop", container, signal, timeout_s, call,
+                     ret_err);
+}
+
+int dray_container_restart_by(struct dray_target *target, const char *container,
+                              const char *signal, int64_t timeout_s,
+                              const struct dray_call *call, struct dray_error **ret_err)
+{
+    return stop_like(target, "container.restart", container, signal, timeout_s, call,
+                     ret_err);
 }
 
 int dray_container_kill(struct dray_target *target, const char *container,

@@ -34,8 +34,6 @@ teardown() {
     refuses 125 "dray run: --publish is not supported yet (networks of containers are still to come; --network host or none works); see \`dray run --help\`" \
         run --publish 80:80 alpine
     refuses 125 "dray exec: unknown shorthand flag: -T; see \`dray exec --help\`" exec -T c sh
-    refuses 125 "dray stop: --signal is not supported yet (use kill -s, or run --stop-signal); see \`dray stop --help\`" \
-        stop -s INT c
     refuses 125 "dray update: --cpu-quota is not supported yet (use --cpus); see \`dray update --help\`" \
         update --cpu-quota 5 c
     refuses 125 "dray volume create: --opt is not supported yet (volumes are directories of the target); see \`dray volume create --help\`" \
@@ -196,6 +194,8 @@ teardown() {
     check "many" run --cpus many alpine
     check "NOSIG" run --stop-signal NOSIG alpine
     check "NOSIG" kill -s NOSIG c
+    check "--signal" stop -s NOSIG c
+    check "NOSIG" restart -s NOSIG c
     check "-x" run --name -x alpine
     check "UPPER" run UPPER
     check "work" run -w work alpine

@@ -67,6 +67,17 @@ teardown() { test_teardown; }
     refused 1 nobody -- restart nobody
 }
 
+@test "stop and restart with a signal of the caller's" {
+    ok run -d --name s "$IMAGE" on-signal 7 INT
+    within 10 has_logged s ready
+    ok stop -s int -t 20 s
+    same "$(inspect s '{{.State.ExitCode}}')" 7
+    ok start s
+    ok restart -s SIGINT -t 20 s
+    within 10 bash -c '[[ $("$DRAY" logs s | grep -c "got INT") -eq 2 ]]'
+    is_status s running
+}
+
 @test "rename gives another name, and only a free one" {
     ok run -d --name old "$IMAGE" sleep 100
     ok create --name taken "$IMAGE" true

@@ -69,9 +69,9 @@ STEPS
 }
 
 @test "events tell what happened, in order" {
-    ok run --name e --label tier=front "$IMAGE" true
-    ok rm e
-    ok events --since 1h --until 0s --filter container=e --format '{{.Type}} {{.Action}}'
+    ok run --name evented --label tier=front "$IMAGE" true
+    ok rm evented
+    ok events --since 1h --until 0s --filter container=evented --format '{{.Type}} {{.Action}}'
     local want
     for want in "container create" "container start" "container die" "container destroy"; do
         has "$output" "$want"
@@ -80,7 +80,7 @@ STEPS
     ok events --since 1h --until 0s --filter event=die --filter label=tier=front --format json
     same "$(jq -r '.Actor.Attributes.exitCode' <<<"${lines[-1]}")" 0
     ok events --since 1h --until 0s --filter event=die
-    [[ ${lines[-1]} =~ ^20.*Z\ container\ die\ [0-9a-f]{64}\ \(.*name=e.*\)$ ]] || explain "line"
+    [[ ${lines[-1]} =~ ^20.*Z\ container\ die\ [0-9a-f]{64}\ \(.*name=evented.*\)$ ]] || explain "line"
     ok events --since 1h --until 0s --filter container=nobody
     same "$output" ""
 }

@@ -79,7 +79,8 @@ static int enter(struct guest *guest, const struct container *before, int *ret_l
 }
 
 int container_restart(struct guest *guest, const struct container *container,
-                      int64_t timeout_s, struct wire_chan *chan, struct dr_error *err)
+                      int64_t timeout_s, int signal, struct wire_chan *chan,
+                      struct dr_error *err)
 {
     container_auto struct container c = {0};
     int lock = -1;
@@ -87,7 +88,7 @@ int container_restart(struct guest *guest, const struct container *container,
         bool removed = container_auto_remove(container);
         if (removed)
             keep_it(container, true);
-        if (container_stop(guest, container, timeout_s, chan, err) < 0) {
+        if (container_stop(guest, container, timeout_s, signal, chan, err) < 0) {
             if (removed)
                 keep_it(container, false);
             return -1;

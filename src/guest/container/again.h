@@ -12,6 +12,7 @@
  * that is removed with its end is not removed by this one. When it does not start again
  * the error is the start's, and it is exited. */
 int container_restart(struct guest *guest, const struct container *container,
-                      int64_t timeout_s, struct wire_chan *chan, struct dr_error *err);
+                      int64_t timeout_s, int signal, struct wire_chan *chan,
+                      struct dr_error *err);
 
 #endif

@@ -190,9 +190,12 @@ static int op_stop(struct guest *guest, struct wire_chan *chan, const json_t *re
                    json_t **ret_reply, struct dr_error *err)
 {
     container_auto struct container c = {0};
-    if (find(guest, request, &c, err) < 0)
+    int signal;
+    if (container_stop_signal(request, &signal, err) < 0 ||
+        find(guest, request, &c, err) < 0)
         return -1;
-    return container_stop(guest, &c, dr_json_int(request, "timeout_s", -1), chan, err);
+    return container_stop(guest, &c, dr_json_int(request, "timeout_s", -1), signal, chan,
+                          err);
 }
 
 static int op_kill(struct guest *guest, struct wire_chan *chan, const json_t *request,
@@ -246,9 +249,12 @@ static int op_restart(struct guest *guest, struct wire_chan *chan, const json_t 
                       json_t **ret_reply, struct dr_error *err)
 {
     container_auto struct container c = {0};
-    if (find(guest, request, &c, err) < 0)
+    int signal;
+    if (container_stop_signal(request, &signal, err) < 0 ||
+        find(guest, request, &c, err) < 0)
         return -1;
-    return container_restart(guest, &c, dr_json_int(request, "timeout_s", -1), chan, err);
+    return container_restart(guest, &c, dr_json_int(request, "timeout_s", -1), signal,
+                             chan, err);
 }
 
 static int op_top(struct guest *guest, struct wire_chan *chan, const json_t *request,

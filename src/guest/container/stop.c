@@ -128,12 +128,13 @@ static int kill_and_wait(struct guest *guest, const struct container *c, int mon
 }
 
 static int stop(struct guest *guest, const struct container *container, int64_t timeout_s,
-                struct wire_chan *chan, struct dr_error *err)
+                int signal, struct wire_chan *chan, struct dr_error *err)
 {
     dr_auto_fd int monitor_fd = monitor_connect(container->run_dir);
     if (timeout_s < 0)
         timeout_s = dr_json_int(container->record, "stop_timeout_s", 10);
-    int number = (int)dr_json_int(container->record, "stop_signal", SIGTERM);
+    int number =
+        signal ? signal : (int)dr_json_int(container->record, "stop_signal", SIGTERM);
     if (monitor_fd < 0 || timeout_s == 0)
         return kill_and_wait(guest, container, monitor_fd, err);
     container_event_int(guest, container, "kill", "signal", number);
@@ -161,12 +162,22 @@ static int stop(struct guest *guest, const struct container *container, int64_t 
                          err);
 }
 
+int container_stop_signal(const json_t *request, int *ret_signal, struct dr_error *err)
+{
+    int64_t number = dr_json_int(request, "signal", 0);
+    if (number < 0 || number > 64)
+        return dr_fail(err, DR_ERR_INVALID, "%lld is no signal", (long long)number);
+    *ret_signal = (int)number;
+    return 0;
+}
+
 int container_stop(struct guest *guest, const struct container *container,
-                   int64_t timeout_s, struct wire_chan *chan, struct dr_error *err)
+                   int64_t timeout_s, int signal, struct wire_chan *chan,
+                   struct dr_error *err)
 {
     if (!container_is_up(container))
         return 0;
-    if (stop(guest, container, timeout_s, chan, err) < 0)
+    if (stop(guest, container, timeout_s, signal, chan, err) < 0)
         return -1;
     container_event(guest, container, "stop", NULL, NULL);
     return 0;

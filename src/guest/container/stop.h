@@ -6,10 +6,13 @@
 #include "guest/container/record.h"
 
 /* C18: the stop signal, timeout_s, SIGKILL; returns when the container is dead and
- * cleaned up. One that does not run is success. timeout_s < 0: its own. chan: for giving
- * up. */
+ * cleaned up. One that does not run is success. timeout_s < 0, signal 0: its own. chan:
+ * for giving up. */
 int container_stop(struct guest *guest, const struct container *container,
-                   int64_t timeout_s, struct wire_chan *chan, struct dr_error *err);
+                   int64_t timeout_s, int signal, struct wire_chan *chan,
+                   struct dr_error *err);
+/* The member "signal" of a request; 0: none is there. DR_ERR_INVALID. */
+int container_stop_signal(const json_t *request, int *ret_signal, struct dr_error *err);
 
 /* C22: DR_ERR_CONFLICT when it does not run. */
 int container_kill(struct guest *guest, const struct container *container, int signal,
