@@ -115,3 +115,16 @@ fill() { # leaves this many kB free; 0: not one block
     exits 6 start -a kept
     ok rm kept
 }
+
+@test "events that cannot be written cost nothing but themselves" {
+    ok create --name e "$IMAGE" true
+    fill 0
+    ok rm e
+    rm -rf "$E2E/disk"/ballast*
+    ok create --name f "$IMAGE" true
+    ok rm f
+    # every line is whole, and what came after the full disk is there
+    jq -e -s 'map(.action) | index("create") != null' "$DRAY_ROOT/events.log" >/dev/null
+    [[ $(tail -n 1 "$DRAY_ROOT/events.log" | jq -r '.action + " " + .name') == "destroy f" ]] ||
+        explain "$(tail -n 2 "$DRAY_ROOT/events.log")"
+}
