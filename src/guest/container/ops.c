@@ -13,6 +13,7 @@
 #include "guest/container/list.h"
 #include "guest/container/names.h"
 #include "guest/container/pause.h"
+#include "guest/container/prune.h"
 #include "guest/container/rename.h"
 #include "guest/container/start.h"
 #include "guest/container/stats.h"
@@ -145,8 +146,10 @@ static int op_start(struct guest *guest, struct wire_chan *chan, const json_t *r
         return -1;
     /* what it is now that nobody else can change it */
     if (container_load(guest, found.id, &c, err) < 0) {
-        if (lock >= 0)
-            close(lock);
+        dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+        if (taken ==
+            0) /* it was removed in between: the entry is ours, and for nothing */
+            journal_leave(guest, found.id, lock, &ignored);
         return -1;
     }
     const char *status = container_status(&c);
@@ -270,6 +273,13 @@ static int op_stats(struct guest *guest, struct wire_chan *chan, const json_t *r
                     json_t **ret_reply, struct dr_error *err)
 {
     return container_stats(guest, request, chan, err);
+}
+
+static int op_prune(struct guest *guest, struct wire_chan *chan, const json_t *request,
+                    json_t **ret_reply, struct dr_error *err)
+{
+    return container_prune(guest, json_object_get(request, "filters"), chan, ret_reply,
+                           err);
 }
 
 static int op_state(struct guest *guest, struct wire_chan *chan, const json_t *request,
@@ -434,25 +444,15 @@ static int op_exec(struct guest *guest, struct wire_chan *chan, const json_t *re
 }
 
 const struct guest_op guest_container_ops[] = {
-    {"container.pause", op_pause},
-    {"container.unpause", op_unpause},
-    {"container.rename", op_rename},
-    {"container.state", op_state},
-    {"container.update", op_update},
-    {"container.restart", op_restart},
-    {"container.top", op_top},
-    {"container.stats", op_stats},
-    {"container.create", op_create},
-    {"container.start", op_start},
-    {"container.run", op_run},
-    {"container.stop", op_stop},
-    {"container.kill", op_kill},
-    {"container.remove", op_remove},
-    {"container.wait", op_wait},
-    {"container.list", op_list},
-    {"container.inspect", op_inspect},
-    {"container.logs", op_logs},
-    {"container.exec", op_exec},
-    {"container.attach", op_attach},
-    {NULL, NULL},
+    {"container.pause", op_pause},     {"container.unpause", op_unpause},
+    {"container.rename", op_rename},   {"container.state", op_state},
+    {"container.prune", op_prune},     {"container.update", op_update},
+    {"container.restart", op_restart}, {"container.top", op_top},
+    {"container.stats", op_stats},     {"container.create", op_create},
+    {"container.start", op_start},     {"container.run", op_run},
+    {"container.stop", op_stop},       {"container.kill", op_kill},
+    {"container.remove", op_remove},   {"container.wait", op_wait},
+    {"container.list", op_list},       {"container.inspect", op_inspect},
+    {"container.logs", op_logs},       {"container.exec", op_exec},
+    {"container.attach", op_attach},   {NULL, NULL},
 };

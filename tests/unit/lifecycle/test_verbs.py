@@ -678,6 +678,75 @@ def inspect_has_dockers_shape_C28():
         shutil.rmtree(ROOT + "/volumes/v1")
 
 
+# --- prune -----------------------------------------------------------------------------------
+
+def prune_removes_what_does_not_run_and_counts_the_space():
+    with session() as s:
+        runs, paused = detached(s, "sleep", "1000"), detached(s, "sleep", "1000")
+        s.call("container.pause", id=paused)
+        made = create(s, "true")
+        ended = detached(s, "sh", "-c", "head -c 3000000 /dev/zero > /data/big")
+        s.call("container.wait", id=ended)
+        back = detached(s, "sh", "-c", "exit 1", restart="always")
+        since = time.time_ns()
+        answer = s.call("container.prune")
+        assert sorted(answer["deleted"]) == sorted([made, ended]), answer
+        assert 3000000 <= answer["space_reclaimed"] < 6000000, answer
+        assert {i["id"] for i in s.items("container.list", all=True)} == {runs, paused, back}
+        told = [e["action"] for e in events(s, since, filters=["event=destroy", "event=prune"])]
+        assert told == ["destroy", "destroy", "prune"], told
+        assert s.call("container.prune") == {"deleted": [], "space_reclaimed": 0}
+        gone(s, runs, paused, back)
+
+
+def prune_obeys_dockers_filters():
+    with session() as s:
+        old = create(s, "true", labels=["keep=no", "tier=a"])
+        kept = create(s, "true", labels=["keep=yes"])
+        time.sleep(1.1)
+        young = create(s, "true", labels=["keep=no"])
+        for filters in (["until=1h"], ["label=keep=maybe"], ["label!=keep"],
+                        ["until=2001-02-03T04:05:06Z"], ["label=keep=no", "label=tier=b"]):
+            assert s.call("container.prune", filters=filters)["deleted"] == [], filters
+        assert s.call("container.prune", filters=["until=1s", "label!=keep=yes"])["deleted"] == \
+            [old]
+        assert s.call("container.prune", filters=["label=keep=no"])["deleted"] == [young]
+        for bad in ("name=x", "until=soon", "until", ""):
+            refused("invalid spec", bad.split("=")[0],
+                    lambda: s.call("container.prune", filters=[bad]))
+        gone(s, kept)
+
+
+def pruning_and_running_race_and_nothing_that_runs_is_taken():
+    with session() as s:
+        def runs(t):
+            made = []
+            for _ in range(10):
+                made.append(detached(t, "sleep", "1000"))
+            return made
+
+        def prunes(t):
+            return [d for _ in range(30) for d in t.call("container.prune")["deleted"]]
+
+        first, second, deleted, more = together(runs, runs, prunes, prunes)
+        assert not isinstance(first, GuestError), first.text
+        assert not isinstance(second, GuestError), second.text
+        assert deleted == more == [], (deleted, more)
+        assert {i["id"] for i in s.items("container.list")} == set(first + second)
+        gone(s, *first, *second)
+        for _ in range(5):
+            a, b = create(s, "true"), create(s, "true")
+            one, two, start = together(lambda t: t.call("container.prune"),
+                                       lambda t: t.call("container.prune"),
+                                       lambda t: t.call("container.start", id=a))
+            both = one["deleted"] + two["deleted"]
+            assert b in both and len(both) == len(set(both)), both
+            assert start == {} or start.kind in ("not found", "conflict"), start.text
+            if start == {} and a not in both:
+                s.call("container.wait", id=a)
+                gone(s, a)
+
+
 # --- events ----------------------------------------------------------------------------------
 
 def a_life_is_told_in_events_from_its_beginning_to_its_end():
