@@ -133,7 +133,6 @@ static const struct {
     {"builder", "build with another tool, push, and pull from the registry"},
     {"buildx", "build with another tool, push, and pull from the registry"},
     {"compose", "deployments are still to come"},
-    {"cp", "use -v, or exec with a pipe"},
     {"context", "targets other than local: are still to come"},
     {"import", "images come from registries for now"},
     {"load", "images come from registries for now"},

@@ -77,6 +77,8 @@ const struct cli_verb cli_verbs[] = {
          "Show what containers use, again and again", stats, stats, stats, 0, 0),
     VERB("port", "Containers", "CONTAINER [PORT[/PROTO]]",
          "List the published ports of a container", no, no, port, 1, 2),
+    VERB("cp", "Containers", "CONTAINER:SRC DEST|- | SRC|- CONTAINER:DEST",
+         "Copy files out of a container, or into one", cp, cp, cp, 2, 2),
     VERB("diff", "Containers", "CONTAINER",
          "Show what a container has changed in its file system", no, no, diff, 1, 1),
     VERB("export", "Containers", "CONTAINER",
@@ -138,6 +140,7 @@ static const struct {
 } groups[] = {
     {"container", "attach", "attach"},
     {"container", "commit", "commit"},
+    {"container", "cp", "cp"},
     {"container", "create", "create"},
     {"container", "diff", "diff"},
     {"container", "exec", "exec"},

@@ -128,6 +128,8 @@ offers() {
     touch file.env
     [ "$(in_bash "dray run --env-file fi")" = file.env ]
     [ "$(in_bash "dray run alpine fi")" = file.env ]
+    [ "$(in_bash "dray cp we")" = $'web2:\nweb:' ]
+    [ "$(in_bash "dray cp web:/x fi")" = file.env ]
     if command -v fish; then [ "$(in_fish "dray run --env-file fi")" = file.env ]; fi
 }
 

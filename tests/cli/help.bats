@@ -8,7 +8,7 @@ load helpers
     "$DRAY" --help >c
     cmp a b && cmp a c
     for verb in run create start stop kill rm wait ps logs exec inspect pull images rmi info \
-        version help attach top stats pause unpause restart rename update diff export commit \
+        version help attach top stats pause unpause restart rename update cp diff export commit \
         events port history tag completion "container prune" "image prune" "system df" \
         "system prune" "volume create" "volume ls" "volume rm" "volume prune"; do
         grep -q "^  $verb  " a

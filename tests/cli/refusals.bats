@@ -112,6 +112,13 @@ teardown() {
         top c aux
     refuses 125 "dray top: -o is not supported; -o COLUMN[,COLUMN...] is, as ps takes it; see \`dray top --help\`" \
         top c -o
+    refuses 125 "dray cp: one of the two must be in a container, as CONTAINER:PATH; see \`dray cp --help\`" \
+        cp ./a:b /c:d
+    refuses 125 "dray cp: copying between containers is not supported; copy to this machine first, or use a pipe: dray cp a:/b - | dray cp - c:DIR; see \`dray cp --help\`" \
+        cp a:/b c:/d
+    refuses 125 "dray cp: c: the path in the container is missing; see \`dray cp --help\`" cp c: .
+    refuses 1 "dray cp: too few arguments; it is: dray cp CONTAINER:SRC DEST|- | SRC|- CONTAINER:DEST; see \`dray cp --help\`" \
+        cp c:/x
     refuses 125 "dray events: --since: \"noon\" is no time: 2006-01-02T15:04:05Z, 2006-01-02, seconds since 1970, or 10m for ten minutes ago; see \`dray events --help\`" \
         events --since noon
     refuses 125 "dray events: --filter color=red: it must be KEY=VALUE with one of the keys container, event, image, label, type and volume; see \`dray events --help\`" \

@@ -13,6 +13,82 @@ teardown_file() { suite_teardown; }
 setup() { test_setup; }
 teardown() { test_teardown; }
 
+@test "cp out of a container and into one, files and directories" {
+    ok run -d --name c "$IMAGE" sh -c 'mkdir /d; echo in >/d/f; ln -s f /d/l; echo ready; sleep 100'
+    within 10 has_logged c ready
+    cd "$OUT"
+    ok cp c:/d/f here
+    same "$(cat here)" in
+    ok cp c:/d .
+    same "$(cat d/f)" in
+    same "$(readlink d/l)" f
+    mkdir to
+    ok cp c:/d/. to
+    same "$(cat to/f)" in
+    ok cp c:/d/f to
+    echo new >mine
+    ok cp mine c:/d
+    same "$(dray exec c cat /d/mine)" new
+    ok cp mine c:/d/other
+    same "$(dray exec c cat /d/other)" new
+    ok cp to c:/copy
+    same "$(dray exec c cat /copy/f)" in
+    same "$(dray exec c stat -c %u:%g /copy/f)" 0:0
+}
+
+@test "cp works with one that does not run" {
+    ok create --name c "$IMAGE" cat /greeting
+    echo hello >"$OUT/greeting"
+    ok cp "$OUT/greeting" c:/
+    ok start -a c
+    same "$output" hello
+    ok cp c:/greeting "$OUT/back"
+    cmp "$OUT/greeting" "$OUT/back"
+}
+
+@test "cp -L follows the link that the source is, -a keeps owners" {
+    ok run -d --name c "$IMAGE" sh -c 'echo x >/f; chown 1000:50 /f; ln -s /f /l; echo ready; sleep 100'
+    within 10 has_logged c ready
+    ok cp c:/l "$OUT/link"
+    [[ -L $OUT/link ]]
+    ok cp -L c:/l "$OUT/file"
+    [[ ! -L $OUT/file && $(cat "$OUT/file") == x ]]
+    ok cp -a c:/f "$OUT/owned"
+    same "$(stat -c %u:%g "$OUT/owned")" 1000:50
+    ok cp -a "$OUT/owned" c:/owned
+    same "$(dray exec c stat -c %u:%g /owned)" 1000:50
+}
+
+@test "cp with an archive on stdin and stdout" {
+    ok run -d --name c "$IMAGE" sh -c 'mkdir /d; echo 1 >/d/a; echo ready; sleep 100'
+    within 10 has_logged c ready
+    dray cp c:/d - >"$OUT/tar"
+    same "$(tar -tf "$OUT/tar" | sort)" $'d/\nd/a'
+    dray cp - c:/tmp <"$OUT/tar"
+    same "$(dray exec c cat /tmp/d/a)" 1
+    refused 1 /nowhere -- cp c:/nowhere -
+    try bash -c '"$DRAY" cp - c:/nowhere <"$1"' - "$OUT/tar"
+    same "$status" 1
+    has "$stderr" /nowhere
+    try bash -c 'echo garbage | "$DRAY" cp - c:/tmp'
+    same "$status" 1
+}
+
+@test "cp that cannot be: what is missing is named" {
+    ok create --name c "$IMAGE" true
+    refused 1 /nowhere -- cp c:/nowhere "$OUT"
+    refused 1 nobody -- cp nobody:/x "$OUT"
+    refused 1 "$OUT/nothing" -- cp "$OUT/nothing" c:/
+    refused 1 nodir -- cp c:/etc/passwd "$OUT/nodir/file"
+}
+
+@test "cp out follows no link of the container's to the outside" {
+    ok run -d --name c "$IMAGE" sh -c 'ln -s /etc/hostname /out; mkdir /d; ln -s ../../../../../../etc /d/etc; echo ready; sleep 100'
+    within 10 has_logged c ready
+    ok cp -L c:/d/etc "$OUT/etc"
+    grep -q "^app:" "$OUT/etc/passwd"
+}
+
 @test "diff: added, changed, deleted" {
     ok run --name c "$IMAGE" sh -c 'echo x >/new; echo y >>/etc/group; rm /etc/passwd'
     ok diff c
