@@ -258,7 +258,7 @@ static int from_what_is_here(struct dray_stream *stream, struct dray_event *ret,
     free(DR_TAKE(stream->json_text));
     if (stream->item.type == WIRE_ITEM_DATA && from_data(stream, ret))
         return 1;
-    item_release(&stream->item);
+    wire_item_done(stream->chan, &stream->item);
     if (from_early(stream, ret))
         return 1;
     return stream->over ? from_reply(stream, ret, err) : 2;

@@ -20,6 +20,11 @@
 /* Credit is given back in pieces of this size, not for each read. */
 #define WINDOW_STEP (WIRE_WINDOW_BYTES / 4)
 
+/* Payloads of large data frames have buffers of one size, which are used again. */
+#define PAYLOAD_LARGE (32u << 10)
+#define PAYLOAD_BYTES (WIRE_DATA_MAX + 1)
+#define SPARES (WIRE_WINDOW_BYTES / WIRE_DATA_MAX + 1)
+
 struct item {
     struct item *next;
     struct wire_item item;
@@ -64,6 +69,8 @@ struct wire_mux {
     bool ended; /* nothing more can come */
     bool stopping;
     struct dr_error error; /* why; kind NONE: the peer closed */
+    char *spare[SPARES];   /* owned; PAYLOAD_BYTES each */
+    size_t spare_count;
 };
 
 /* --- waiting --- */
@@ -197,6 +204,15 @@ static struct wire_chan *chan_new(struct wire_mux *mux, uint32_t id)
     mux->chans = c;
     mux->chan_count++;
     return c;
+}
+
+/* lock held: the buffer of a large payload is used again, others are freed */
+static void data_done(struct wire_mux *mux, struct wire_item *item)
+{
+    if (item->type == WIRE_ITEM_DATA && item->len >= PAYLOAD_LARGE && item->data &&
+        mux->spare_count < SPARES)
+        mux->spare[mux->spare_count++] = DR_TAKE(item->data);
+    free(DR_TAKE(item->data));
 }
 
 static void item_free(struct item *item)
@@ -538,8 +554,35 @@ static int fill(struct wire_mux *mux, struct input *in, struct dr_error *err)
     return n > 0 ? 1 : (int)n;
 }
 
-#define DIRECT_BYTES (32u << 10) /* from here on a payload is read to its place */
-#define AHEAD_BYTES 4096         /* what may come with it: the next frame's head */
+#define AHEAD_BYTES 4096 /* what may come with a payload: the next frame's head */
+
+/* Not zeroed: it is filled in a moment. */
+static char *payload_new(struct wire_mux *mux, const struct wire_header *h)
+{
+    char *payload = NULL;
+    size_t size = h->length + 1;
+    if (h->type == WIRE_DATA && h->length >= PAYLOAD_LARGE) {
+        size = PAYLOAD_BYTES;
+        pthread_mutex_lock(&mux->lock);
+        if (mux->spare_count > 0)
+            payload = mux->spare[--mux->spare_count];
+        pthread_mutex_unlock(&mux->lock);
+    }
+    if (!payload)
+        payload = dr_realloc(NULL, size);
+    payload[h->length] = '\0';
+    return payload;
+}
+
+void wire_item_done(struct wire_chan *c, struct wire_item *item)
+{
+    struct wire_mux *mux = c->mux;
+    json_decref(item->json);
+    item->json = NULL;
+    pthread_mutex_lock(&mux->lock);
+    data_done(mux, item);
+    pthread_mutex_unlock(&mux->lock);
+}
 
 /* All of a payload: what the buffer has, then more. 1; 0: the end; -1 */
 static int read_payload(struct wire_mux *mux, struct input *in, char *payload, size_t len,
@@ -554,7 +597,7 @@ static int read_payload(struct wire_mux *mux, struct input *in, char *payload, s
             memcpy(payload + have, in->buf + in->start, n);
             in->start += n;
             have += n;
-        } else if (len - have < DIRECT_BYTES) {
+        } else if (len - have < PAYLOAD_LARGE) {
             rc = fill(mux, in, err);
         } else {
             struct iovec parts[2] = {{payload + have, len - have},
@@ -632,9 +675,7 @@ static int read_frames(struct wire_mux *mux, struct input *in, struct dr_error *
         if (wire_header_decode(in->buf + in->start, &h, err) < 0)
             return -1;
         in->start += WIRE_HEADER_BYTES;
-        /* not zeroed: it is filled in a moment */
-        dr_auto_free char *payload = dr_realloc(NULL, h.length + 1);
-        payload[h.length] = '\0';
+        dr_auto_free char *payload = payload_new(mux, &h);
         int rc = read_payload(mux, in, payload, h.length, err);
         if (rc < 0)
             return -1;
@@ -764,6 +805,8 @@ void wire_mux_free(struct wire_mux *mux)
     dr_cleanup_fd(&mux->wake_fd);
     while (mux->chans)
         chan_free(mux->chans);
+    while (mux->spare_count > 0)
+        free(mux->spare[--mux->spare_count]);
     json_decref(mux->hello);
     pthread_cond_destroy(&mux->changed);
     wire_out_release(&mux->out);
@@ -985,6 +1028,7 @@ ssize_t wire_read(struct wire_chan *c, int stream, void *buf, size_t len,
             item->offset += n;
             if (item->offset == item->item.len) {
                 unlink_item(c, at);
+                data_done(mux, &item->item);
                 item_free(item);
             }
             credit = consumed(c, stream, n);

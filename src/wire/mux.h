@@ -105,6 +105,9 @@ struct wire_item {
     size_t len;
     json_t *json; /* event: a reference of the caller's */
 };
+/* Frees what an item has. Data in large pieces costs the kernel fresh pages each time;
+ * so its memory is kept for what comes next. */
+void wire_item_done(struct wire_chan *chan, struct wire_item *item);
 /* In the order in which the peer sent them. Returns 0; -1 when the session broke or the
  * deadline passed. RESULT: the channel is finished, get it with wire_result. */
 int wire_next(struct wire_chan *chan, struct wire_item *ret_item, struct dr_error *err);
