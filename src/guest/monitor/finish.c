@@ -146,20 +146,11 @@ static void tell_clients(struct monitor *m)
     for (struct monitor_client *client = m->clients; client; client = client->next)
         if (client->waits)
             monitor_client_exited(m, client, false);
-    /* the last output of a slow reader; one that is gone is dropped */
-    for (;;) {
-        monitor_clients_sweep(m);
-        struct monitor_client *client = m->clients;
-        while (client && !client->pending)
-            client = client->next;
-        if (!client)
-            return;
-        struct pollfd fd = {.fd = client->fd, .events = POLLOUT};
-        if (poll(&fd, 1, -1) > 0 && (fd.revents & (POLLERR | POLLHUP)))
-            client->gone = true;
-        else
-            monitor_client_flush(client);
-    }
+    /* the last output of slow readers, who do not wait for each other; one that is gone
+     * is dropped */
+    monitor_clients_sweep(m);
+    while (monitor_flush_clients(m))
+        ;
 }
 
 /* A restart wants it back (container/again.c). */

@@ -119,6 +119,23 @@ bool monitor_turn(struct monitor *m, int timeout_ms, int *ret_status)
     return dead;
 }
 
+bool monitor_flush_clients(struct monitor *m)
+{
+    bool any = false;
+    size_t n = fill(m), slot = SLOTS;
+    for (size_t i = 0; i < SLOTS; i++)
+        m->poll_fds[i].fd = -1;
+    for (struct monitor_client *client = m->clients; client; client = client->next) {
+        if (!client->pending)
+            m->poll_fds[slot].fd = -1;
+        any = any || client->pending;
+        m->poll_fds[slot++].events = POLLOUT;
+    }
+    if (any && poll(m->poll_fds, n, -1) > 0)
+        serve_clients(m, m->poll_fds);
+    return any;
+}
+
 int monitor_loop(struct monitor *m)
 {
     int status = 0;

@@ -134,6 +134,8 @@ void monitor_drain(struct monitor *m);
 int monitor_loop(struct monitor *m);
 /* One poll and what came of it; −1: as long as it takes. True when the container died. */
 bool monitor_turn(struct monitor *m, int timeout_ms, int *ret_status);
+/* Waits until somebody takes some of what is left for them. False: nothing is left. */
+bool monitor_flush_clients(struct monitor *m);
 /* Takes who connected to the socket. Does not wait. */
 void monitor_accept(struct monitor *m);
 

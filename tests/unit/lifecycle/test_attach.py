@@ -219,19 +219,19 @@ def a_container_that_closes_its_stdio_goes_on_and_ends():
 
 def a_signal_passes_stdin_that_nobody_reads():
     with session() as s:
-        c = s.open("container.run", spec=spec("sleep", "1000", stdin_open=True, auto_remove=True,
-                                              init=True), attach=True)
+        c = s.open("container.run", spec=spec("sleep", "1000", stdin_open=True, auto_remove=True),
+                   attach=True)
         life.IDS.add(c.wait_event("created")["id"])
         c.wait_event("started")
         c.data(b"x" * (512 << 10))
-        c.event(event="signal", signal=15)
-        assert ended(c) == 143
+        c.event(event="signal", signal=9)
+        assert ended(c) == 137
         a = detached(s, "sleep", "1000")
         c = s.open("container.exec", id=a, args=["sleep", "1000"], stdin=True)
         c.wait_event("started")
         c.data(b"x" * (512 << 10))
-        c.event(event="signal", signal=15)
-        assert ended(c) == 143
+        c.event(event="signal", signal=9)
+        assert ended(c) == 137
         gone(s, a)
 
 
@@ -286,6 +286,24 @@ def one_who_does_not_read_keeps_nobody_from_stop_and_wait():
         gone(s, a)
         assert ended(c) in (7, 137)  # what it had not read is there
         deaf.close()
+
+
+def those_who_do_not_read_do_not_keep_the_end_from_each_other():
+    for first in (0, 1, 2):
+        with session() as s:
+            a = detached(s, "sh", "-c", "read go; yes", stdin_open=True)
+            sessions = [session() for _ in range(3)]
+            clients = [attach(other, a, stdin=True) for other in sessions]
+            clients[0].data(b"go\n")
+            time.sleep(0.3)
+            s.call("container.kill", id=a, signal=9)
+            s.call("container.wait", id=a)
+            for c in clients[first:] + clients[:first]:
+                c.discard = True
+                assert ended(c) == 137
+            for other in sessions:
+                other.close()
+            gone(s, a)
 
 
 def one_who_does_not_read_and_is_killed_leaves_nothing():

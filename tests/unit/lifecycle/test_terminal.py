@@ -139,8 +139,8 @@ def exec_with_a_terminal_C25():
     with session() as s:
         a = detached(s, "sleep", "1000")
         # crun's exec sets the size when the command runs already; it gets SIGWINCH then
-        c = s.open("container.exec", id=a, args=["sh", "-c", "until stty size 2>/dev/null; do "
-                   "sleep 0.01; done; test -t 0 && "
+        c = s.open("container.exec", id=a, args=["sh", "-c", "until [ \"$(stty size 2>&1)\" = '12 34' ]; "
+                   "do sleep 0.01; done; stty size; test -t 0 && "
                    "test -t 1 && echo $TERM; echo err >&2; read l; echo got $l; "
                    "stty size; exit 4"],
                    tty=True, stdin=True, rows=12, columns=34)
