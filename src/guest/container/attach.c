@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "guest/container/event.h"
 #include "guest/container/start.h"
 #include "guest/log/log.h"
 #include "guest/monitor/monitor.h"
@@ -66,8 +67,9 @@ static int send_logged(const struct container *c, int64_t until_ns,
     return query.path ? log_read(&query, err) : 0;
 }
 
-int container_attach(const struct container *container, const json_t *request,
-                     struct wire_chan *chan, json_t **ret_reply, struct dr_error *err)
+int container_attach(struct guest *guest, const struct container *container,
+                     const json_t *request, struct wire_chan *chan, json_t **ret_reply,
+                     struct dr_error *err)
 {
     int64_t logged_ns = 0;
     dr_auto_fd int pidfd = container_pidfd(container, NULL);
@@ -76,12 +78,15 @@ int container_attach(const struct container *container, const json_t *request,
         return not_running(container, err);
     if (join(container, fd, request, chan, &logged_ns, err) < 0)
         return -1;
+    container_event(guest, container, "attach", NULL, NULL);
     json_t *output = json_object_get(request, "output");
     if (dr_json_bool(request, "logs") && !json_is_false(output) &&
         send_logged(container, logged_ns, chan, err) < 0)
         return -1;
-    if (container_relay(chan, container, fd, pidfd, ret_reply, err) < 0)
+    if (container_relay(chan, container, fd, pidfd, ret_reply, err) < 0) {
+        container_event(guest, container, "detach", NULL, NULL);
         return -1;
+    }
     if (dr_json_bool(*ret_reply,
                      "restarting")) /* the view ends, the container does not */
         dr_json_set(*ret_reply, "exit_code", json_null());

@@ -10,7 +10,8 @@
  * then, with "logs", what was written before, then its output, as container_relay() does.
  * DR_ERR_CONFLICT: it does not run.
  */
-int container_attach(const struct container *container, const json_t *request,
-                     struct wire_chan *chan, json_t **ret_reply, struct dr_error *err);
+int container_attach(struct guest *guest, const struct container *container,
+                     const json_t *request, struct wire_chan *chan, json_t **ret_reply,
+                     struct dr_error *err);
 
 #endif

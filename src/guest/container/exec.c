@@ -25,6 +25,7 @@
 #include "guest/runtime/runtime.h"
 
 #define RUNTIME_MS 120000
+#define DROP_MS 1000         /* for an exec that nobody listens to any more to die */
 #define PIPE_BYTES (1 << 20) /* fewer and larger reads */
 #define COMPLAINT_MAX (256u << 10)
 
@@ -220,8 +221,16 @@ static int follow(struct exec *x, struct wire_chan *chan, pid_t pid, struct dr_b
         result = wire_write(chan, WIRE_STDERR, early->data, early->len, err);
     if (result == 0)
         result = pump_run(chan, pidfd, x->ours, x->console.master, err);
-    if (result < 0 && pidfd >= 0) /* C26: nobody listens any more */
+    if (result < 0 && pidfd >= 0) { /* C26: nobody listens any more */
+        struct pollfd dead = {.fd = pidfd, .events = POLLIN};
         syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+        /* a frozen one (paused, cgroup v1) dies when it runs on, and nobody waits for
+         * that (C33) */
+        if (poll(&dead, 1, DROP_MS) == 0) {
+            reap_detached(pid);
+            return -1;
+        }
+    }
     int status, got = children_wait(pid, &status);
     if (result < 0)
         return -1;

@@ -8,6 +8,7 @@
 #include "guest/container/again.h"
 #include "guest/container/attach.h"
 #include "guest/container/create.h"
+#include "guest/container/event.h"
 #include "guest/container/exec.h"
 #include "guest/container/journal.h"
 #include "guest/container/list.h"
@@ -66,6 +67,8 @@ static int start_and_stay(struct guest *guest, const struct container *c, int lo
 {
     dr_auto_fd int fd = -1;
     pid_t pid;
+    if (options->attach) /* before its start, as Docker's */
+        container_event(guest, c, "attach", NULL, NULL);
     if (container_start(guest, c, lock, options, &fd, &pid, err) < 0)
         return -1;
     dr_auto_json json_t *event = json_object();
@@ -82,7 +85,11 @@ static int start_and_stay(struct guest *guest, const struct container *c, int lo
     dr_auto_fd int pidfd = -1;
     if (container_load_state(guest, c->id, &now, &ignored) == 0)
         pidfd = container_pidfd(&now, NULL);
-    return container_relay(chan, c, fd, pidfd, ret_reply, err);
+    if (container_relay(chan, c, fd, pidfd, ret_reply, err) < 0) {
+        container_event(guest, c, "detach", NULL, NULL); /* it runs on */
+        return -1;
+    }
+    return 0;
 }
 
 static int op_run(struct guest *guest, struct wire_chan *chan, const json_t *request,
@@ -186,7 +193,7 @@ static int op_attach(struct guest *guest, struct wire_chan *chan, const json_t *
     container_auto struct container c = {0};
     if (find(guest, request, &c, err) < 0)
         return -1;
-    return container_attach(&c, request, chan, ret_reply, err);
+    return container_attach(guest, &c, request, chan, ret_reply, err);
 }
 
 static int op_stop(struct guest *guest, struct wire_chan *chan, const json_t *request,

@@ -163,6 +163,20 @@ def pausing_and_stopping_race_and_the_stop_always_wins():
             gone(s, a)
 
 
+def an_exec_in_a_paused_container_can_be_dropped_C33():
+    with session() as s:
+        a = detached(s, "sleep", "1000")
+        c = s.open("container.exec", id=a, args=["sleep", "77"])
+        c.wait_event("started")
+        settled(lambda: "sleep 77" in str(s.call("container.top", id=a)), "it does not run")
+        s.call("container.pause", id=a)
+        c.cancel()
+        refused("cancelled", "", lambda: c.wait(20))
+        s.call("container.unpause", id=a)
+        settled(lambda: len(s.call("container.top", id=a)["processes"]) == 1, "it is left")
+        gone(s, a)
+
+
 # --- names -----------------------------------------------------------------------------------
 
 def a_container_is_renamed_in_every_state():
@@ -779,6 +793,43 @@ def a_life_is_told_in_events_from_its_beginning_to_its_end():
         assert events(s, since, filters=["container=nobody"]) == []
         refused("invalid spec", "no such filter: 'colour=red'",
                 lambda: events(s, since, filters=["colour=red"]))
+
+
+def an_end_by_the_oom_killer_is_told_C27():
+    with session() as s:
+        since = time.time_ns()
+        a = detached(s, "sh", "-c", "x=$(head -c 200000000 /dev/zero | tr '\\0' x); echo $x",
+                     memory_bytes=16 << 20, init=True)
+        s.call("container.wait", id=a)
+        b = create(s, "sh", "-c", "x=$(head -c 200000000 /dev/zero | tr '\\0' x)",
+                   memory_bytes=16 << 20)
+        s.call("container.start", id=b)
+        s.call("container.wait", id=b)
+        killed = [c for c in (a, b) if state(s, c)["oom_killed"]]
+        assert killed, [state(s, c) for c in (a, b)]
+        for container in killed:
+            assert state(s, container)["exit_code"] == 137
+            assert s.call("container.inspect", id=container)["State"]["OOMKilled"] is True
+            told = [e["action"] for e in events(s, since, filters=["container=" + container])]
+            assert told[-2:] == ["oom", "die"], told
+        gone(s, a, b)
+
+
+def who_joins_and_who_leaves_is_told():
+    with session() as s:
+        since = time.time_ns()
+        run = s.open("container.run", attach=True, spec=spec("sleep", "1000"))
+        a = run.wait_event("created")["id"]
+        IDS.add(a)
+        run.wait_event("started")
+        c = s.open("container.attach", id=a)
+        c.wait_event("started")
+        c.cancel()
+        refused("cancelled", "", c.wait)
+        gone(s, a)
+        run.wait()
+        told = [e["action"] for e in events(s, since)]
+        assert told == ["create", "attach", "start", "attach", "detach", "die", "destroy"], told
 
 
 def events_are_followed_as_they_come_and_until_a_time():
