@@ -5,7 +5,7 @@
 
 #include "base/json.h"
 
-/* New references, from image.get's reply. */
+/* New references, from a reply of image.get. */
 json_t *image_inspect_shape(const json_t *image);
 json_t *image_history_shape(const json_t *image);
 /* Adds to a member of image.list: "created_ns", "tags". */
