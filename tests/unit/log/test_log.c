@@ -117,6 +117,35 @@ static void log_keeps_lines_streams_and_times(void **state) /* C24 */
            "2001-09-09T01:46:40.000000001Z bad\n");
 }
 
+/* Short lines are gathered, long ones written from where they are: both in one write,
+ * with lengths around the border, many of them, and a piece without end last. */
+static void log_keeps_long_and_short_lines_in_their_order(void **state)
+{
+    struct log_writer w;
+    struct dr_buf text = DR_BUF_INIT(64u << 20);
+    struct dr_error err = DR_ERROR_INIT;
+    static const size_t lengths[] = {0,    1,  2046,   2047, 2048, 2049,
+                                     4096, 70, 131072, 3,    65535};
+    start(&w, 64 << 20, 0);
+    for (size_t i = 0; i < 400; i++) {
+        dr_auto_free char *line = dr_alloc(lengths[i % DR_COUNT(lengths)] + 2);
+        memset(line, 'a' + (int)(i % 26), lengths[i % DR_COUNT(lengths)]);
+        line[lengths[i % DR_COUNT(lengths)]] = '\n';
+        assert_int_equal(dr_buf_add(&text, line, strlen(line), &err), 0);
+    }
+    text.data[--text.len] = '\0'; /* the last has no end */
+    for (size_t at = 0, step = 131072; at < text.len; at += step)
+        log_write(&w, LOG_STDOUT, text.data + at,
+                  step < text.len - at ? step : text.len - at, T0);
+    assert_int_equal(w.lost_bytes, 0);
+    log_close(&w);
+    struct sink sink = read_log((struct log_query){.tail = -1});
+    assert_int_equal(sink.out.len, text.len);
+    assert_memory_equal(sink.out.data, text.data, text.len);
+    release(&sink);
+    dr_buf_release(&text);
+}
+
 static void log_that_is_missing_is_empty(void **state) /* C24 */
 {
     expect((struct log_query){.tail = -1}, "", "");
@@ -418,6 +447,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(log_keeps_lines_streams_and_times, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(log_keeps_long_and_short_lines_in_their_order,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(log_that_is_missing_is_empty, setup, teardown),
         cmocka_unit_test_setup_teardown(log_gives_the_last_lines, setup, teardown),
         cmocka_unit_test_setup_teardown(log_honours_since_and_until, setup, teardown),

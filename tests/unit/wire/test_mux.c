@@ -31,6 +31,36 @@ struct guest {
     enum dr_kind end_kind;
 };
 
+/* The byte at a place of what "pass" sends. */
+static char pattern(size_t at)
+{
+    return (char)(at * 7 + at / 251);
+}
+
+/* total bytes out of a pipe, in pieces of every size, as the credit allows */
+static int pass(struct wire_chan *chan, size_t total, struct dr_error *err)
+{
+    int fds[2], rc = 0;
+    char piece[50000];
+    assert_int_equal(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
+    for (size_t at = 0, step = 1; rc == 0 && at < total; step = step * 5 % 49999 + 1) {
+        size_t len = step < total - at ? step : total - at, done = 0;
+        for (size_t i = 0; i < len; i++)
+            piece[i] = pattern(at + i);
+        assert_int_equal(dr_write_full(fds[1], piece, len), 0);
+        at += len;
+        while (rc == 0 && done < len) {
+            size_t credit = wire_credit(chan, 1);
+            size_t now = credit < len - done ? credit : len - done;
+            rc = now ? wire_splice(chan, 1, fds[0], now, err) : usleep(100);
+            done += now;
+        }
+    }
+    close(fds[0]);
+    close(fds[1]);
+    return rc;
+}
+
 struct job {
     struct guest *guest;
     struct wire_chan *chan;
@@ -57,6 +87,10 @@ static void *job_main(void *arg)
             total += n;
         }
         rc = n < 0 ? -1 : rc;
+        if (rc == 0)
+            rc = wire_eof(chan, 1, &err);
+    } else if (strcmp(op, "pass") == 0) {
+        rc = pass(chan, (size_t)dr_json_int(job->request, "n", 0), &err);
         if (rc == 0)
             rc = wire_eof(chan, 1, &err);
     } else if (strcmp(op, "fail") == 0) {
@@ -235,6 +269,34 @@ static void bytes_come_back_exactly_in_both_directions_at_once(void **state)
     pthread_join(thread, NULL);
     assert_int_equal(wire_result(chan, &reply, &err), 0);
     assert_int_equal(dr_json_int(reply, "total", -1), (int64_t)w.total);
+    wire_close(chan);
+}
+
+static void what_is_passed_on_from_a_pipe_comes_whole_and_in_order(void **state)
+{
+    struct pair *pair = *state;
+    struct dr_error err = DR_ERROR_INIT;
+    struct wire_chan *chan;
+    const size_t total = 5000000;
+    dr_auto_json json_t *pass_on = json_pack("{sssi}", "op", "pass", "n", (int)total);
+    dr_auto_json json_t *fail = request("fail");
+    dr_auto_free char *buf = dr_alloc(100000);
+    size_t at = 0;
+    ssize_t n;
+    assert_int_equal(wire_open(pair->host, pass_on, &chan, &err), 0);
+    while ((n = wire_read(chan, 1, buf, 1 + at % 100000, &err)) > 0) {
+        for (ssize_t i = 0; i < n; i++, at++)
+            if (buf[i] != pattern(at))
+                fail_msg("byte %zu is another", at);
+        if (at % 7 == 0) { /* other frames find their way between */
+            dr_auto_error struct dr_error answer = DR_ERROR_INIT;
+            wire_call(pair->host, fail, dr_clock_ms() + 20000, NULL, &answer);
+            assert_int_equal(answer.kind, DR_ERR_CONFLICT);
+        }
+    }
+    assert_int_equal(n, 0);
+    assert_int_equal(at, total);
+    assert_int_equal(wire_result(chan, NULL, &err), 0);
     wire_close(chan);
 }
 
@@ -623,6 +685,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         PAIR(hello_of_the_helper_arrives),
         PAIR(bytes_come_back_exactly_in_both_directions_at_once),
+        PAIR(what_is_passed_on_from_a_pipe_comes_whole_and_in_order),
         PAIR(slow_reader_stops_only_its_own_stream),
         PAIR(c33_a_write_without_credit_ends_at_its_deadline),
         PAIR(c33_an_answer_that_never_comes_ends_at_the_deadline),
