@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "guest/container/top.h"
+#include "guest/container/top-columns.h"
 
 #define NANO 1000000000LL
 
