@@ -244,7 +244,7 @@ enum cli_signals {
  * or stops this process gives the terminal back first. */
 int cli_signals_catch(int what, int *ret_fd, struct dr_error *err);
 /* From now on the first SIGINT, SIGTERM or SIGHUP triggers the token, and the next one
- * has its usual effect. Borrowed. */
+ * has its usual effect. Borrowed; NULL when there can be none. */
 struct dray_cancel *cli_signals_cancel(void);
 /* The usual effects again. */
 void cli_signals_default(void);

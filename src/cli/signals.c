@@ -134,6 +134,8 @@ struct dray_cancel *cli_signals_cancel(void)
 {
     if (!cancel)
         cancel = dray_cancel_new(); /* kept: a handler may run at any time */
+    if (!cancel)
+        return NULL; /* no descriptor is left: signals keep their usual effect */
     install(cancelling, DR_COUNT(cancelling), on_cancel,
             (int)(SA_RESTART | SA_RESETHAND));
     return cancel;

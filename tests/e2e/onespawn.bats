@@ -51,6 +51,32 @@ spawns() {
     same "$(spawns info)" 1 info
 }
 
+@test "the verbs that change, look and copy: one each" {
+    ok run -d --name s "$IMAGE" sleep 100
+    same "$(spawns pause s)" 1 pause
+    same "$(spawns unpause s)" 1 unpause
+    same "$(spawns restart -t 0 s)" 1 restart
+    same "$(spawns rename s r)" 1 rename
+    same "$(spawns update --pids-limit 99 r)" 1 update
+    same "$(spawns top r)" 1 top
+    same "$(spawns stats --no-stream r)" 1 stats
+    same "$(spawns port r)" 1 port
+    same "$(spawns ps -s)" 1 "ps -s"
+    same "$(spawns cp r:/etc/passwd "$OUT/passwd")" 1 "cp out"
+    same "$(spawns cp "$OUT/passwd" r:/tmp)" 1 "cp in"
+    same "$(spawns diff r)" 1 diff
+    same "$(spawns export -o "$OUT/tar" r)" 1 export
+    same "$(spawns commit r made:1)" 1 commit
+    same "$(spawns history made:1)" 1 history
+    same "$(spawns tag made:1 made:2)" 1 tag
+    same "$(spawns events --since 1h --until 0s)" 1 events
+    same "$(spawns system df)" 1 "system df"
+    same "$(spawns volume create v)" 1 "volume create"
+    same "$(spawns volume rm v)" 1 "volume rm"
+    same "$(spawns inspect r made:1)" 1 inspect
+    same "$(spawns rmi made:1 made:2)" 1 rmi
+}
+
 @test "rm of several containers: one" {
     ok create --name a "$IMAGE" true
     ok create --name b "$IMAGE" true

@@ -127,7 +127,8 @@ STEPS
     in_pty 0 run -it --name t "$IMAGE" sh <<'STEPS'
 expect # 
 raw
-send x=mine\r
+send x=mine; echo set-$((1+1))\r
+expect set-2
 send \x10\x11
 expect read escape sequence
 cooked
