@@ -385,12 +385,12 @@ static int on_request(struct wire_mux *mux, uint32_t id, json_t *json,
         return protocol_error(err, "a request from the helper", id);
     if (id <= mux->last_seen_id || id % 2 == 0)
         return protocol_error(err, "a channel number that was used before", id);
-    if (mux->chan_count >= CHANNELS_MAX)
-        return protocol_error(err, "too many open channels", id);
     pthread_mutex_lock(&mux->lock);
     mux->last_seen_id = id;
-    struct wire_chan *c = chan_new(mux, id);
+    struct wire_chan *c = mux->chan_count < CHANNELS_MAX ? chan_new(mux, id) : NULL;
     pthread_mutex_unlock(&mux->lock);
+    if (!c)
+        return protocol_error(err, "too many open channels", id);
     mux->options.on_request(mux->options.arg, c, json);
     return 0;
 }
