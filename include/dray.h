@@ -19,6 +19,8 @@
  *   an error belong to one thread at a time (streams: see dray_stream).
  * - The library has no global state, prints nothing, never exits, and neither installs
  *   nor raises signals (writes to closed sockets and pipes of its own do not either).
+ * - Memory. A small allocation that fails aborts the process; what a peer sends has
+ * limits.
  * - Results. int functions return 0, or -1 with *ret_err (ret_err may be NULL). ret_
  *   parameters are written on success only. Text that comes back as `char *` is the
  *   caller's: dray_free(). `const char *` in a result is borrowed, until when is said.
@@ -157,7 +159,9 @@ int dray_open(const struct dray_open_options *options, struct dray_target **ret_
  * round trip when that follows at once. */
 int dray_open_lazy(const struct dray_open_options *options,
                    struct dray_target **ret_target, struct dray_error **ret_err);
-/* Gives up what runs, ends the helper, frees. Containers go on. NULL is fine. */
+/* Gives up what runs in other threads (DRAY_ERR_CANCELLED), ends the helper, frees.
+ * Streams that are still open end the same way, and are freed by their owners. Containers
+ * go on. NULL is fine. */
 void dray_close(struct dray_target *target);
 /* How many processes this handle has started to reach its target: 1, unless the
  * connection was lost in between. */
@@ -523,7 +527,9 @@ int dray_stream_signal(struct dray_stream *stream, int signal,
                        struct dray_error **ret_err);
 void dray_stream_free(struct dray_stream *stream); /* NULL is fine */
 
-/* Moves bytes between a stream and descriptors (or a callback) until it ends. */
+/* Moves bytes between a stream and descriptors (or a callback) until it ends. SIGPIPE is
+ * blocked in the calling thread meanwhile. Control bytes are passed on even while an
+ * output descriptor blocks; call's limits are looked at between two writes to it. */
 struct dray_pump {
     size_t size;
     int stdin_fd;             /* -1: nothing is read. Not touched before STARTED */
