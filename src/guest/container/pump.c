@@ -8,9 +8,15 @@
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 
+#include "base/text.h"
 #include "guest/runtime/console.h"
 
 #define SPLICE_BYTES (16 << 10) /* less is copied sooner than moved */
+#define REST_BYTES (2 << 20)    /* what two pipes hold at most (exec.c) */
+/* As the monitor's (monitor/output.c): small pieces that come close behind each other. */
+#define GATHER_NS 300000
+#define GATHER_GAP_NS 1000000
+#define GATHER_BYTES 4096
 
 struct pump {
     struct wire_chan *chan;
@@ -20,7 +26,10 @@ struct pump {
     char *in; /* owned; taken from the host, not yet by the process */
     size_t in_len, in_done;
     bool in_ends;
-    char *buffer; /* WIRE_DATA_MAX */
+    bool in_came;    /* since it wrote last */
+    int64_t last_ns; /* when it wrote last */
+    bool gather;     /* its output is left alone for a moment */
+    char *buffer;    /* WIRE_DATA_MAX */
 };
 
 static void close_fd(int *fd)
@@ -89,6 +98,7 @@ static int from_host(struct pump *p, struct dr_error *err)
         switch (item.type) {
         case WIRE_ITEM_DATA:
             if (item.stream == WIRE_STDIN && p->fds[0] >= 0 && item.len > 0) {
+                p->in_came = true;
                 p->in = item.data;
                 p->in_len = item.len;
                 p->in_done = 0;
@@ -112,7 +122,16 @@ static int from_host(struct pump *p, struct dr_error *err)
     return 0;
 }
 
-/* 1: something was passed on, 0: nothing is there or may be, −1 */
+/* Not when somebody writes to it: it may be an answer that is waited for. */
+static void note_output(struct pump *p, size_t len)
+{
+    int64_t now_ns = dr_now_ns();
+    p->gather = len < GATHER_BYTES && now_ns - p->last_ns < GATHER_GAP_NS && !p->in_came;
+    p->in_came = false;
+    p->last_ns = now_ns;
+}
+
+/* Bytes that were passed on; 0: nothing is there or may be; −1 */
 static int to_host(struct pump *p, int stream, struct dr_error *err)
 {
     size_t credit = wire_credit(p->chan, stream);
@@ -123,7 +142,8 @@ static int to_host(struct pump *p, int stream, struct dr_error *err)
         ready >= SPLICE_BYTES) {
         size_t most = credit < WIRE_DATA_MAX ? credit : WIRE_DATA_MAX;
         size_t len = (size_t)ready < most ? (size_t)ready : most;
-        return wire_splice(p->chan, stream, p->fds[stream], len, err) < 0 ? -1 : 1;
+        note_output(p, len);
+        return wire_splice(p->chan, stream, p->fds[stream], len, err) < 0 ? -1 : (int)len;
     }
     ssize_t n =
         read(p->fds[stream], p->buffer, credit < WIRE_DATA_MAX ? credit : WIRE_DATA_MAX);
@@ -133,26 +153,37 @@ static int to_host(struct pump *p, int stream, struct dr_error *err)
         close_fd(&p->fds[stream]);
         return wire_eof(p->chan, stream, err) < 0 ? -1 : 1;
     }
-    return wire_write(p->chan, stream, p->buffer, (size_t)n, err) < 0 ? -1 : 1;
+    note_output(p, (size_t)n);
+    return wire_write(p->chan, stream, p->buffer, (size_t)n, err) < 0 ? -1 : (int)n;
+}
+
+/* -1: as long as it takes. */
+static int wait_for(struct pump *p, struct pollfd *fds, nfds_t count, bool at_once)
+{
+    struct timespec until = {.tv_nsec = at_once ? 0 : GATHER_NS};
+    int n = ppoll(fds, count, at_once || p->gather ? &until : NULL, NULL);
+    p->gather = false;
+    return n;
 }
 
 static int pump(struct pump *p, struct dr_error *err)
 {
     bool dead = false;
+    int rest = REST_BYTES;
     for (;;) {
         struct pollfd fds[5] = {{.fd = wire_poll_fd(p->chan), .events = POLLIN},
                                 {.fd = dead ? -1 : p->pidfd, .events = POLLIN},
                                 {.fd = p->in ? p->fds[0] : -1, .events = POLLOUT}};
         bool behind = false;
         for (int stream = 1; stream <= 2; stream++) {
-            bool may = wire_credit(p->chan, stream) > 0;
+            bool may = wire_credit(p->chan, stream) > 0 && (dead || !p->gather);
             behind = behind || (!may && p->fds[stream] >= 0);
             fds[2 + stream] =
                 (struct pollfd){.fd = may ? p->fds[stream] : -1, .events = POLLIN};
         }
         /* Dead: what is in the pipes is the rest. A child of it that lives on and holds
-         * them open keeps nobody waiting. */
-        if (poll(fds, 5, dead && !behind ? 0 : -1) < 0)
+         * them open keeps nobody waiting, whether it is silent or writes for ever. */
+        if (wait_for(p, fds, 5, dead && !behind) < 0)
             continue;
         if (fds[0].revents && from_host(p, err) < 0)
             return -1;
@@ -168,7 +199,8 @@ static int pump(struct pump *p, struct dr_error *err)
                 return -1;
             passed += n;
         }
-        if (dead && !behind && passed == 0)
+        rest -= dead ? passed : 0;
+        if (dead && !behind && (passed == 0 || rest <= 0))
             return 0;
         if (fds[1].revents)
             dead = true;

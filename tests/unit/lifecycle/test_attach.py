@@ -235,6 +235,15 @@ def a_signal_passes_stdin_that_nobody_reads():
         gone(s, a)
 
 
+def an_exec_ends_although_a_child_of_it_writes_on():
+    with session() as s:
+        a = detached(s, "sleep", "1000")
+        c = s.open("container.exec", id=a, args=["sh", "-c", "yes & sleep 0.3; exit 8"])
+        c.discard = True
+        assert ended(c) == 8
+        gone(s, a)
+
+
 # --- those who do not read -------------------------------------------------------------------
 
 def private_kb(pid):
