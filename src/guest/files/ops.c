@@ -112,6 +112,7 @@ static int op_copy_out(struct guest *guest, struct wire_chan *chan, const json_t
         view_find(&view, dr_json_str(request, "path"), dr_json_bool(request, "follow"),
                   &place, err) < 0)
         return -1;
+    container_event(guest, &c, "archive-path", "path", dr_json_str(request, "path"));
     if (S_ISSOCK(place.st.st_mode))
         return dr_fail(err, DR_ERR_INVALID, "%s is a socket: it has no content to copy",
                        dr_json_str(request, "path"));
@@ -127,6 +128,7 @@ static int op_export(struct guest *guest, struct wire_chan *chan, const json_t *
     if (find(guest, request, 0, &c, &view, err) < 0 ||
         view_find(&view, "/", false, &place, err) < 0)
         return -1;
+    container_event(guest, &c, "export", NULL, NULL);
     place.as[0] = '\0'; /* the root itself is no entry, as in Docker's */
     return send_tar(chan, &place, DR_WALK_ONE_FS, err);
 }
@@ -199,6 +201,7 @@ static int op_copy_in(struct guest *guest, struct wire_chan *chan, const json_t 
         view_find(&view, path, true, &place, err) < 0 ||
         check_writable(&view, &place, path, err) < 0)
         return -1;
+    container_event(guest, &c, "extract-to-dir", "path", path);
     struct source *source = dr_alloc(sizeof *source);
     source->chan = chan;
     int result = unpack(&view, path, dr_json_bool(request, "owners"), source, &done, err);

@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/statfs.h>
@@ -152,6 +153,12 @@ static int mount_all(struct view *view, const struct container *c, unsigned flag
         return -1;
     if (!live && mount_layers(view, c, flags, err) < 0)
         return -1;
+    if (live) { /* see setup_wait_viewers */
+        dr_auto_free char *upper = dr_path_join(c->dir, "upper");
+        view->upper = open(upper, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        flock(view->upper, LOCK_SH | LOCK_NB);
+        view->mounts = 1; /* the namespace's copy of it */
+    }
     if ((flags & VIEW_MOUNTS) && view_mount_binds(view->rootfs, c, !live, err) < 0)
         return -1;
     bool read_only = dr_json_bool(dr_json_object(c->record, "spec"), "read_only");
@@ -191,6 +198,8 @@ void view_close(struct view *view)
     if (view->rootfs)
         for (; view->mounts > 0; view->mounts--)
             umount2(view->rootfs, MNT_DETACH);
+    if (view->upper >= 0)
+        close(view->upper);
     if (view->lock >= 0) {
         dr_auto_error struct dr_error ignored = DR_ERROR_INIT; /* reconciled later */
         journal_leave(view->guest, view->id, view->lock, &ignored);

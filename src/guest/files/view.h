@@ -28,10 +28,10 @@ struct view {
     /* private */
     struct guest *guest;
     char *id, *rootfs;
-    int lock;
+    int lock, upper;
     unsigned mounts;
 };
-#define VIEW_INIT ((struct view){.root = -1, .lock = -1})
+#define VIEW_INIT ((struct view){.root = -1, .lock = -1, .upper = -1})
 #define view_auto DR_CLEANUP(view_close)
 
 /*

@@ -4,15 +4,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "base/fs.h"
 #include "guest/cgroup/cgroup.h"
+
+#define VIEWERS_MS 10000
 
 int setup_namespace(bool hide_unified, struct dr_error *err)
 {
@@ -40,6 +44,37 @@ static int add_path(struct dr_buf *options, const char *before, const char *path
     return dr_buf_addf(options, err, "%s/proc/self/fd/%d", before, fd);
 }
 
+/* Is a default of the kernel's overlayfs on? */
+static bool overlay_default(const char *name)
+{
+    char path[64], value = 'N';
+    snprintf(path, sizeof path, "/sys/module/overlay/parameters/%s", name);
+    dr_auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd >= 0 && read(fd, &value, 1) == 1 && value == 'Y';
+}
+
+/* A renamed directory and a file whose owner alone changed are written whole then: diff
+ * and commit read the upper directory without the layers below. */
+static int plain_form(struct dr_buf *options, struct dr_error *err)
+{
+    static const char *const names[] = {"redirect_dir", "metacopy"};
+    for (size_t i = 0; i < DR_COUNT(names); i++)
+        if (overlay_default(names[i]) &&
+            dr_buf_addf(options, err, ",%s=off", names[i]) < 0)
+            return -1;
+    return 0;
+}
+
+void setup_wait_viewers(const char *upper)
+{
+    dr_auto_fd int fd = open(upper, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (int tries = 0; fd >= 0 && tries < VIEWERS_MS / 10; tries++) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+            return;
+        poll(NULL, 0, 10);
+    }
+}
+
 int setup_overlay(const json_t *lowers, const char *upper, const char *work,
                   const char *rootfs, bool is_volatile, struct dr_error *err)
 {
@@ -56,6 +91,8 @@ int setup_overlay(const json_t *lowers, const char *upper, const char *work,
         result = add_path(&options, ",upperdir=", upper, fds, &count, err);
     if (result == 0)
         result = add_path(&options, ",workdir=", work, fds, &count, err);
+    if (result == 0)
+        result = plain_form(&options, err);
     size_t without = options.len;
     if (result == 0 && is_volatile)
         result = dr_buf_addf(&options, err, ",volatile");

@@ -17,6 +17,11 @@ int setup_namespace(bool hide_unified, struct dr_error *err);
 int setup_overlay(const json_t *lowers, const char *upper, const char *work,
                   const char *rootfs, bool is_volatile, struct dr_error *err);
 
+/* A copy out of or into the container's last run may still have its root mounted, and the
+ * same upper directory mounted twice does not see its own changes. Waits for it some
+ * seconds: who copies holds flock(2) on upper, shared (files/view.c). */
+void setup_wait_viewers(const char *upper);
+
 /* The runtime mounts over /dev, /proc, /sys and files in /etc: whatever the image has
  * there, they become directories of the top layer (CVE-2026-41579). */
 int setup_mount_points(const char *rootfs, struct dr_error *err);

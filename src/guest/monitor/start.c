@@ -77,6 +77,7 @@ static int prepare(struct monitor *m, const json_t *request,
     dr_auto_free char *dir = container_dir(&m->guest, m->id);
     dr_auto_free char *upper = dr_path_join(dir, "upper");
     dr_auto_free char *work = dr_path_join(dir, "work");
+    setup_wait_viewers(upper);
     if (setup_namespace(hide, err) < 0 ||
         setup_overlay(dr_json_array(request, "lowers"), upper, work, m->rootfs,
                       m->auto_remove, err) < 0)

@@ -336,6 +336,49 @@ def links_that_are_swapped_while_we_look_lead_nowhere_H3():
         gone(s, c)
 
 
+def a_copy_that_is_cut_off_leaves_nothing_mounted_and_nobody_locked_H5():
+    tar = make_tar(entry("big", b"x" * 400000), entry("last", b"y"))
+    with session() as s:
+        states = both_states(s)
+    for state, c in states:
+        for cut in (600, 100000, len(tar) - 11000):
+            s = session()
+            channel = s.open("container.copy_in", id=c, path="/data")
+            channel.data(tar[:cut])
+            time.sleep(0.1)
+            s.process.kill()
+            s.process.wait()
+            with session() as s:
+                with out(s, c, "/data") as got:
+                    assert set(got.getnames()) <= {"data", "data/file", "data/big"}, state
+                put(s, c, "/tmp", make_tar(entry("again", b"a")))
+        with session() as s:
+            s.call("container.start", id=c)
+            assert s.call("container.state", id=c)["status"] == "running"
+            gone(s, c)
+
+
+def a_start_waits_for_a_copy_of_the_last_run():
+    with session() as s:
+        c = detached(s, "sh", "-c", "test -f /big || head -c 3000000 /dev/zero >/big; "
+                     "touch /ready; sleep 1000")
+        wait_path(s, c, "/ready")
+        slow = s.open("container.copy_out", id=c, path="/big")
+        slow.grant = False
+        s.call("container.stat_path", id=c, path="/")
+        s.call("container.kill", id=c, signal=9)
+        s.call("container.wait", id=c)
+        with session() as other:
+            starting = other.open("container.start", id=c)
+            time.sleep(0.5)
+            assert s.call("container.state", id=c)["status"] != "running"
+            slow.cancel()
+            refused("cancelled", "", slow.wait)
+            starting.wait()
+        wait_path(s, c, "/ready")
+        gone(s, c)
+
+
 # --- export ----------------------------------------------------------------------------------
 
 def export_is_the_whole_root_without_mounts():

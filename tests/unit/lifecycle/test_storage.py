@@ -3,8 +3,11 @@
 
     test_storage.py <dray-guest> <runtime> [test…]
 """
+import io
 import os
+import subprocess
 import sys
+import tarfile
 import threading
 import time
 
@@ -30,6 +33,13 @@ def gone(s, *ids):
 def image(s, name, *entries, **config):
     return s.put_image(PREFIX + name, [busybox_layer(), [directory("extra")] + list(entries)],
                        dict({"Env": ["PATH=/bin"]}, **config))
+
+
+def make_tar(info, data):
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w") as tar:
+        tar.addfile(info, io.BytesIO(data))
+    return raw.getvalue()
 
 
 def images(s):
@@ -305,6 +315,42 @@ def a_tree_of_any_depth_is_measured_and_removed():
             peak = [int(line.split()[1]) for line in file if line.startswith("VmHWM")][0]
         assert peak < 32 << 10, peak
     life.shutil.rmtree(life.ROOT + "/volumes")
+
+
+def on_a_full_disk_things_can_be_removed_and_nothing_is_half_made_I7():
+    disk = life.BASE + "/disk"
+    os.mkdir(disk)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "none", disk], check=True)
+    try:
+        with life.Session(life.HELPER, disk + "/root", disk + "/run", life.RUNTIME) as s:
+            a = image(s, "a:1", entry("extra/a", b"a" * 100000))
+            s.call("volume.create", name="v")
+            c = s.call("container.create", spec={"image": PREFIX + "a:1", "args": ["true"]})["id"]
+            with open("%s/root/containers/%s/upper/mine" % (disk, c), "wb") as file:
+                file.write(b"x" * 4000000)
+            with open(disk + "/filler", "wb") as file:
+                try:
+                    while True:
+                        file.write(b"x" * 65536)
+                        file.flush()
+                except OSError:
+                    pass
+            error = refused("internal", "", lambda: s.call("container.commit", id=c))
+            assert "No space left" in error.text, error.text
+            refused("internal", "No space left", lambda: s.call("volume.create", name="w"))
+            copying = s.open("container.copy_in", id=c, path="/data")
+            copying.data(make_tar(*entry("x", b"x" * 100000)))
+            copying.end()
+            refused("internal", "No space left", copying.wait)
+            assert [v["Name"] for v in s.items("volume.list")] == ["v"]
+            assert list(images(s)) == [a]
+            assert os.listdir(disk + "/root/layers/tmp") == []
+            assert s.call("volume.prune", all=True)["deleted"] == ["v"]
+            assert s.call("container.remove", id=c)["id"] == c
+            assert a in s.call("image.prune", all=True)["deleted"]
+            assert layers(s) == 0
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
 
 
 life.TESTS = [f for n, f in list(globals().items())
