@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "host/pull.h"
 #include "host/requests.h"
 #include "host/spec-table.h"
 #include "host/target.h"
@@ -15,6 +16,9 @@ int spec_check(const struct dray_spec *spec, struct dr_error *err)
 {
     if (!spec->container->image || !*spec->container->image)
         return dr_fail(err, DR_ERR_INVALID, "the spec has no image");
+    dr_auto_free char *image = host_image_name(spec->container->image, err);
+    if (!image)
+        return dr_wrap(err, "image");
     return spec_container_check(spec->container, err);
 }
 

@@ -86,6 +86,12 @@ int dray_spec_from_json(const char *json, struct dray_spec **ret_spec,
         dr_json_parse(json ? json : "", len, SPEC_JSON_MAX, &err);
     struct spec_container *container =
         parsed ? spec_container_from_json(parsed, &err) : NULL;
+    /* an image may be written as a person types it */
+    dr_auto_free char *image = container ? dr_strdup(container->image) : NULL;
+    if (image && spec_field(container, "image", false, image, &err) < 0) {
+        spec_container_free(container);
+        container = NULL;
+    }
     if (container)
         *ret_spec = wrap(container);
     return api_end(container ? 0 : -1, &err, ret_err);

@@ -223,11 +223,43 @@ static void a_spec_goes_to_json_and_back(void **state)
     assert_int_equal(err->kind, DRAY_ERR_INVALID);
     assert_non_null(strstr(err->text, "nosuch"));
     dray_error_free(err);
+    assert_int_equal(dray_spec_from_json("{\"image\":\"alpine\"}", &back, &err), 0);
+    dr_auto_free char *typed = dray_spec_to_json(back);
+    assert_string_equal(typed, "{\"image\":\"docker.io/library/alpine:latest\"}");
+    dray_spec_free(back);
+    assert_int_equal(dray_spec_from_json("{\"image\":\"Bad Name\"}", &back, &err), -1);
+    assert_int_equal(err->kind, DRAY_ERR_INVALID);
+    dray_error_free(err);
     assert_int_equal(dray_spec_from_json("{", &back, &err), -1);
     assert_int_equal(err->kind, DRAY_ERR_FORMAT);
     dray_error_free(err);
     assert_int_equal(dray_spec_from_json(NULL, &back, &err), -1);
     dray_error_free(err);
+}
+
+static void a_spec_that_cannot_be_is_refused_before_anything_is_asked(void **state)
+{
+    static const struct {
+        const char *image, *field, *value, *part;
+        enum dray_kind kind;
+    } bad[] = {
+        {NULL, "workdir", "/", "no image", DRAY_ERR_INVALID},
+        {"Bad Name", "workdir", "/", "image: ", DRAY_ERR_INVALID},
+        {"alpine", "network", "bridge", "network: 'bridge'", DRAY_ERR_UNSUPPORTED},
+        {"alpine", "memory", "1k", "memory", DRAY_ERR_INVALID},
+        {"alpine", "hostname", "a b", "hostname: 'a b'", DRAY_ERR_INVALID},
+    };
+    for (size_t i = 0; i < DR_COUNT(bad); i++) {
+        struct dray_spec *spec = dray_spec_new(bad[i].image);
+        struct dray_error *err = NULL;
+        assert_int_equal(dray_spec_set(spec, bad[i].field, bad[i].value, &err), 0);
+        assert_int_equal(dray_spec_check(spec, &err), -1);
+        assert_int_equal(err->kind, bad[i].kind);
+        if (!strstr(err->text, bad[i].part))
+            fail_msg("'%s' is not in: %s", bad[i].part, err->text);
+        dray_error_free(err);
+        dray_spec_free(spec);
+    }
 }
 
 static void c05_two_ids_never_share_a_name(void **state)
@@ -259,6 +291,7 @@ int main(void)
         cmocka_unit_test(every_field_goes_where_it_belongs),
         cmocka_unit_test(a_bad_value_names_field_value_and_what_would_be_right),
         cmocka_unit_test(a_spec_goes_to_json_and_back),
+        cmocka_unit_test(a_spec_that_cannot_be_is_refused_before_anything_is_asked),
         cmocka_unit_test(c05_two_ids_never_share_a_name),
     };
     return cmocka_run_group_tests_name("host spec", tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include "canned.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -496,6 +497,56 @@ static void many_threads_share_a_handle(void **state)
     free(canned_finish(&canned));
 }
 
+static void *closed_thread(void *arg)
+{
+    struct dray_error *err = NULL;
+    assert_int_equal(dray_container_wait(arg, "a", NULL, NULL, NULL, &err), -1);
+    assert_int_equal(err->kind, DRAY_ERR_CANCELLED);
+    assert_string_equal(err->text, "the target was closed");
+    dray_error_free(err);
+    return NULL;
+}
+
+static void closing_gives_up_what_other_threads_wait_for(void **state)
+{
+    struct canned canned = {.on_frame = die_on_kill};
+    pthread_t threads[8];
+    canned_open(&canned, NULL);
+    for (size_t i = 0; i < DR_COUNT(threads); i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, closed_thread, canned.target),
+                         0);
+    while (atomic_load(&canned.requests) < (int)DR_COUNT(threads))
+        usleep(1000);
+    free(canned_finish(&canned));
+    for (size_t i = 0; i < DR_COUNT(threads); i++)
+        pthread_join(threads[i], NULL);
+    dray_close(NULL);
+}
+
+static void without_descriptors_calls_still_end(void **state)
+{
+    struct canned canned = {.on_frame = die_on_kill};
+    struct rlimit before, none;
+    struct dray_call call = {.timeout_ms = 100, .cancel = dray_cancel_new()};
+    canned_open(&canned, NULL);
+    assert_int_equal(dray_container_start(canned.target, "a", NULL, NULL), 0);
+    getrlimit(RLIMIT_NOFILE, &before);
+    none = (struct rlimit){0, before.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &none);
+    assert_null(dray_cancel_new());
+    int answered = dray_container_start(canned.target, "a", &call, NULL);
+    int waited = dray_container_wait(canned.target, "a", &call, NULL, NULL, &e);
+    setrlimit(RLIMIT_NOFILE, &before);
+    assert_int_equal(answered, 0);
+    assert_int_equal(waited, -1);
+    assert_int_equal(e->kind, DRAY_ERR_TIMEOUT);
+    dray_error_free(e);
+    dray_cancel_free(call.cancel);
+    dray_cancel_free(NULL);
+    dray_cancel_trigger(NULL);
+    free(canned_finish(&canned));
+}
+
 /* The library's own pipes raise no signal, whatever the program does with it. */
 static void a_dead_helper_raises_no_sigpipe(void **state)
 {
@@ -534,6 +585,8 @@ int main(void)
         cmocka_unit_test(c33_a_helper_that_does_not_read_stops_no_caller_for_good),
         cmocka_unit_test(options_without_a_size_or_from_a_newer_header_are_refused),
         cmocka_unit_test(many_threads_share_a_handle),
+        cmocka_unit_test(closing_gives_up_what_other_threads_wait_for),
+        cmocka_unit_test(without_descriptors_calls_still_end),
         cmocka_unit_test(a_dead_helper_raises_no_sigpipe),
     };
     return cmocka_run_group_tests_name("host target", tests, NULL, NULL);
