@@ -293,6 +293,19 @@ def a_rename_that_was_cut_off_is_undone_or_done():
         gone(s, a, b)
 
 
+def names_that_belong_to_nobody_are_swept_after_a_boot():
+    names = ROOT + "/containers/.names/"
+    with session() as s:
+        a = create(s, "true", name="mine")
+    os.symlink(a, names + "stale")
+    os.symlink("0" * 64, names + "nobodys")
+    os.unlink(life.RUN + "/reconciled")  # as a boot does
+    with session() as s:
+        s.call("container.list")
+        assert os.listdir(names) == ["mine"]
+        gone(s, a)
+
+
 def renaming_and_removing_race_and_nothing_is_left():
     with session() as s:
         for n in range(10):
