@@ -9,8 +9,9 @@
 static int64_t usage_of(const struct stat *st)
 {
     int64_t bytes = (int64_t)st->st_blocks * 512;
-    return S_ISDIR(st->st_mode) || st->st_nlink < 2 ? bytes
-                                                    : bytes / (int64_t)st->st_nlink;
+    if (S_ISDIR(st->st_mode))
+        return 0;
+    return st->st_nlink < 2 ? bytes : bytes / (int64_t)st->st_nlink;
 }
 
 int64_t usage_of_path(const char *path)

@@ -7,9 +7,9 @@
 
 #include "guest/guest.h"
 
-/* Bytes on the disk of a file, or a directory and all below it, on its file system; a
- * file with several names counts in equal parts for each. What cannot be read counts
- * nothing, a path that is not there is 0. */
+/* Bytes on the disk of a file, or of the files below a directory, on its file system.
+ * Directories count nothing, as Docker's; a file with several names counts in equal parts
+ * for each; what cannot be read counts nothing, a path that is not there is 0. */
 int64_t usage_of_path(const char *path);
 
 /* The reply of system.df: {"images":[…],"containers":[…],"volumes":[…],"layers_size":N}.
