@@ -29,7 +29,7 @@
 struct transfer {
     size_t layer; /* index in the manifest */
     struct store_fetch *fetch;
-    bool loaded; /* the whole blob is verified on the host */
+    atomic_bool loaded; /* the whole blob is verified on the host */
 };
 
 struct pull {
