@@ -34,7 +34,7 @@ static int open_stream(struct copy *copy, const char *op, const char *path,
 {
     json_t *request = request_for(op, copy->container);
     struct stream_open how = {.kind = STREAM_BYTES, .stdin_open = to_container};
-    dr_json_set_str(request, "path", path);
+    request_set_path(request, path);
     dr_json_set_bool(request, "follow", copy->options.follow);
     dr_json_set_bool(request, "owners", copy->options.owners);
     struct dray_call call = {.timeout_ms = -1, .cancel = copy->limits.cancel};

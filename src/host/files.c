@@ -29,7 +29,7 @@ int files_stat_path(struct dray_target *target, const char *container, const cha
     dr_auto_json json_t *reply = NULL;
     struct dray_path_stat stat = {0};
     json_t *request = request_for("container.stat_path", container);
-    dr_json_set_str(request, "path", path ? path : "");
+    request_set_path(request, path);
     dr_json_set_bool(request, "follow", follow);
     if (request_call(target, request, limits, &reply, err) < 0)
         return -1;

@@ -38,6 +38,16 @@ json_t *request_for(const char *op, const char *container)
     return request_named(op, "id", container);
 }
 
+void request_set_path(json_t *request, const char *path)
+{
+    if (!path || dr_json_is_text(path)) {
+        dr_json_set_str(request, "path", path ? path : "");
+        return;
+    }
+    dr_auto_free char *encoded = dr_base64(path, strlen(path));
+    dr_json_set_str(request, "path_b64", encoded);
+}
+
 void item_release(struct wire_item *item)
 {
     free(item->data);

@@ -234,7 +234,7 @@ int dray_events(struct dray_target *target, int64_t since_ns, int64_t until_ns,
 static json_t *path_request(const char *op, const char *container, const char *path)
 {
     json_t *request = request_for(op, container);
-    dr_json_set_str(request, "path", path ? path : "");
+    request_set_path(request, path);
     return request;
 }
 

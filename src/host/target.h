@@ -89,6 +89,9 @@ json_t *request_new(const char *op);
 json_t *request_for(const char *op, const char *container);
 json_t *request_named(const char *op, const char *key, const char *name);
 
+/* "path", any bytes: as text when it is UTF-8, else "path_b64". */
+void request_set_path(json_t *request, const char *path);
+
 /* Sends it (borrowed) and opens its channel, on a new session when the last one was lost
  * without our knowing. *ret_session: a reference of the caller's. */
 int request_open(struct dray_target *target, const json_t *request,

@@ -237,6 +237,10 @@ static json_t *make_config(const struct container *c, const struct image *image,
     json_object_del(document, "container");
     json_object_del(document, "container_config");
     json_t *rootfs = dr_json_object(document, "rootfs");
+    if (!rootfs) {
+        json_object_set_new(document, "rootfs", rootfs = json_object());
+        dr_json_set_str(rootfs, "type", "layers");
+    }
     if (spool->entries > 0)
         append_to(rootfs, "diff_ids", json_string(spool->diff_id.text));
     append_to(document, "history",

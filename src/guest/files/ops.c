@@ -27,6 +27,15 @@ static int find(struct guest *guest, const json_t *request, unsigned flags,
     return view_open(guest, ret, flags, ret_view, err);
 }
 
+/* The request's path, any bytes. */
+static int path_of(const json_t *request, char **ret, struct dr_error *err)
+{
+    const char *path = dr_json_str(request, "path");
+    const char *encoded = dr_json_str(request, "path_b64");
+    *ret = path ? dr_strdup(path) : encoded ? dr_base64_decode(encoded) : NULL;
+    return *ret ? 0 : dr_fail(err, DR_ERR_INVALID, "the request has no path");
+}
+
 /* A name that is no UTF-8 goes as base64, under its key with "_b64". */
 static void set_name(json_t *json, const char *key, const char *name)
 {
@@ -54,10 +63,11 @@ static int op_stat_path(struct guest *guest, struct wire_chan *chan,
     container_auto struct container c = {0};
     view_auto struct view view = VIEW_INIT;
     view_auto_place struct view_place place = VIEW_PLACE_INIT;
+    dr_auto_free char *path = NULL;
     char target[PATH_MAX];
-    if (find(guest, request, VIEW_MOUNTS, &c, &view, err) < 0 ||
-        view_find(&view, dr_json_str(request, "path"), dr_json_bool(request, "follow"),
-                  &place, err) < 0)
+    if (path_of(request, &path, err) < 0 ||
+        find(guest, request, VIEW_MOUNTS, &c, &view, err) < 0 ||
+        view_find(&view, path, dr_json_bool(request, "follow"), &place, err) < 0)
         return -1;
     json_t *json = *ret_reply = json_object();
     set_name(json, "name", place.as);
@@ -108,14 +118,15 @@ static int op_copy_out(struct guest *guest, struct wire_chan *chan, const json_t
     container_auto struct container c = {0};
     view_auto struct view view = VIEW_INIT;
     view_auto_place struct view_place place = VIEW_PLACE_INIT;
-    if (find(guest, request, VIEW_MOUNTS, &c, &view, err) < 0 ||
-        view_find(&view, dr_json_str(request, "path"), dr_json_bool(request, "follow"),
-                  &place, err) < 0)
+    dr_auto_free char *path = NULL;
+    if (path_of(request, &path, err) < 0 ||
+        find(guest, request, VIEW_MOUNTS, &c, &view, err) < 0 ||
+        view_find(&view, path, dr_json_bool(request, "follow"), &place, err) < 0)
         return -1;
-    container_event(guest, &c, "archive-path", "path", dr_json_str(request, "path"));
+    container_event(guest, &c, "archive-path", "path", path);
     if (S_ISSOCK(place.st.st_mode))
-        return dr_fail(err, DR_ERR_INVALID, "%s is a socket: it has no content to copy",
-                       dr_json_str(request, "path"));
+        return dr_fail(err, DR_ERR_INVALID,
+                       "it is a socket, which has no content to copy");
     return send_tar(chan, &place, 0, err);
 }
 
@@ -196,8 +207,9 @@ static int op_copy_in(struct guest *guest, struct wire_chan *chan, const json_t 
     view_auto struct view view = VIEW_INIT;
     view_auto_place struct view_place place = VIEW_PLACE_INIT;
     struct tar_unpacked done = {0};
-    const char *path = dr_json_str(request, "path");
-    if (find(guest, request, VIEW_MOUNTS | VIEW_WRITE, &c, &view, err) < 0 ||
+    dr_auto_free char *path = NULL;
+    if (path_of(request, &path, err) < 0 ||
+        find(guest, request, VIEW_MOUNTS | VIEW_WRITE, &c, &view, err) < 0 ||
         view_find(&view, path, true, &place, err) < 0 ||
         check_writable(&view, &place, path, err) < 0)
         return -1;

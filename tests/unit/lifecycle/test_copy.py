@@ -158,6 +158,8 @@ def names_of_any_bytes_are_copied_and_shown_escaped():
         ok("from", "c:/n", "n")
         assert os.listdir(os.fsencode(PLACE + "/n")) == [b"a\x1b[31m\xffb"]
         ok("to", "n/.", "c:/tmp")
+        ok("from", b"c:/n/a\x1b[31m\xffb", "one")
+        assert os.path.exists(PLACE + "/one")
         assert lab.sh("cd /tmp; printf %s *") == "a\x1b[31m\udcffb"
         os.mkdir(os.fsencode(PLACE) + b"/m")
         os.mkdir(os.fsencode(PLACE) + b"/m/n")

@@ -4,6 +4,7 @@ runtime. Needs root.
 
     test_files.py <dray-guest> <runtime> [test…]
 """
+import base64
 import io
 import os
 import stat
@@ -84,6 +85,20 @@ def stat_path_says_what_a_path_is_running_or_not():
             gone(s, c)
         refused("not found", "no such container", lambda: s.call(
             "container.stat_path", id="nope", path="/"))
+
+
+def paths_and_links_are_any_bytes():
+    with session() as s:
+        c = detached(s, "sh", "-c", "ln -s $(printf 'x\\377') $(printf '/l\\376'); "
+                     "touch /ready; sleep 1000")
+        wait_path(s, c, "/ready")
+        coded = base64.b64encode(b"/l\xfe").decode()
+        st = s.call("container.stat_path", id=c, path_b64=coded)
+        assert st["name_b64"] == base64.b64encode(b"l\xfe").decode(), st
+        assert st["link_target_b64"] == base64.b64encode(b"x\xff").decode(), st
+        for op in ("stat_path", "copy_out", "copy_in"):  # never the root instead
+            refused("invalid spec", "no path", lambda: s.call("container." + op, id=c))
+        gone(s, c)
 
 
 def a_symlink_never_leads_out_of_the_container_H3():
