@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kills the helper or the monitor at every step of a container's life (HAZARDS H5).
 
-    test_crash.py <dray-guest> <runtime> [step]
+    test_crash.py <dray-guest> <runtime> [step [work]]
 
 strace kills whichever of the two makes the N-th call that changes something; the next
 command must be back at the baseline (I4). step > 1 tries every step-th N only.
@@ -15,11 +15,12 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
+only = sys.argv.pop(4) if len(sys.argv) > 4 else None
 step = int(sys.argv.pop(3)) if len(sys.argv) > 3 else 1
 import test_lifecycle as life  # noqa: E402
 from session import GuestError, busybox_layer  # noqa: E402
 
-LAST = 200  # the helper's and the monitor's calls; only a runtime makes more
+LAST = 300  # the helper's and the monitor's calls; only a runtime makes more
 CALLS = ("mkdir,mkdirat,openat,rename,renameat,symlink,unlink,unlinkat,rmdir,mount,umount2,vfork,"
          "sendmsg,socketpair,socket,bind,listen,unshare,pipe2,fchmod,chown,chmod,write,flock,"
          "pidfd_open,readlink,execve")
@@ -53,7 +54,7 @@ def settle():
         left = s.items("container.list", all=True)
         for item in left:
             life.IDS.add(item["id"])
-            assert item["status"] in ("created", "exited", "running"), item
+            assert item["status"] in ("created", "exited", "running", "restarting"), item
             assert s.call("container.state", id=item["name"])["id"] == item["id"]
             s.call("container.remove", id=item["id"], force=True, volumes=True)
     return left
@@ -79,13 +80,27 @@ def rename_and_update(s):
     s.call("container.remove", id=a)
 
 
+def run_restarted(s):
+    """Its monitor starts it three times, and looks at its health."""
+    channel = s.open("container.run", attach=False, spec=life.spec(
+        "sh", "-c", "sleep 0.05; exit 1", name="x", restart="on-failure", restart_max=2,
+        health_test=["CMD", "true"], health_interval_ns=20000000))
+    channel.wait(30)
+    s.open("container.wait", id="x").wait(30)
+    s.call("container.remove", id="x", force=True, volumes=True)
+
+
+WORKS = [w for w in (run_rm, run_then_remove, rename_and_update, run_restarted)
+         if only in (None, w.__name__)]
+
+
 def main():
     with life.session() as s:
         s.put_image(life.IMAGE, [busybox_layer()], {"Env": ["PATH=/bin"]})
         life.run(s, "true")
     time.sleep(0.5)  # the first monitor is on its way out
     before, failed, trials = life.baseline(), 0, 0
-    for work in (run_rm, run_then_remove, rename_and_update):
+    for work in WORKS:
         for fault in ("signal=KILL", "error=ENOSPC"):
             n, misses = 1, 0
             while misses < 3 and n <= LAST:
