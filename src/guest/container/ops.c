@@ -120,8 +120,8 @@ static int op_run(struct guest *guest, struct wire_chan *chan, const json_t *req
     return start_and_stay(guest, &c, lock, &options, chan, ret_reply, err);
 }
 
-#define BUSY_MS 2000 /* another command that is at work on it */
-#define LOOK_MS 20   /* between two looks at what it has made of it */
+#define BUSY_MS 20000 /* another command at work on it, or its monitor cleaning up */
+#define LOOK_MS 20    /* between two looks at what it has made of it */
 
 /* The lock of a container that is not up; 1: it has come up meanwhile, or somebody else
  * is at work on it. */
@@ -166,9 +166,12 @@ static int op_start(struct guest *guest, struct wire_chan *chan, const json_t *r
                        container_name(&c));
     if (taken == 1 && container_is_up(&c) && !attach)
         return 0; /* as Docker: it runs or is about to, that is what was asked for */
-    if (taken == 1)
+    if (taken == 1 && container_is_up(&c))
         return dr_fail(err, DR_ERR_CONFLICT, "container %s is %s already",
                        container_name(&c), status);
+    if (taken == 1)
+        return dr_fail(err, DR_ERR_CONFLICT, "another command is at work on container %s",
+                       container_name(&c));
     if (lock < 0)
         return dr_fail(err, DR_ERR_INTERNAL, "no space left in %s", guest->run_root);
     if (strcmp(status, "created") != 0 && strcmp(status, "exited") != 0) {

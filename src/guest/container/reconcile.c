@@ -176,6 +176,13 @@ static int finish(struct guest *guest, struct container *c, int lock_fd, bool fo
     return container_resume(guest, c, lock_fd, err);
 }
 
+/* Its end was to be its removal, which its monitor did not come to. */
+static bool goes_with_its_end(const struct container *c)
+{
+    return container_auto_remove(c) &&
+           (container_is_up(c) || strcmp(container_status(c), "exited") == 0);
+}
+
 /* Lock held. Brings one container to a state in which nobody is at work on it, or a
  * monitor of ours. */
 static int settle(struct guest *guest, struct container *c, int lock_fd, bool for_good,
@@ -189,7 +196,7 @@ static int settle(struct guest *guest, struct container *c, int lock_fd, bool fo
     dr_auto_free char *cgroup = cgroup_path(c->id);
     if (strcmp(status, "running") != 0)
         stop_runtimes(guest, c->id);
-    if (container_is_up(c) && container_auto_remove(c)) {
+    if (goes_with_its_end(c)) {
         int result = container_destroy_by_name(guest, c->id, true, err);
         children_sweep(); /* the lost monitor's children are ours when we had started it
                            */
@@ -248,7 +255,8 @@ static int settle_any(void *arg, const char *id)
     if (container_load_state(guest, id, &c, &err) < 0)
         return 0;
     const char *status = container_status(&c);
-    bool quiet = c.state && !container_is_up(&c) && !dr_json_bool(c.state, "for_run");
+    bool quiet = c.state && !container_is_up(&c) && !goes_with_its_end(&c) &&
+                 !dr_json_bool(c.state, "for_run");
     if (quiet && ran_before_boot(guest, &c))
         quiet = !take_up_again(guest, &c, status); /* looked at again below */
     dr_auto_fd int lock = -1;

@@ -152,22 +152,36 @@ const char *container_name(const struct container *container)
 }
 
 static int write_json(const struct container *container, const char *name,
-                      const json_t *json, struct dr_error *err)
+                      const json_t *json, bool soon, struct dr_error *err)
 {
     dr_auto_free char *path = dr_path_join(container->dir, name);
     dr_auto_free char *text = dr_json_text(json);
-    int flags = container_auto_remove(container) ? 0 : DR_WRITE_SYNC;
+    int flags = soon || container_auto_remove(container) ? 0 : DR_WRITE_SYNC;
     return dr_file_write(AT_FDCWD, path, text, strlen(text), 0600, flags, err);
 }
 
 int container_write_record(const struct container *container, struct dr_error *err)
 {
-    return write_json(container, "spec.json", container->record, err);
+    return write_json(container, "spec.json", container->record, false, err);
 }
 
 int container_write_state(const struct container *container, struct dr_error *err)
 {
-    return write_json(container, "state.json", container->state, err);
+    return write_json(container, "state.json", container->state, false, err);
+}
+
+int container_note_state(const struct container *container, struct dr_error *err)
+{
+    return write_json(container, "state.json", container->state, true, err);
+}
+
+void container_sync_state(const struct container *container)
+{
+    dr_auto_free char *path = dr_path_join(container->dir, "state.json");
+    dr_auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+    dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+    if (fd >= 0 && !container_auto_remove(container) && fsync(fd) == 0)
+        dr_sync_dir(AT_FDCWD, container->dir, &ignored);
 }
 
 int container_state_lock(const struct guest *guest, const char *id)

@@ -72,6 +72,9 @@ const char *container_name(const struct container *container);
  */
 int container_write_record(const struct container *container, struct dr_error *err);
 int container_write_state(const struct container *container, struct dr_error *err);
+/* The same, without waiting for the disk; and the waiting, for what is there. */
+int container_note_state(const struct container *container, struct dr_error *err);
+void container_sync_state(const struct container *container);
 
 /* Taken before a state is loaded in order to be changed and written, by the monitor and
  * by commands (update, rename) alike, for moments. Waits; the descriptor, -1 when the

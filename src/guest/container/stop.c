@@ -19,9 +19,10 @@
 
 #define CLEANUP_MS 20000 /* from SIGKILL to a monitor that has cleaned up */
 #define KILL_MS 10000
-#define BUSY_MS 2000 /* another command that is at work on it */
-#define LOOK_MS 20   /* between two looks at what it has made of it */
-#define ENDS_MAX 3   /* times that a container is ended that others start */
+#define BUSY_MS 20000 /* another command at work on it, or its monitor cleaning up */
+#define TORN_MS 2000  /* the same for rm -f, which then takes the state for torn */
+#define LOOK_MS 20    /* between two looks at what it has made of it */
+#define ENDS_MAX 3    /* times that a container is ended that others start */
 
 static int send_signal(int pidfd, int number)
 {
@@ -268,7 +269,7 @@ static int end_for_good(struct guest *guest, const struct container *c,
 static int take_lock(struct guest *guest, const struct container *container, bool force,
                      int *ret_lock, struct dr_error *err)
 {
-    int64_t deadline = dr_clock_ms() + BUSY_MS;
+    int64_t deadline = dr_clock_ms() + (force ? TORN_MS : BUSY_MS);
     for (int ended = 0;;) {
         int taken = journal_enter(guest, container->id, LOOK_MS, ret_lock, err);
         if (taken != 1)

@@ -269,7 +269,7 @@ static void on_request(struct monitor *m, struct monitor_client *client)
                                               MONITOR_REQUEST_MAX, &ignored);
     const char *op = dr_json_str(json, "op");
     if (op && strcmp(op, "wait") == 0)
-        client->waits = true;
+        client->waits = client->asks_code = true;
     else if (op && strcmp(op, "stop") == 0) {
         client->waits = true;
         monitor_stop(m, (int)dr_json_int(json, "signal", 0));

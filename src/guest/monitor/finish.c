@@ -40,7 +40,7 @@ static int clear_cgroup(const struct monitor *m, struct dr_error *err)
  * takes it until the next command (reconcile) can write it where it belongs. */
 static int write_end(struct container *c, struct dr_error *err)
 {
-    if (container_write_state(c, err) == 0)
+    if (container_note_state(c, err) == 0)
         return 0;
     dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
     dr_auto_free char *path = dr_path_join(c->run_dir, CONTAINER_KEPT_END);
@@ -113,12 +113,11 @@ static void hear_late_clients(struct monitor *m)
     monitor_accept(m);
     for (struct monitor_client *client = m->clients; client; client = client->next) {
         struct pollfd fd = {.fd = client->fd, .events = POLLIN};
-        if (!client->waits && poll(&fd, 1, LATE_MS) > 0)
+        if (!client->waits && !client->leaving && poll(&fd, 1, LATE_MS) > 0)
             monitor_client_read(m, client);
     }
 }
 
-/* The lock is let go before clients hear of the end: whoever waits may go on at once. */
 static void let_go(struct monitor *m)
 {
     close(m->listen_fd);
@@ -146,8 +145,27 @@ static void tell_clients(struct monitor *m)
     for (struct monitor_client *client = m->clients; client; client = client->next)
         if (client->waits)
             monitor_client_exited(m, client, false);
-    /* the last output of slow readers, who do not wait for each other; one that is gone
-     * is dropped */
+}
+
+/* Of a container that goes with its end: those who attached or stopped it hear when it is
+ * gone, the others now. */
+static void tell_who_asks(struct monitor *m)
+{
+    bool written = false;
+    for (struct monitor_client *client = m->clients; client; client = client->next) {
+        if (!client->waits || !client->asks_code)
+            continue;
+        if (!written)
+            monitor_write_end(m, "exited", NULL);
+        written = true;
+        monitor_client_exited(m, client, false);
+    }
+}
+
+/* The last output of slow readers, who do not wait for each other; one that is gone is
+ * dropped. */
+static void flush_clients(struct monitor *m)
+{
     monitor_clients_sweep(m);
     while (monitor_flush_clients(m))
         ;
@@ -160,29 +178,44 @@ static bool is_kept(const struct monitor *m)
     return access(mark, F_OK) == 0;
 }
 
+/*
+ * Who waits hears the end as soon as it is written. What comes then may take its time:
+ * letting go of the root file system writes to the disk whatever was changed in it, and
+ * others' things with it. Whoever wants the container next waits for the lock.
+ */
+static void finish(struct monitor *m)
+{
+    container_auto struct container c = {0};
+    dr_auto_error struct dr_error err = DR_ERROR_INIT, ignored = DR_ERROR_INIT;
+    /* the end first: cleaning up can be done again, an exit status cannot be got back */
+    int written = monitor_write_end(m, "exited", NULL);
+    if (written == 0)
+        tell_clients(m);
+    monitor_unmount(m);
+    if (written == 0 && container_load_state(&m->guest, m->id, &c, &err) == 0)
+        container_sync_state(&c);
+    dr_error_release(&err);
+    if (clear_cgroup(m, &err) == 0 && written == 0)
+        journal_leave(&m->guest, m->id, -1, &err);
+    else /* the entry stays, for the next command to finish */
+        dr_remove_all(AT_FDCWD, m->state_root, &ignored);
+}
+
 void monitor_finish(struct monitor *m)
 {
-    log_close(&m->log);
-    monitor_unmount(m);
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    log_close(&m->log);
     if (m->auto_remove && !is_kept(m)) {
+        tell_who_asks(m);
+        monitor_unmount(m);
         container_destroy_by_name(&m->guest, m->id, true, &err);
     } else {
-        /* the end first: cleaning up can be done again, an exit status cannot be got back
-         */
-        int written = monitor_write_end(m, "exited", NULL);
-        int cleared = clear_cgroup(m, &err);
-        if (written == 0 && cleared == 0) {
-            journal_leave(&m->guest, m->id, -1, &err);
-        } else {
-            /* the entry stays, for the next command to finish */
-            dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
-            dr_remove_all(AT_FDCWD, m->state_root, &ignored);
-        }
+        finish(m);
     }
     hear_late_clients(m);
     let_go(m);
     tell_clients(m);
+    flush_clients(m);
 }
 
 void monitor_roll_back(struct monitor *m, bool destroy, const struct dr_error *why)

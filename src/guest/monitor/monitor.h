@@ -36,9 +36,10 @@ int monitor_main(int argc, char **argv);
  *   then, when it attached with "stdin":  DATA 0, EOF 0
  *   monitor → client:         EVENT {"event":"started","pid":N}      (start)
  *                             ERROR …: it did not start; nothing is left behind
- *                             DATA 1, DATA 2                         (start with
- * "attach") EVENT {"event":"exited","exit_code":N}: the last, when all output was sent
- * and everything is cleaned up and written
+ *                             DATA 1, DATA 2 (to those that are attached)
+ *                             EVENT {"event":"exited","exit_code":N}: the last, when all
+ * output was sent and the end is written; of a container that goes with its end, when it
+ * is gone. Others' cleaning up goes on for a moment, with the lock held.
  */
 struct monitor_frame {
     struct wire_header header;

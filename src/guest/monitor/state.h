@@ -23,6 +23,7 @@ struct monitor_client {
     bool attached;   /* gets the output */
     bool stdin_open; /* its data goes to the container */
     bool waits;      /* gets the exit event */
+    bool asks_code;  /* the exit code is all that it wants: it need not wait for more */
     bool of_run;     /* it is here for one run: it hears the end of that */
     bool leaving;    /* it has heard all that it will: gone when it took that */
     bool gone;
