@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "guest/container/journal.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
@@ -89,18 +91,33 @@ int journal_take(const struct guest *guest, const char *id, int *ret_fd,
     return result < 0 ? 1 : result;
 }
 
+int journal_empty(const struct guest *guest, const char *id, struct dr_error *err)
+{
+    dr_auto_free char *path = container_run_dir(guest, id);
+    DIR *dir = opendir(path);
+    if (!dir)
+        return errno == ENOENT ? 0 : dr_fail_errno(err, DR_ERR_INTERNAL, "open %s", path);
+    int result = 0;
+    struct dirent *entry;
+    while (result == 0 && (entry = readdir(dir)))
+        if (strcmp(entry->d_name, "lock") != 0 && strcmp(entry->d_name, ".") != 0 &&
+            strcmp(entry->d_name, "..") != 0)
+            result = dr_remove_all(dirfd(dir), entry->d_name, err);
+    closedir(dir);
+    return result;
+}
+
 int journal_leave(const struct guest *guest, const char *id, int fd, struct dr_error *err)
 {
     dr_auto_free char *dir = container_run_dir(guest, id);
     dr_auto_free char *lock = dr_path_join(dir, "lock");
-    dr_auto_error struct dr_error failed = DR_ERROR_INIT;
-    int result = dr_remove_all(AT_FDCWD, dir, &failed);
-    /* Once our lock is unlinked another may enter, and the entry is that one's to remove.
-     */
-    if (result < 0 && failed.code == ENOTEMPTY && access(lock, F_OK) == 0)
-        result = 0;
-    if (result < 0)
-        dr_error_move(err, &failed);
+    /* Once our lock is unlinked another may enter, and what is in the entry then, a
+     * socket of the same name say, is that one's: so the lock goes last. */
+    int result = journal_empty(guest, id, err);
+    if (result == 0 && unlink(lock) < 0 && errno != ENOENT)
+        result = dr_fail_errno(err, DR_ERR_INTERNAL, "remove %s", lock);
+    if (result == 0 && rmdir(dir) < 0 && errno != ENOENT && errno != ENOTEMPTY)
+        result = dr_fail_errno(err, DR_ERR_INTERNAL, "remove %s", dir);
     if (fd >= 0)
         close(fd);
     return result;

@@ -21,6 +21,8 @@ int journal_enter(const struct guest *guest, const char *id, int64_t wait_ms, in
  * when there is no entry. */
 int journal_take(const struct guest *guest, const char *id, int *ret_fd,
                  struct dr_error *err);
+/* Removes everything in the entry but its lock, which the caller holds. */
+int journal_empty(const struct guest *guest, const char *id, struct dr_error *err);
 /* Removes the entry with all that is in it, then lets go of the lock (fd may be -1). */
 int journal_leave(const struct guest *guest, const char *id, int fd,
                   struct dr_error *err);

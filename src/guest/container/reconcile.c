@@ -127,24 +127,6 @@ static int reload(const struct guest *guest, struct container *c, struct dr_erro
     return 0;
 }
 
-/* Everything in the entry but its lock. */
-static int empty_entry(const struct container *c, struct dr_error *err)
-{
-    int result = 0;
-    DIR *dir = opendir(c->run_dir);
-    struct dirent *entry;
-    while (dir && result == 0 && (entry = readdir(dir))) {
-        if (strcmp(entry->d_name, "lock") == 0 || strcmp(entry->d_name, ".") == 0 ||
-            strcmp(entry->d_name, "..") == 0)
-            continue;
-        dr_auto_free char *path = dr_path_join(c->run_dir, entry->d_name);
-        result = dr_remove_all(AT_FDCWD, path, err);
-    }
-    if (dir)
-        closedir(dir);
-    return result;
-}
-
 /* Nobody is at work on it, and everything of its last run is gone. */
 static int finish(struct guest *guest, struct container *c, int lock_fd, bool for_good,
                   struct dr_error *err)
@@ -171,7 +153,7 @@ static int finish(struct guest *guest, struct container *c, int lock_fd, bool fo
         close(DR_TAKE_FD(state));
     if (!again)
         return journal_leave(guest, c->id, -1, err);
-    if (empty_entry(c, err) < 0)
+    if (journal_empty(guest, c->id, err) < 0)
         return -1;
     return container_resume(guest, c, lock_fd, err);
 }

@@ -114,12 +114,14 @@ def who_is_attached_hears_the_end_of_that_run_only():
 
 def stop_ends_it_for_good_running_or_waiting():
     with session() as s:
-        for script in ("trap 'exit 0' TERM; sleep 100 & wait", "exit 1"):
+        for script in ("trap 'exit 0' TERM; echo ready; sleep 100 & wait", "exit 1"):
             for policy in ("always", "unless-stopped", "on-failure"):
                 id = detached(s, "sh", "-c", script, restart=policy)
                 if script == "exit 1":
                     until(s, id, lambda i: i["status"] == "restarting" and
                           i["restart_count"] >= 3)
+                else:
+                    life.wait_log(s, id, b"ready\n")
                 begun = time.time()
                 s.call("container.stop", id=id)
                 assert time.time() - begun < 5
