@@ -9,8 +9,9 @@
 #include "base/text.h"
 #include "guest/cgroup/file.h"
 
-/* A v1 freezer gives up on a process that forks just then; asking again helps. */
-#define ASK_AGAIN 8
+/* A v1 freezer can stay on its way for ever when a process forked or came in just then;
+ * letting all run on for a moment and asking again helps. */
+#define ASK_AGAIN 16
 
 static int ask(const char *root, const char *path, bool frozen)
 {
@@ -54,7 +55,11 @@ int cgroup_freeze(const char *root, const char *path, int64_t deadline_ms,
                 "a process of it does not stand still: it waits in the kernel");
         }
         poll(NULL, 0, i < 10 ? 1 : 10);
-        if (i % ASK_AGAIN == 0 && ask(root, path, true) < 0)
+        if (i % ASK_AGAIN)
+            continue;
+        ask(root, path, false);
+        poll(NULL, 0, 1);
+        if (ask(root, path, true) < 0)
             return fail("freeze", err);
     }
     return 0;
