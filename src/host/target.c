@@ -108,12 +108,28 @@ int target_session(struct dray_target *target, struct session **ret_session,
     return rc;
 }
 
+/* Before anything is put there: the helper itself goes below the root. */
+static int check_places(const struct dray_open_options *o, struct dr_error *err)
+{
+    const struct {
+        const char *name, *path;
+    } places[] = {{"root", o->root},
+                  {"run_root", o->run_root},
+                  {"bundle_root", o->bundle_root},
+                  {"log_root", o->log_root}};
+    for (size_t i = 0; i < DR_COUNT(places); i++)
+        if (places[i].path && places[i].path[0] != '/')
+            return dr_fail(err, DR_ERR_CONFIG, "%s '%s' is not an absolute path",
+                           places[i].name, places[i].path);
+    return 0;
+}
+
 int target_open(const struct dray_open_options *options,
                 const struct connector *connector, struct dray_target **ret_target,
                 struct dr_error *err)
 {
     struct dray_open_options o = {0};
-    if (API_COPY(&o, options, err) < 0)
+    if (API_COPY(&o, options, err) < 0 || check_places(&o, err) < 0)
         return -1;
     struct dray_target *target = dr_alloc(sizeof *target);
     target->address = dr_strdup(o.target);

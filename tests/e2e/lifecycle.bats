@@ -354,4 +354,5 @@ not_there() { ! "$DRAY" inspect "$1" >/dev/null 2>&1; }
     try dray --root relative info
     [[ $status -eq 78 ]] || explain "want 78 for a path that is not absolute"
     has "$stderr" relative
+    [[ ! -e relative ]] || explain "something was made below the current directory"
 }
