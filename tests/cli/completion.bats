@@ -35,6 +35,7 @@ in_bash() {
 }
 
 in_fish() {
+    # shellcheck disable=SC2016 # fish expands it
     fish -c 'dray completion fish | source; complete -C "$argv[1]"' "$1" | cut -f1 | sort
 }
 

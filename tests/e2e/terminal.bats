@@ -78,6 +78,23 @@ STEPS
     same "$(status_of t)" running
 }
 
+@test "whatever signal ends dray, the terminal is as before" {
+    local name number list=(HUP 1 INT 2 QUIT 3 USR1 10 TERM 15)
+    # a sanitizer has handlers of its own for these
+    [[ -n ${DRAY_SANITIZED:-} ]] || list+=(ABRT 6 SEGV 11 BUS 7)
+    ulimit -c 0
+    ok run -d --name t "$IMAGE" sleep 100
+    for ((i = 0; i < ${#list[@]}; i += 2)); do
+        name=${list[i]} number=${list[i + 1]}
+        in_pty $((128 + number)) exec -it t sh <<STEPS
+expect # 
+raw
+signal $name
+cooked
+STEPS
+    done
+}
+
 @test "three signals end dray, and the terminal is as before" {
     in_pty 1 run -it --name t "$IMAGE" sh -c 'trap "" TERM; echo ready; while :; do sleep 0.1; done' <<'STEPS'
 expect ready
