@@ -13,6 +13,7 @@
 #include "guest/container/container.h"
 #include "guest/guest.h"
 #include "guest/system.h"
+#include "guest/volumes/volumes.h"
 
 /* Requests need no more; glibc's default of 8 MiB would be reserved for each. */
 #define HANDLER_STACK (512u << 10)
@@ -182,6 +183,7 @@ static int set_up(struct guest *guest, const json_t *hello, struct dr_error *err
         layer_store_reconcile(guest->layers, err) < 0 ||
         container_reconcile(guest, err) < 0)
         return dr_wrap(err, "prepare %s", guest->root);
+    volume_sweep(guest);
     return 0;
 }
 

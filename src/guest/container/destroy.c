@@ -118,7 +118,8 @@ int container_destroy_by_name(struct guest *guest, const char *id, bool volumes,
         if (state >= 0)
             close(DR_TAKE_FD(state));
         if (volumes)
-            volumes_remove_anonymous(guest, dr_json_array(c.record, "volumes"), &later);
+            volumes_remove_anonymous(guest, container_name(&c),
+                                     dr_json_array(c.record, "volumes"), &later);
         keep(&first, &later);
         remove_named(guest, &c, &first);
         /* spec.json is the last to go: it says where the rest is */

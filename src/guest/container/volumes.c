@@ -7,6 +7,7 @@
 
 #include "base/fs.h"
 #include "base/text.h"
+#include "guest/container/container.h"
 #include "guest/volumes/volumes.h"
 
 static json_t *plan_one(const struct guest *guest, const char *name, const char *target,
@@ -60,9 +61,20 @@ int volumes_make(const struct guest *guest, const json_t *volumes, struct dr_err
     return 0;
 }
 
-int volumes_remove_anonymous(const struct guest *guest, const json_t *volumes,
-                             struct dr_error *err)
+static bool others_have(const json_t *users, const char *volume, const char *owner)
 {
+    size_t i;
+    json_t *user;
+    json_array_foreach (json_object_get(users, volume), i, user)
+        if (strcmp(json_string_value(user), owner) != 0)
+            return true;
+    return false;
+}
+
+int volumes_remove_anonymous(struct guest *guest, const char *owner,
+                             const json_t *volumes, struct dr_error *err)
+{
+    dr_auto_json json_t *users = NULL; /* looked up for the first that is to go */
     int result = 0;
     size_t i;
     json_t *volume;
@@ -71,8 +83,11 @@ int volumes_remove_anonymous(const struct guest *guest, const json_t *volumes,
         /* what the record says becomes a path: only what volumes_plan makes up */
         if (!dr_json_bool(volume, "anonymous") || !name || !container_is_id(name))
             continue;
+        if (!users && container_volume_users(guest, users = json_object(), err) < 0)
+            return -1;
         dr_auto_error struct dr_error later = DR_ERROR_INIT;
-        if (volume_remove(guest, name, result < 0 ? &later : err) < 0)
+        if (!others_have(users, name, owner) &&
+            volume_remove(guest, name, result < 0 ? &later : err) < 0)
             result = -1;
     }
     return result;

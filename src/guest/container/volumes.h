@@ -17,8 +17,9 @@ json_t *volumes_plan(const struct guest *guest, const struct spec_container *spe
                      char *const *image_targets, struct dr_error *err);
 /* Makes the directories that are not there. */
 int volumes_make(const struct guest *guest, const json_t *volumes, struct dr_error *err);
-/* Removes the anonymous ones. */
-int volumes_remove_anonymous(const struct guest *guest, const json_t *volumes,
-                             struct dr_error *err);
+/* Removes the anonymous ones of the container `owner`, except those that another
+ * container has by name. */
+int volumes_remove_anonymous(struct guest *guest, const char *owner,
+                             const json_t *volumes, struct dr_error *err);
 
 #endif

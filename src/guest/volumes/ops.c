@@ -114,7 +114,6 @@ static int op_remove(struct guest *guest, struct wire_chan *chan, const json_t *
     dr_auto_json json_t *users = json_object();
     if (volumes_lock(guest, true, &lock, err) < 0)
         return -1;
-    volume_sweep(guest);
     if (load(guest, request, &volume, err) < 0) {
         if (err->kind != DR_ERR_NOT_FOUND || !dr_json_bool(request, "force"))
             return -1;
@@ -158,7 +157,6 @@ static int op_prune(struct guest *guest, struct wire_chan *chan, const json_t *r
     if (prune_filter_parse(dr_json_array(request, "filters"), false, &filter, err) < 0 ||
         volumes_lock(guest, true, &lock, err) < 0)
         return -1;
-    volume_sweep(guest);
     struct candidates candidates = {dr_json_bool(request, "all"), filter, users, names};
     if (container_volume_users(guest, users, err) < 0 ||
         volume_each(guest, find_candidate, &candidates, err) < 0)

@@ -186,17 +186,29 @@ int volume_remove(const struct guest *guest, const char *name, struct dr_error *
     return 0;
 }
 
+static bool is_left_over(const char *name)
+{
+    return strncmp(name, NEW_PREFIX, strlen(NEW_PREFIX)) == 0 ||
+           strncmp(name, GONE_PREFIX, strlen(GONE_PREFIX)) == 0;
+}
+
 void volume_sweep(const struct guest *guest)
 {
     dr_auto_free char *path = dr_path_join(guest->root, "volumes");
+    dr_auto_free char *lock_path = dr_path_join(guest->root, "volumes.lock");
+    dr_auto_fd int lock = -1;
     DIR *dir = opendir(path);
     struct dirent *entry;
-    while (dir && (entry = readdir(dir)))
-        if (strncmp(entry->d_name, NEW_PREFIX, strlen(NEW_PREFIX)) == 0 ||
-            strncmp(entry->d_name, GONE_PREFIX, strlen(GONE_PREFIX)) == 0) {
-            dr_auto_error struct dr_error later = DR_ERROR_INIT; /* the next one tries */
-            dr_remove_all(dirfd(dir), entry->d_name, &later);
-        }
+    while (dir && (entry = readdir(dir))) {
+        if (!is_left_over(entry->d_name))
+            continue;
+        /* a new one is being made with the lock held; the removal of one that is out of
+         * sight already can be shared with who began it */
+        dr_auto_error struct dr_error later = DR_ERROR_INIT; /* the next one tries */
+        if (lock < 0 && dr_lock(AT_FDCWD, lock_path, true, false, &lock, &later) != 0)
+            break;
+        dr_remove_all(dirfd(dir), entry->d_name, &later);
+    }
     if (dir)
         closedir(dir);
 }

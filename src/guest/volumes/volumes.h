@@ -51,7 +51,8 @@ int volume_each(const struct guest *guest,
 /* Out of sight at once, then deleted. Missing is success. Lock held exclusively, and
  * nobody has it. Works on a full disk (I7). */
 int volume_remove(const struct guest *guest, const char *name, struct dr_error *err);
-/* Lock held exclusively: what a crash left half-made or half-removed goes. */
+/* At a session's start: what a crash left half-made or half-removed goes, unless somebody
+ * is at work on volumes now. Costs one look at a directory when there is nothing. */
 void volume_sweep(const struct guest *guest);
 
 #endif

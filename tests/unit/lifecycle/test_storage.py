@@ -3,6 +3,7 @@
 
     test_storage.py <dray-guest> <runtime> [test…]
 """
+import fcntl
 import io
 import os
 import subprocess
@@ -188,6 +189,35 @@ def a_volume_that_a_container_has_stays():
         assert got["deleted"] == [anonymous[0]["Name"]] and got["space_reclaimed"] > 50000, got
         assert list(volumes(s)) == ["held"]
         assert s.call("volume.prune", all=True)["deleted"] == ["held"]
+    life.shutil.rmtree(life.ROOT + "/volumes")
+
+
+def an_anonymous_volume_that_another_container_has_by_name_outlives_its_owner():
+    with session() as s:
+        owner = created(s, "true", mounts=[{"type": "volume", "target": "/v"}], name="owner")
+        name = list(volumes(s))[0]
+        other = created(s, "true", name="other",
+                        mounts=[{"type": "volume", "source": name, "target": "/v"}])
+        s.call("container.remove", id=owner, volumes=True)
+        assert list(volumes(s)) == [name]
+        s.call("container.remove", id=other, volumes=True)
+        s.call("volume.remove", name=name)  # to the other it was a named one
+    life.shutil.rmtree(life.ROOT + "/volumes")
+
+
+def what_a_crash_left_of_volumes_goes_with_the_next_session_of_any_kind():
+    left = [life.ROOT + "/volumes/.gone-0123456789abcdef/_data/deep",
+            life.ROOT + "/volumes/.new-0123456789abcdef/_data"]
+    for path in left:
+        os.makedirs(path)
+    with open(life.ROOT + "/volumes.lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)  # somebody is making one
+        with session() as s:
+            s.call("system.info")
+        assert len(os.listdir(life.ROOT + "/volumes")) == 2
+    with session() as s:
+        s.call("system.info")
+    assert os.listdir(life.ROOT + "/volumes") == []
     life.shutil.rmtree(life.ROOT + "/volumes")
 
 
