@@ -306,6 +306,7 @@ static json_t *result(const char *id, const char *digest, const char *ref,
     dr_json_set_str(json, "ref", ref);
     dr_json_set_str(json, "familiar", familiar);
     dr_json_set_bool(json, "pulled", pulled);
+    dr_json_set_bool(json, "newer", false);
     return json;
 }
 
@@ -555,14 +556,22 @@ static int pull_within(struct dray_target *target, const char *reference,
         return pull_builtin(target, limits, name, familiar, ret_image, err);
     dr_auto_error struct dr_error failed = DR_ERROR_INIT;
     if (pull_from_registry(target, options, limits, &ref, name, familiar, have, ret_image,
-                           &failed) == 0)
+                           &failed) == 0) {
+        const char *before = dr_json_str(have, "digest"),
+                   *now = dr_json_str(*ret_image, "digest");
+        dr_json_set_bool(*ret_image, "newer", before && now && strcmp(before, now) != 0);
         return 0;
+    }
     /* `newer` goes on with what is here when the registry cannot be asked (podman's rule)
      */
     if (have && options->policy == DRAY_PULL_NEWER && failed.origin == DR_AT_REGISTRY) {
         *ret_image = result_of(have, name, familiar);
         return 0;
     }
+    /* what the registry does not have, or sent broken, is its failure (C32) */
+    if ((failed.kind == DR_ERR_NOT_FOUND && failed.origin == DR_AT_REGISTRY) ||
+        failed.kind == DR_ERR_FORMAT)
+        failed.kind = DR_ERR_PULL;
     return dr_error_move(err, &failed);
 }
 

@@ -197,6 +197,8 @@ int oci_ref_parse(const char *text, struct oci_ref *ret_ref, struct dr_error *er
         *at = '\0';
         if (oci_digest_parse(at + 1, strlen(at + 1), &ref.digest, err) < 0) {
             dr_auto_free char *safe = dr_escape(text, 200);
+            if (err->kind == DR_ERR_FORMAT)
+                err->kind = DR_ERR_INVALID; /* a person typed it */
             return dr_wrap(err, "invalid reference '%s'", safe);
         }
     }
