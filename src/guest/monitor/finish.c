@@ -227,7 +227,10 @@ void monitor_roll_back(struct monitor *m, bool destroy, const struct dr_error *w
         container_destroy_by_name(&m->guest, m->id, true, &err);
     } else {
         container_auto struct container c = {0};
-        clear_cgroup(m, &err);
+        /* a runtime that was killed at the wrong moment has started the container: its
+         * processes go first, or each hierarchy is tried for a second in vain */
+        if (cgroup_kill(m->cgroup, dr_clock_ms() + KILL_MS, &err) == 0)
+            clear_cgroup(m, &err);
         dr_error_release(&err);
         dr_auto_fd int lock = container_state_lock(&m->guest, m->id);
         if (container_load_state(&m->guest, m->id, &c, &err) == 0 && c.state) {
