@@ -88,7 +88,12 @@ static int write_process(struct exec *x, const json_t *request, struct dr_error 
         return -1;
     x->console.uid = dr_json_int(dr_json_object(process, "user"), "uid", 0);
     dr_auto_free char *json = bundle_text(process);
-    return dr_file_write(AT_FDCWD, x->process_file, json, strlen(json), 0600, 0, err);
+    if (dr_file_write(AT_FDCWD, x->process_file, json, strlen(json), 0600, 0, err) == 0)
+        return 0;
+    if (err->code == ENOENT) /* its run directory goes with its end */
+        return dr_fail(err, DR_ERR_CONFLICT, "container %s is not running any more",
+                       container_name(x->container));
+    return -1;
 }
 
 static int make_pipes(struct exec *x, const json_t *request, struct dr_error *err)

@@ -41,7 +41,7 @@ static int read_json(const char *dir, const char *name, json_t **ret,
         return torn.kind == DR_ERR_INTERNAL ? dr_error_move(err, &torn) : 0;
     dr_auto_json json_t *json =
         dr_json_parse(text.data ? text.data : "", text.len, RECORD_MAX, &torn);
-    if (!json)
+    if (!json_is_object(json) || !json_object_get(json, "version"))
         return 0;
     if (dr_json_int(json, "version", 0) != RECORD_VERSION)
         return dr_fail(err, DR_ERR_UNSUPPORTED,
