@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -12,6 +13,7 @@
 #include "base/text.h"
 #include "guest/container/container.h"
 #include "guest/guest.h"
+#include "guest/runtime/children.h"
 #include "guest/system.h"
 #include "guest/volumes/volumes.h"
 
@@ -197,6 +199,34 @@ static void release(struct guest *guest)
     free(guest->runtime);
 }
 
+/*
+ * Whoever becomes our child is reaped when it ends, at any time: a dead process of an
+ * exec keeps its pid namespace, and with it the container's first process, from ending.
+ */
+static void *reaper_main(void *arg)
+{
+    sigset_t children;
+    siginfo_t info;
+    sigemptyset(&children);
+    sigaddset(&children, SIGCHLD);
+    for (;;)
+        if (sigwaitinfo(&children, &info) == SIGCHLD)
+            children_sweep();
+    return NULL;
+}
+
+/* Before any other thread: they inherit the mask. What is started gets an empty one. */
+static void start_reaper(void)
+{
+    sigset_t children;
+    pthread_t thread;
+    sigemptyset(&children);
+    sigaddset(&children, SIGCHLD);
+    pthread_sigmask(SIG_BLOCK, &children, NULL);
+    if (pthread_create(&thread, NULL, reaper_main, NULL) == 0)
+        pthread_detach(thread);
+}
+
 int guest_serve(int read_fd, int write_fd)
 {
     struct server server = {.lock = PTHREAD_MUTEX_INITIALIZER,
@@ -210,6 +240,7 @@ int guest_serve(int read_fd, int write_fd)
                                        .arg = &server};
     /* processes that a runtime leaves behind (exec --detach) become our children */
     prctl(PR_SET_CHILD_SUBREAPER, 1);
+    start_reaper();
     dr_auto_json json_t *hello = guest_hello(), *peer = NULL;
     if (wire_mux_start(&options, hello, &server.mux, &err) < 0) {
         complain(&err);
