@@ -271,6 +271,7 @@ int fixture_open(void **state)
      * before anything is compared */
     struct result first = ran_sh("exit 3");
     assert_int_equal(first.code, 3);
+    EVENTUALLY(!strstr(baseline(), "dray-guest monitor"));
     release_all();
     return 0;
 }
