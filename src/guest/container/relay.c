@@ -155,18 +155,43 @@ static void on_event(struct relay *r, const json_t *event)
         syscall(SYS_pidfd_send_signal, r->pidfd, (int)number, NULL, 0);
 }
 
+/* What is for the container. The item's contents are freed. */
+static void take(struct relay *r, struct wire_item *item)
+{
+    if (item->type == WIRE_ITEM_DATA && item->stream == WIRE_STDIN)
+        send_stdin(r, WIRE_DATA, item->data, item->len);
+    else if (item->type == WIRE_ITEM_EOF && item->stream == WIRE_STDIN)
+        send_stdin(r, WIRE_EOF, NULL, 0);
+    else if (item->type == WIRE_ITEM_EVENT)
+        on_event(r, item->json);
+    free(item->data);
+    json_decref(item->json);
+}
+
+/* The host leaves. What it wrote before that still goes to the container, as far as that
+ * takes it without waiting. */
+static int leave(struct relay *r, struct dr_error *err)
+{
+    dr_auto_error struct dr_error ended = DR_ERROR_INIT;
+    struct wire_item item = {0};
+    while (!r->out && wire_try_next(r->chan, &item, &ended) == 0 &&
+           item.type != WIRE_ITEM_RESULT)
+        take(r, &item);
+    dr_error_release(err);
+    return dr_fail(err, DR_ERR_CANCELLED, "detached from the container");
+}
+
 /* Events, past stdin that does not keep up. */
 static int events_from_host(struct relay *r, struct dr_error *err)
 {
     struct wire_item item = {0};
     int got;
     while ((got = wire_try_event(r->chan, &item, err)) == 0) {
-        dr_auto_json json_t *json = item.json;
         if (item.type != WIRE_ITEM_EVENT)
-            return dr_fail(err, DR_ERR_CANCELLED, "detached from the container");
-        on_event(r, json);
+            return leave(r, err);
+        take(r, &item);
     }
-    return got < 0 ? -1 : 0;
+    return got < 0 ? leave(r, err) : 0;
 }
 
 /* Everything that the host sent, as long as stdin keeps up. */
@@ -178,26 +203,11 @@ static int from_host(struct relay *r, struct dr_error *err)
     while (!r->out) {
         struct wire_item item = {0};
         int got = wire_try_next(r->chan, &item, err);
-        if (got != 0)
-            return got < 0 ? -1 : 0;
-        dr_auto_free char *data = item.data;
-        dr_auto_json json_t *json = item.json;
-        switch (item.type) {
-        case WIRE_ITEM_DATA:
-            if (item.stream == WIRE_STDIN)
-                send_stdin(r, WIRE_DATA, data, item.len);
-            break;
-        case WIRE_ITEM_EOF:
-            if (item.stream == WIRE_STDIN)
-                send_stdin(r, WIRE_EOF, NULL, 0);
-            break;
-        case WIRE_ITEM_EVENT:
-            on_event(r, json);
-            break;
-        case WIRE_ITEM_CANCEL:
-        case WIRE_ITEM_RESULT:
-            return dr_fail(err, DR_ERR_CANCELLED, "detached from the container");
-        }
+        if (got > 0)
+            return 0;
+        if (got < 0 || item.type == WIRE_ITEM_CANCEL || item.type == WIRE_ITEM_RESULT)
+            return leave(r, err);
+        take(r, &item);
     }
     return 0;
 }

@@ -65,6 +65,16 @@ void monitor_clients_sweep(struct monitor *m)
     }
 }
 
+void monitor_client_hang_up(struct monitor_client *client)
+{
+    client->attached = client->waits = false;
+    free(DR_TAKE(client->pending));
+    client->pending_len = client->pending_done = 0;
+    client->hung_up = true;
+    if (!client->stdin_open)
+        client->gone = true;
+}
+
 /* --- to the client --- */
 
 void monitor_client_flush(struct monitor_client *client)
@@ -78,7 +88,7 @@ void monitor_client_flush(struct monitor_client *client)
         if (n < 0 && errno == EAGAIN)
             return;
         if (n < 0) {
-            client->gone = true;
+            monitor_client_hang_up(client);
             return;
         }
         client->pending_done += (size_t)n;
@@ -109,7 +119,7 @@ void monitor_client_send(struct monitor_client *client, enum wire_type type, int
             n = sendmsg(client->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
         while (n < 0 && errno == EINTR);
         if (n < 0 && errno != EAGAIN) {
-            client->gone = true;
+            monitor_client_hang_up(client);
             return;
         }
         if (n < 0)

@@ -66,11 +66,12 @@ static size_t fill(struct monitor *m)
     at[SLOT_STDIN] =
         (struct pollfd){.fd = m->stdin_data ? m->stdin_fd : -1, .events = POLLOUT};
     size_t slot = SLOTS;
-    for (struct monitor_client *client = m->clients; client; client = client->next)
+    for (struct monitor_client *client = m->clients; client; client = client->next) {
+        bool readable = monitor_client_readable(m, client);
         at[slot++] = (struct pollfd){
-            .fd = client->fd,
-            .events = (short)((monitor_client_readable(m, client) ? POLLIN : 0) |
-                              (client->pending ? POLLOUT : 0))};
+            .fd = client->hung_up && !readable ? -1 : client->fd,
+            .events = (short)((readable ? POLLIN : 0) | (client->pending ? POLLOUT : 0))};
+    }
     return n;
 }
 
@@ -84,7 +85,7 @@ static void serve_clients(struct monitor *m, const struct pollfd *at)
         if (got & POLLIN)
             monitor_client_read(m, client);
         else if (got & (POLLHUP | POLLERR))
-            client->gone = true; /* nobody will read what we have for it */
+            monitor_client_hang_up(client);
     }
     monitor_clients_sweep(m);
 }

@@ -26,6 +26,7 @@ struct monitor_client {
     bool asks_code;  /* the exit code is all that it wants: it need not wait for more */
     bool of_run;     /* it is here for one run: it hears the end of that */
     bool leaving;    /* it has heard all that it will: gone when it took that */
+    bool hung_up;    /* it left; what it wrote before is still to be read */
     bool gone;
     /* the frame that is being read */
     unsigned char head[WIRE_HEADER_BYTES];
@@ -97,6 +98,9 @@ void monitor_client_widen(struct monitor_client *client);
 void monitor_client_started(struct monitor *m, struct monitor_client *client);
 /* Reads what came: requests, standard input. */
 void monitor_client_read(struct monitor *m, struct monitor_client *client);
+/* It will take nothing more. What it wrote to the container before that is still read, at
+ * the container's pace. */
+void monitor_client_hang_up(struct monitor_client *client);
 /* Does some client have output that it did not take yet? */
 bool monitor_clients_behind(const struct monitor *m);
 /* May the client's next bytes be read? Not while the container is behind with stdin. */

@@ -78,6 +78,24 @@ def a_client_that_leaves_ends_neither_the_container_nor_its_stdin_C26():
         gone(s, a)
 
 
+def what_a_client_wrote_before_it_left_reaches_a_container_that_is_slow_to_read():
+    # more than its pipe and the monitor hold, less than that and the monitor's socket
+    sent = b"x" * 260000 + b"\n"
+    with session() as s:
+        a = detached(s, "sh", "-c", "while [ ! -e /go ]; do sleep 0.05; done; head -n 1 | wc -c; "
+                     "echo done", stdin_open=True)
+        for how in ("cancel", "close"):
+            with session() as other:
+                c = attach(other, a, stdin=True)
+                c.data(sent[:20000] if how == "cancel" else sent[20000:])
+                if how == "cancel":
+                    c.cancel()
+                    refused("cancelled", "detached", c.wait)
+        s.open("container.exec", id=a, args=["touch", "/go"]).wait()
+        life.wait_log(s, a, b"%d\ndone\n" % len(sent))
+        gone(s, a)
+
+
 def stdin_of_an_attached_run_ends_with_its_writer():
     with session() as s:
         other = session()
