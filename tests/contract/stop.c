@@ -131,6 +131,9 @@ static void C18_restart_is_stop_and_start_with_the_files_that_it_wrote(void **s)
  * itself, 9 and 19 cannot be caught. */
 static bool catchable(int number)
 {
+    if (number == SIGPIPE && runtime_is("youki"))
+        return false; /* docs/internals/RUNTIMES.md, "SIGPIPE": the shell cannot trap it
+                       */
     return number != 9 && number != 17 && number != 19 && number != 32 && number != 33;
 }
 

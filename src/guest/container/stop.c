@@ -17,6 +17,7 @@
 #include "guest/container/start.h"
 #include "guest/monitor/monitor.h"
 
+#define ASK_AGAIN_MS 250 /* for the lock, before the monitor is asked again */
 #define CLEANUP_MS 20000 /* from SIGKILL to a monitor that has cleaned up */
 #define KILL_MS 10000
 #define BUSY_MS 20000 /* another command at work on it, or its monitor cleaning up */
@@ -123,9 +124,25 @@ static int kill_and_wait(struct guest *guest, const struct container *c, int mon
             return 0;
     }
     dr_auto_free char *cgroup = cgroup_path(c->id);
-    if (cgroup_kill(cgroup, dr_clock_ms() + KILL_MS, err) < 0)
-        return -1;
-    return container_settle(guest, c->id, CLEANUP_MS, true, err);
+    deadline = dr_clock_ms() + CLEANUP_MS;
+    for (;;) {
+        if (cgroup_kill(cgroup, dr_clock_ms() + KILL_MS, err) < 0)
+            return -1;
+        if (container_settle(guest, c->id, ASK_AGAIN_MS, true, err) == 0)
+            return 0;
+        if (err->kind != DR_ERR_CONFLICT || dr_clock_ms() > deadline)
+            return -1;
+        /* One that takes it up again after a lost monitor did not listen yet when we
+         * asked, and would start it for ever. */
+        dr_auto_error struct dr_error late = DR_ERROR_INIT;
+        dr_auto_fd int again_fd = monitor_connect(c->run_dir);
+        if (ask(again_fd, "stop", SIGKILL) == 0 &&
+            container_wait_exit(NULL, again_fd, deadline, &exit_code, &late) == 1) {
+            dr_error_release(err);
+            return 0;
+        }
+        dr_error_release(err);
+    }
 }
 
 static int stop(struct guest *guest, const struct container *container, int64_t timeout_s,
