@@ -1,17 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # The same on a machine where only cgroup v2 is mounted, and where only v1 is.
-load lib/common
-
-setup_file() {
-    suite_setup
-    suite_pull busybox:1
-    IMAGE=$(image busybox:1)
-    export IMAGE
-}
-teardown_file() { suite_teardown; }
-setup() { test_setup; }
-teardown() { test_teardown; }
+load lib/busybox
 
 # The machine's cgroups as COMMAND sees them are those of one version, in a private mount
 # namespace. Where this kernel's controllers are bound to v1, v2 is there without any.

@@ -1,17 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # The verbs that change a container: pause, restart, rename, update.
-load lib/common
-
-setup_file() {
-    suite_setup
-    suite_pull busybox:1
-    IMAGE=$(image busybox:1)
-    export IMAGE
-}
-teardown_file() { suite_teardown; }
-setup() { test_setup; }
-teardown() { test_teardown; }
+load lib/busybox
 
 @test "pause freezes every process, unpause lets them go on (C20)" {
     ok run -d --name p "$IMAGE" sh -c 'while :; do echo tick; sleep 0.05; done'

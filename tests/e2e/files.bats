@@ -1,17 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # Files of containers: cp, diff, export, commit; history and tag of what came of it.
-load lib/common
-
-setup_file() {
-    suite_setup
-    suite_pull busybox:1
-    IMAGE=$(image busybox:1)
-    export IMAGE
-}
-teardown_file() { suite_teardown; }
-setup() { test_setup; }
-teardown() { test_teardown; }
+load lib/busybox
 
 @test "cp out of a container and into one, files and directories" {
     ok run -d --name c "$IMAGE" sh -c 'mkdir /d; echo in >/d/f; ln -s f /d/l; echo ready; sleep 100'

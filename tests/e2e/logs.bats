@@ -1,17 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # logs: both streams with their times, follow, tail, since, rotation.
-load lib/common
-
-setup_file() {
-    suite_setup
-    suite_pull busybox:1
-    IMAGE=$(image busybox:1)
-    export IMAGE
-}
-teardown_file() { suite_teardown; }
-setup() { test_setup; }
-teardown() { test_teardown; }
+load lib/busybox
 
 @test "C24: logs gives stdout and stderr, each where it belongs" {
     ok run --name l "$IMAGE" sh -c 'echo out; echo err >&2'

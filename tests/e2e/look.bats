@@ -1,17 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # The verbs that only look: top, stats, events, port, ps with sizes.
-load lib/common
-
-setup_file() {
-    suite_setup
-    suite_pull busybox:1
-    IMAGE=$(image busybox:1)
-    export IMAGE
-}
-teardown_file() { suite_teardown; }
-setup() { test_setup; }
-teardown() { test_teardown; }
+load lib/busybox
 
 @test "top shows the processes, with the columns that are asked for" {
     ok run -d --name t "$IMAGE" sh -c 'sleep 1234 & sleep 2345 & wait'

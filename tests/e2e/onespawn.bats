@@ -1,17 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # Exactly one helper is started per user command, whatever it does (DESIGN, idea 1).
-load lib/common
-
-setup_file() {
-    suite_setup
-    suite_pull busybox:1
-    IMAGE=$(image busybox:1)
-    export IMAGE
-}
-teardown_file() { suite_teardown; }
-setup() { test_setup; }
-teardown() { test_teardown; }
+load lib/busybox
 
 # spawns ARGS...: how many times dray-guest was executed to serve a session. With -D strace
 # does not hold us up while a detached container runs.

@@ -1,17 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # Restart policies, health checks and log options, as a person sees them.
-load lib/common
-
-setup_file() {
-    suite_setup
-    suite_pull busybox:1
-    IMAGE=$(image busybox:1)
-    export IMAGE
-}
-teardown_file() { suite_teardown; }
-setup() { test_setup; }
-teardown() { test_teardown; }
+load lib/busybox
 
 has_restarted() { [[ $(inspect "$1" '{{.RestartCount}}') -ge $2 ]]; }
 

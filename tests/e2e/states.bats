@@ -2,17 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # kill -9 of dray itself in the middle of what streams, and readers that stop. (Wrong states,
 # races and the deaths of monitors, runtimes and helpers: tests/contract.)
-load lib/common
-
-setup_file() {
-    suite_setup
-    suite_pull busybox:1
-    IMAGE=$(image busybox:1)
-    export IMAGE
-}
-teardown_file() { suite_teardown; }
-setup() { test_setup; }
-teardown() { test_teardown; }
+load lib/busybox
 
 # killed_after MILLISECONDS ARGS...: starts dray and kills it -9 after that time
 killed_after() {

@@ -2,17 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Terminals, in real ones: run -it, exec -it, start -ai, attach. lib/pty.py fails a test when
 # the terminal's settings after dray are not what they were before it.
-load lib/common
-
-setup_file() {
-    suite_setup
-    suite_pull busybox:1
-    IMAGE=$(image busybox:1)
-    export IMAGE
-}
-teardown_file() { suite_teardown; }
-setup() { test_setup; }
-teardown() { test_teardown; }
+load lib/busybox
 
 # in_pty CODE ARGS... <STEPS: dray in a terminal
 in_pty() {
