@@ -65,6 +65,43 @@ only_init_runs() { [[ $(dray exec "$1" sh -c 'ls -d /proc/[0-9]* | wc -l') -eq 3
     is_status c running
 }
 
+@test "kill -9 of dray at many moments of cp into a container: whole files only, nothing beside them" {
+    local ms
+    ok run -d --name host "$IMAGE" sleep 1000
+    mkdir "$OUT/tree"
+    head -c 30000000 /dev/urandom >"$OUT/tree/big"
+    echo small >"$OUT/tree/small"
+    ok exec host mkdir /in
+    for ms in 3 6 10 20 40 80; do
+        killed_after "$ms" cp "$OUT/tree/." host:/in
+        within 10 no_helper_serves
+        # what is there under its name is whole
+        ok exec host sh -c 'for f in /in/* /in/.[!.]*; do [ ! -e "$f" ] || wc -c <"$f"; done'
+        local size
+        for size in "${lines[@]}"; do
+            [[ $size -eq 30000000 || $size -eq 6 ]] || explain "after $ms ms: a file of $size bytes"
+        done
+    done
+    ok cp "$OUT/tree/." host:/in
+    same "$(dray exec host sha256sum /in/big | cut -d' ' -f1)" "$(sha256sum <"$OUT/tree/big" | cut -d' ' -f1)"
+    same "$(dray exec host sh -c 'ls -A /in | tr "\n" " "')" "big small "
+}
+
+@test "kill -9 of dray at many moments of cp out of a container: the container goes on" {
+    local ms
+    ok run -d --name host "$IMAGE" sh -c 'head -c 20000000 /dev/zero >/big; sleep 1000'
+    for ms in 3 6 10 20 40; do
+        rm -rf "$OUT/out"
+        mkdir "$OUT/out"
+        killed_after "$ms" cp host:/big "$OUT/out/"
+        within 10 no_helper_serves
+    done
+    is_status host running
+    rm -rf "$OUT/out"
+    ok cp host:/big "$OUT/out"
+    same "$(wc -c <"$OUT/out")" 20000000
+}
+
 @test "a reader of logs -f that stops: the container ends all the same, and so does dray with it" {
     ok run -d --name busy "$IMAGE" sh -c 'i=0; while [ $i -lt 50000 ]; do
         echo line-$i-01234567890123456789012345678901234567890123456789; i=$((i+1)); done; exit 5'
@@ -84,4 +121,22 @@ only_init_runs() { [[ $(dray exec "$1" sh -c 'ls -d /proc/[0-9]* | wc -l') -eq 3
     done
     ! kill -0 "$pid" 2>/dev/null || explain "dray logs -f lives on without a reader"
     wait "$pid" || true
+}
+
+@test "an attached run whose output nobody reads: its memory is bounded, and stop ends it" {
+    mkfifo "$OUT/pipe"
+    "$DRAY" run --rm --name flood --log-opt max-size=1m "$IMAGE" yes 01234567890123456789 >"$OUT/pipe" &
+    local pid=$! first kb
+    exec 9<"$OUT/pipe"
+    read -r first <&9
+    same "$first" 01234567890123456789
+    sleep 1
+    kb=$(awk '/^VmHWM:/ { print $2 }' "/proc/$pid/status")
+    ((kb < 32768)) || explain "dray has $kb kB"
+    kb=$(awk '/^VmHWM:/ { print $2 }' "/proc/$(monitor_pid flood)/status")
+    ((kb < 8192)) || explain "the monitor has $kb kB"
+    ok stop -t 0 flood
+    exec 9<&-
+    wait "$pid" || true
+    within 10 no_helper_serves
 }
