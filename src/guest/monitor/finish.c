@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "guest/monitor/state.h"
 
+#include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -218,10 +220,34 @@ void monitor_finish(struct monitor *m)
     flush_clients(m);
 }
 
+/*
+ * What a runtime that died had forked is ours now, and may not be in the cgroup yet: it
+ * would go on and make one behind our back (youki's and crun's intermediate processes).
+ */
+static void kill_children(void)
+{
+    for (int64_t end = dr_clock_ms() + KILL_MS; dr_clock_ms() < end;) {
+        FILE *file = fopen("/proc/thread-self/children", "re");
+        if (!file)
+            return;
+        long pid;
+        while (fscanf(file, "%ld", &pid) == 1)
+            kill((pid_t)pid, SIGKILL);
+        fclose(file);
+        pid_t reaped;
+        while ((reaped = waitpid(-1, NULL, WNOHANG)) > 0)
+            ;
+        if (reaped < 0 && errno == ECHILD)
+            return;
+        poll(NULL, 0, 1);
+    }
+}
+
 void monitor_roll_back(struct monitor *m, bool destroy, const struct dr_error *why)
 {
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
     log_close(&m->log);
+    kill_children();
     monitor_unmount(m);
     if (destroy) {
         container_destroy_by_name(&m->guest, m->id, true, &err);
