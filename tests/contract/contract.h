@@ -74,6 +74,12 @@ void expect_same(const char *got, const char *want, const char *file, int line);
         print_message("\n");                                                             \
         skip();                                                                          \
     } while (0)
+/* Memory is not measured, and dray's own init not run, in a sanitized build. */
+#define SKIP_SANITIZED(why)                                                              \
+    do {                                                                                 \
+        if (getenv("DRAY_SANITIZED"))                                                    \
+            SKIP("sanitized: " why);                                                     \
+    } while (0)
 bool runtime_is(const char *name);
 
 /* --- memory: everything is freed when the test ends --- */
