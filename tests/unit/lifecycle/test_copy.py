@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 
-TOOL = sys.argv.pop(3)
+TOOL = os.path.abspath(sys.argv.pop(3))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import test_lifecycle as life  # noqa: E402
 from session import directory, entry  # noqa: E402

@@ -107,7 +107,7 @@ def a_command_that_is_not_there_is_a_failure_with_its_reason():
 def output_is_cut_and_made_text():
     with session() as s:
         id = detached(s, "sleep", "100", **dict(FAST, health_test=[
-            "CMD-SHELL", "printf 'a\\377b'; yes | dd bs=1000 count=100 2>/dev/null"]))
+            "CMD-SHELL", "printf 'a\\377b'; yes 2>/dev/null | dd bs=1000 count=100 2>/dev/null"]))
         healthy_after(s, id, "healthy")
         output = health(s, id)["Log"][0]["Output"]
         assert output.startswith("a\ufffdb") and 4000 < len(output) <= 4096, len(output)
