@@ -15,7 +15,7 @@
 
 static int ask(const char *root, const char *path, bool frozen)
 {
-    bool v2;
+    bool v2 = false; /* without a freezer it stays that */
     dr_auto_fd int fd = cgroup_file_open(root, path, "freezer", "freezer.state",
                                          "cgroup.freeze", O_WRONLY | O_TRUNC, &v2);
     const char *text = v2 ? (frozen ? "1" : "0") : (frozen ? "FROZEN" : "THAWED");
