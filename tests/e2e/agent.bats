@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # examples/agent.c: libdray as somebody else uses it. It keeps replicas running whatever is
 # killed under it, scales, and leaves nothing.
+# bats file_tags=any-runtime
 load lib/common
 
 setup_file() {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # A full disk: a clear error, nothing left behind, and room is made again by rm and rmi.
+# bats file_tags=any-runtime
 load lib/common
 
 

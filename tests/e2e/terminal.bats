@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Terminals, in real ones: run -it, exec -it, start -ai, attach. lib/pty.py fails a test when
 # the terminal's settings after dray are not what they were before it.
+# bats file_tags=any-runtime
 load lib/busybox
 
 # in_pty CODE ARGS... <STEPS: dray in a terminal

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # What dray unpacks is what umoci unpacks: content, owner, mode, time, xattrs, links.
+# bats file_tags=any-runtime
 load lib/common
 
 setup_file() {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # Volumes, and cleaning up: volume verbs, prune, system df.
+# bats file_tags=any-runtime
 load lib/busybox
 
 @test "a volume: made, used, listed, inspected, removed" {
