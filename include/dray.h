@@ -28,6 +28,7 @@
  *   function that takes `container` fails with DRAY_ERR_NOT_FOUND when there is none
  *   such, unless it says otherwise.
  * - Structs that begin with `size` may grow: set it to sizeof, DRAY_INIT(type) does.
+ *   The others stay as they are within one version of the shared library (its soname).
  *   Members that are 0 or NULL mean the default.
  * - Text is UTF-8. Times are nanoseconds since 1970 (UTC), 0 for "not yet". Sizes are
  *   bytes. JSON documents are one UTF-8 text in the shape of Docker's command line and
