@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # examples/agent.c: libdray as somebody else uses it. It keeps replicas running whatever is
 # killed under it, scales, and leaves nothing.
-# bats file_tags=any-runtime
+# bats file_tags=any-runtime,plain-build
 load lib/common
 
 setup_file() {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # Exactly one helper is started per user command, whatever it does (DESIGN, idea 1).
-# bats file_tags=any-runtime
+# bats file_tags=any-runtime,plain-build
 load lib/busybox
 
 # spawns ARGS...: how many times dray-guest was executed to serve a session. With -D strace
