@@ -131,17 +131,23 @@ static void write_file(int dir, const char *cgroup, const char *file, const char
         return; /* best effort: the census tells whether it worked */
 }
 
+/* The list of a cgroup's processes; NULL when it is not there (any more). */
+static FILE *open_processes(int parent, const char *name)
+{
+    dr_auto_free char *path = dr_printf("%s/cgroup.procs", name);
+    dr_auto_fd int fd = openat(parent, path, O_RDONLY | O_CLOEXEC);
+    FILE *file = fd >= 0 ? fdopen(fd, "re") : NULL;
+    if (file)
+        fd = -1; /* the stream's now */
+    return file;
+}
+
 static int count_processes(void *arg, int parent, const char *name, struct dr_error *err)
 {
     struct census *census = arg;
-    dr_auto_free char *path = dr_printf("%s/cgroup.procs", name);
-    int fd = openat(parent, path, O_RDONLY | O_CLOEXEC);
-    FILE *file = fd >= 0 ? fdopen(fd, "re") : NULL;
-    if (!file) {
-        if (fd >= 0)
-            close(fd);
+    FILE *file = open_processes(parent, name);
+    if (!file)
         return 0;
-    }
     long pid;
     while (fscanf(file, "%ld", &pid) == 1) {
         /* 0: a process of another pid namespace than ours, which cannot be ours to kill
@@ -203,14 +209,9 @@ struct pids {
 static int add_pids(void *arg, int parent, const char *name, struct dr_error *err)
 {
     struct pids *pids = arg;
-    dr_auto_free char *path = dr_printf("%s/cgroup.procs", name);
-    int fd = openat(parent, path, O_RDONLY | O_CLOEXEC);
-    FILE *file = fd >= 0 ? fdopen(fd, "re") : NULL;
-    if (!file) {
-        if (fd >= 0)
-            close(fd);
+    FILE *file = open_processes(parent, name);
+    if (!file)
         return 0;
-    }
     long pid;
     while (fscanf(file, "%ld", &pid) == 1) {
         if (pid <= 0)

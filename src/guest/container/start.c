@@ -62,8 +62,8 @@ static void set_console_size(const struct container *c,
     dr_file_write(AT_FDCWD, path, changed, strlen(changed), 0600, 0, &ignored);
 }
 
-static json_t *lowers(struct guest *guest, const struct container *c,
-                      struct dr_error *err)
+json_t *container_lowers(struct guest *guest, const struct container *c,
+                         struct dr_error *err)
 {
     const json_t *list = dr_json_array(c->record, "diff_ids");
     size_t count = json_array_size(list), i;
@@ -108,7 +108,7 @@ static json_t *start_request(struct guest *guest, const struct container *c,
     struct runtime runtime;
     if (runtime_find(wanted, &runtime, err) < 0)
         return NULL;
-    json_t *request = container_run_request(c), *paths = lowers(guest, c, err);
+    json_t *request = container_run_request(c), *paths = container_lowers(guest, c, err);
     dr_json_set_str(request, "op", "start");
     dr_json_set_str(request, "id", c->id);
     dr_json_set_str(request, "root", guest->root);

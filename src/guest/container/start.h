@@ -31,6 +31,11 @@ int container_start(struct guest *guest, const struct container *container, int 
 int container_resume(struct guest *guest, const struct container *container, int lock_fd,
                      struct dr_error *err);
 
+/* The layers of its root file system, topmost first, as overlayfs takes them. A new
+ * reference. */
+json_t *container_lowers(struct guest *guest, const struct container *container,
+                         struct dr_error *err);
+
 /* What a monitor needs to know for each run, from the record and the state. A new
  * reference. */
 json_t *container_run_request(const struct container *container);

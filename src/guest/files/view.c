@@ -16,6 +16,7 @@
 #include "base/fs.h"
 #include "guest/bundle/bundle.h"
 #include "guest/container/journal.h"
+#include "guest/container/start.h"
 #include "guest/files/mounts.h"
 #include "guest/monitor/monitor.h"
 #include "guest/monitor/setup.h"
@@ -55,27 +56,6 @@ static bool is_overlay(const char *path)
     return statfs(path, &fs) == 0 && fs.f_type == OVERLAYFS_SUPER_MAGIC;
 }
 
-static int layer_paths(struct guest *guest, const struct container *c, json_t *lowers,
-                       struct dr_error *err)
-{
-    const json_t *list = dr_json_array(c->record, "diff_ids");
-    size_t count = json_array_size(list), i;
-    dr_auto_free struct oci_digest *ids = dr_alloc((count + 1) * sizeof *ids);
-    json_t *item;
-    json_array_foreach (list, i, item) {
-        const char *text = json_string_value(item);
-        if (oci_digest_parse(text ? text : "", text ? strlen(text) : 0, &ids[i], err) < 0)
-            return -1;
-    }
-    struct layer_stack stack;
-    if (layer_store_stack(guest->layers, ids, count, &stack, err) < 0)
-        return -1;
-    for (i = 0; stack.lowers[i]; i++)
-        json_array_append_new(lowers, json_string(stack.lowers[i]));
-    layer_stack_release(&stack);
-    return 0;
-}
-
 /* An upper directory that is thrown away: mount points can be made in it, and what the
  * container has stays untouched. */
 static int throwaway(struct view *view, const char *like, char **ret_upper,
@@ -100,13 +80,13 @@ static int throwaway(struct view *view, const char *like, char **ret_upper,
 static int mount_layers(struct view *view, const struct container *c, unsigned flags,
                         struct dr_error *err)
 {
-    dr_auto_json json_t *lowers = json_array();
+    dr_auto_json json_t *lowers = container_lowers(view->guest, c, err);
     dr_auto_free char *upper = dr_path_join(c->dir, "upper"), *temporary = NULL,
                       *work = NULL;
-    if (!(flags & (VIEW_WRITE | VIEW_IMAGE_ONLY)))
-        json_array_append_new(lowers, json_string(upper));
-    if (layer_paths(view->guest, c, lowers, err) < 0)
+    if (!lowers)
         return -1;
+    if (!(flags & (VIEW_WRITE | VIEW_IMAGE_ONLY)))
+        json_array_insert_new(lowers, 0, json_string(upper));
     if (flags & VIEW_WRITE)
         work = dr_path_join(c->dir, "work");
     else if (throwaway(view, upper, &temporary, &work, err) < 0)
