@@ -97,20 +97,12 @@ int container_restart(struct guest *guest, const struct container *container,
     int taken = enter(guest, container, &lock, &c, err);
     if (taken < 0)
         return -1;
-    const char *status = container_status(&c);
     if (taken == 1 && is_another_run(container, &c))
         return 0; /* somebody else has started it: it was stopped, and it runs */
     if (taken == 1)
         return dr_fail(err, DR_ERR_CONFLICT, "another command is at work on container %s",
                        container_name(&c));
-    if (lock < 0)
-        return dr_fail(err, DR_ERR_INTERNAL, "no space left in %s", guest->run_root);
-    if (strcmp(status, "created") != 0 && strcmp(status, "exited") != 0) {
-        dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
-        journal_leave(guest, c.id, lock, &ignored);
-        return dr_fail(err, DR_ERR_CONFLICT,
-                       "container %s is damaged (%s): it can only be removed",
-                       container_name(&c), status);
-    }
+    if (container_check_start(guest, &c, lock, err) < 0)
+        return -1;
     return start_again(guest, &c, lock, chan, err);
 }

@@ -172,15 +172,8 @@ static int op_start(struct guest *guest, struct wire_chan *chan, const json_t *r
     if (taken == 1)
         return dr_fail(err, DR_ERR_CONFLICT, "another command is at work on container %s",
                        container_name(&c));
-    if (lock < 0)
-        return dr_fail(err, DR_ERR_INTERNAL, "no space left in %s", guest->run_root);
-    if (strcmp(status, "created") != 0 && strcmp(status, "exited") != 0) {
-        dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
-        journal_leave(guest, c.id, lock, &ignored);
-        return dr_fail(err, DR_ERR_CONFLICT,
-                       "container %s is damaged (%s): it can only be removed",
-                       container_name(&c), status);
-    }
+    if (container_check_start(guest, &c, lock, err) < 0)
+        return -1;
     struct start_options options = {.attach = attach,
                                     .stdin_open =
                                         attach && dr_json_bool(request, "stdin"),

@@ -62,6 +62,21 @@ static void set_console_size(const struct container *c,
     dr_file_write(AT_FDCWD, path, changed, strlen(changed), 0600, 0, &ignored);
 }
 
+int container_check_start(struct guest *guest, const struct container *c, int lock_fd,
+                          struct dr_error *err)
+{
+    const char *status = container_status(c);
+    if (lock_fd < 0)
+        return dr_fail(err, DR_ERR_INTERNAL, "no space left in %s", guest->run_root);
+    if (strcmp(status, "created") == 0 || strcmp(status, "exited") == 0)
+        return 0;
+    dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+    journal_leave(guest, c->id, lock_fd, &ignored);
+    return dr_fail(err, DR_ERR_CONFLICT,
+                   "container %s is damaged (%s): it can only be removed",
+                   container_name(c), status);
+}
+
 json_t *container_lowers(struct guest *guest, const struct container *c,
                          struct dr_error *err)
 {

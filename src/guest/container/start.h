@@ -13,6 +13,12 @@ struct start_options {
     bool destroy_on_failure; /* `run`: when it does not start, nothing is left of it */
 };
 
+/* Whether a container that does not run can be started, its lock being held (-1: there
+ * was no space for one). When it cannot, the lock is let go. DR_ERR_CONFLICT: it is
+ * damaged. */
+int container_check_start(struct guest *guest, const struct container *container,
+                          int lock_fd, struct dr_error *err);
+
 /*
  * Starts a container whose lock is held; the lock goes to the monitor and lock_fd is
  * closed in any case. On success *ret_fd is the monitor's first client (monitor.h),
