@@ -71,7 +71,8 @@ struct log_query {
 
 #define LOG_POLL_MS 200
 
-/* A missing log is empty (C24). Lines that are no entries are passed on as stdout. */
+/* Ends where the log ended when it was called, unless it is to follow. A missing log is
+ * empty (C24). Lines that are no entries are passed on as stdout. */
 int log_read(const struct log_query *query, struct dr_error *err);
 
 #endif

@@ -67,12 +67,16 @@ static int put_line(struct output *out, const char *line, size_t len,
     return put(out, stream, entry.message, entry.len + (entry.tag == 'F' ? 1 : 0), err);
 }
 
-/* Passes on the whole entries from *offset on, to where the file ends now. */
-static int copy_entries(struct output *out, int fd, int64_t *offset, char *buffer,
-                        struct dr_error *err)
+#define TO_ITS_END INT64_MAX
+
+/* Passes on the whole entries from *offset to end, or to where the file ends now. */
+static int copy_entries(struct output *out, int fd, int64_t *offset, int64_t end,
+                        char *buffer, struct dr_error *err)
 {
-    for (;;) {
-        ssize_t n = pread(fd, buffer, READ_BYTES, *offset);
+    while (*offset < end) {
+        int64_t left = end - *offset;
+        ssize_t n =
+            pread(fd, buffer, left < READ_BYTES ? (size_t)left : READ_BYTES, *offset);
         if (n < 0)
             return dr_fail_errno(err, DR_ERR_INTERNAL, "read log");
         if (n == 0)
@@ -90,6 +94,7 @@ static int copy_entries(struct output *out, int fd, int64_t *offset, char *buffe
         if (at == 0)  /* no entry of ours is so long: pass it on as it is */
             *offset += n;
     }
+    return 0;
 }
 
 static int wait_for_more(const struct log_query *query, int notify_fd)
@@ -144,7 +149,8 @@ static int follow(struct output *out, int fd, int64_t offset, char *buffer,
                     (query->until_ns > 0 && dr_now_ns() > query->until_ns);
         if (notify >= 0 && watch < 0 && current >= 0)
             watch = inotify_add_watch(notify, query->path, IN_MODIFY);
-        if (current >= 0 && copy_entries(out, current, &offset, buffer, err) < 0)
+        if (current >= 0 &&
+            copy_entries(out, current, &offset, TO_ITS_END, buffer, err) < 0)
             return -1;
         struct log_files newer = {0};
         struct stat a, b;
@@ -154,11 +160,13 @@ static int follow(struct output *out, int fd, int64_t offset, char *buffer,
             return -1;
         if (newer.count > 0) {
             /* the old file may have got its last entries before it was renamed */
-            int result =
-                current >= 0 ? copy_entries(out, current, &offset, buffer, err) : 0;
+            int result = current >= 0 ? copy_entries(out, current, &offset, TO_ITS_END,
+                                                     buffer, err)
+                                      : 0;
             for (unsigned i = 0; i < newer.count && result == 0; i++) {
                 offset = 0;
-                result = copy_entries(out, newer.fds[i], &offset, buffer, err);
+                result =
+                    copy_entries(out, newer.fds[i], &offset, TO_ITS_END, buffer, err);
             }
             if (current >= 0)
                 close(current);
@@ -198,7 +206,10 @@ int log_read(const struct log_query *query, struct dr_error *err)
     for (; file < files.count && result == 0; file++) {
         if (offset == 0 && query->since_ns > 0)
             offset = log_seek_time(files.fds[file], files.sizes[file], query->since_ns);
-        result = copy_entries(out, files.fds[file], &offset, buffer, err);
+        /* what is written while this reads is for those who follow: without that bound
+         * "the last line" would be several, and a fast writer's log might never end */
+        int64_t end = query->follow ? TO_ITS_END : files.sizes[file];
+        result = copy_entries(out, files.fds[file], &offset, end, buffer, err);
         if (result == 0 && query->follow && file + 1 == files.count) {
             int fd = files.fds[--files.count];
             log_files_close(&files);

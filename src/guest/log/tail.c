@@ -126,12 +126,14 @@ static int64_t scan_back(int fd, int64_t size, struct backward *back,
     for (;;) {
         /* lines that lie wholly in text; its first may begin before it */
         while (have > 0) {
-            size_t body = text[have - 1] == '\n' ? have - 1 : have;
+            bool whole = text[have - 1] == '\n';
+            size_t body = whole ? have - 1 : have;
             const char *newline = memrchr(text, '\n', body);
             if (!newline && start > 0)
                 break;
             size_t at = newline ? (size_t)(newline - text) + 1 : 0;
-            if (count_line(back, text + at, body - at))
+            /* what has no newline yet is being written, or was torn: nobody shows it */
+            if (whole && count_line(back, text + at, body - at))
                 return start + (int64_t)have;
             have = at;
         }

@@ -381,6 +381,55 @@ static void log_is_followed_across_several_rotations_between_two_looks(void **st
     release(&r.sink);
 }
 
+/* Goes on writing while it is read from. */
+static int write_on(void *arg, enum log_stream stream, const char *data, size_t len,
+                    struct dr_error *err)
+{
+    struct reentrant *r = arg;
+    for (int i = 0; i < 100; i++)
+        put(&r->writer, LOG_STDOUT, "too late\n", T0 + 100000);
+    return collect(&r->sink, stream, data, len, err);
+}
+
+static void a_log_that_grows_while_it_is_read_ends_where_it_ended_before(void **state)
+{
+    for (int64_t tail = 19000; tail <= 20000;
+         tail += 1000) { /* several calls of the sink */
+        struct reentrant r = {.sink = {DR_BUF_INIT(1 << 20), DR_BUF_INIT(1 << 20)}};
+        struct dr_error err = DR_ERROR_INIT;
+        start(&r.writer, 0, 0);
+        for (int i = 0; i < 20000; i++) {
+            char line[32];
+            snprintf(line, sizeof line, "line %05d\n", i);
+            put(&r.writer, LOG_STDOUT, line, T0 + i);
+        }
+        struct log_query query = {.path = path,
+                                  .tail = tail == 20000 ? -1 : tail,
+                                  .sink = write_on,
+                                  .finished_fd = -1,
+                                  .arg = &r};
+        assert_int_equal(log_read(&query, &err), 0);
+        assert_int_equal(r.sink.out.len, 11 * tail);
+        assert_memory_equal(r.sink.out.data + 11 * (tail - 1), "line 19999\n", 11);
+        log_close(&r.writer);
+        log_remove(path);
+        release(&r.sink);
+    }
+}
+
+static void an_entry_that_is_being_written_is_not_the_last_line(void **state)
+{
+    struct log_writer w;
+    start(&w, 0, 0);
+    put(&w, LOG_STDOUT, "first\nwhole\n", T0);
+    log_close(&w);
+    FILE *file = fopen(path, "a");
+    fputs("2001-09-09T01:46:40.000000000Z stdout F ha", file);
+    fclose(file);
+    expect((struct log_query){.tail = 1}, "whole\n", "");
+    expect((struct log_query){.tail = 2}, "first\nwhole\n", "");
+}
+
 static long bytes_read(void)
 {
     char text[512] = "";
@@ -461,6 +510,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(log_is_followed_across_rotation, setup, teardown),
         cmocka_unit_test_setup_teardown(
             log_is_followed_across_several_rotations_between_two_looks, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            a_log_that_grows_while_it_is_read_ends_where_it_ended_before, setup,
+            teardown),
+        cmocka_unit_test_setup_teardown(
+            an_entry_that_is_being_written_is_not_the_last_line, setup, teardown),
         cmocka_unit_test_setup_teardown(
             the_last_lines_of_a_1_GB_log_are_found_without_reading_it, setup, teardown),
         cmocka_unit_test_setup_teardown(
