@@ -41,6 +41,7 @@ def a_terminal_is_stdin_stdout_and_stderr_of_the_container_C25():
         c = run_tty(s, "sh", "-c", "for i in 0 1 2; do test -t $i || exit 1; done; "
                     "test -c /dev/console || exit 2; echo $TERM; echo err >&2; "
                     "read line; echo got $line; exit 5")
+        c.wait_output(b"err\r\n")  # the terminal shows what is typed when it is typed
         c.data(b"hello\n")
         assert ended(c) == 5
         assert bytes(c.out[1]) == b"xterm\r\nerr\r\nhello\r\ngot hello\r\n", bytes(c.out[1])
@@ -150,8 +151,9 @@ def exec_with_a_terminal_C25():
         assert ended(c) == 4
         assert bytes(c.out[1]) == (b"12 34\r\nxterm\r\nerr\r\nword\r\ngot word\r\n"
                                    b"13 35\r\n"), bytes(c.out[1])
-        c = s.open("container.exec", id=a, args=["cat"], tty=True, stdin=True)
-        c.wait_event("started")
+        c = s.open("container.exec", id=a, args=["sh", "-c", "echo ready; exec cat"],
+                   tty=True, stdin=True)
+        c.wait_output(b"ready")
         c.end()  # does not close the terminal
         time.sleep(0.3)
         assert not c.finished()
