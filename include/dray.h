@@ -130,6 +130,20 @@ struct dray_cancel *dray_cancel_new(void); /* NULL: no descriptor is left, see e
 void dray_cancel_trigger(struct dray_cancel *cancel);
 void dray_cancel_free(struct dray_cancel *cancel);
 
+/* --- registries: who one is there, and how they are reached (C08) --- */
+
+/* A member that is 0 or NULL means what the target was opened with; where that is 0 or
+ * NULL too, the user's own files, as Docker and Podman write them. */
+struct dray_registry_options {
+    size_t size;
+    /* For the registry that a reference names, never for another host. NULL: from the
+     * credential files and helpers, else anonymous. Both or none. */
+    const char *user, *password;
+    const char *auth_file; /* a file like auth.json, instead of the usual places */
+    const char *ca_file;   /* PEM: the CAs to trust, instead of the system's */
+    bool plain_http;       /* allow HTTP without TLS (loopback is always allowed) */
+};
+
 /* --- targets (C01 to C03) --- */
 
 struct dray_target;
@@ -145,6 +159,8 @@ struct dray_open_options {
     const char *runtime;
     const char *cache_dir;      /* downloaded blobs on this machine; NULL: the user's */
     int64_t connect_timeout_ms; /* until the helper has answered; 0: 30 s */
+    /* For every call that talks to a registry; copied; NULL: the user's own files. */
+    const struct dray_registry_options *registry;
 };
 
 /*
@@ -219,9 +235,8 @@ struct dray_progress {
 struct dray_pull_options {
     size_t size;
     enum dray_pull_policy policy;
-    const char *platform;        /* "linux/arm64"; NULL: the target's (C09) */
-    bool plain_http;             /* allow HTTP without TLS (loopback is always allowed) */
-    const char *user, *password; /* NULL: the user's credential files, else anonymous */
+    const char *platform; /* "linux/arm64"; NULL: the target's (C09) */
+    const struct dray_registry_options *registry; /* NULL: the target's */
     void (*progress)(void *arg, const struct dray_progress *step); /* may be NULL */
     void *progress_arg;
 };

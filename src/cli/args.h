@@ -8,6 +8,12 @@
 
 #include "cli/options.h"
 
+/* Of every verb that talks to registries; rows in registry-flags.h, used by registry.c */
+struct registry_args {
+    bool tls_verify, password_stdin;
+    const char *authfile, *creds, *tls_ca;
+};
+
 /* run and create: spec.c makes a container's spec of it */
 struct run_args {
     bool detach, auto_remove, interactive, tty, read_only, privileged, init, quiet,
@@ -21,7 +27,7 @@ struct run_args {
         **log_opts, **annotations, **attach;
     int64_t memory_bytes, shm_size_bytes, cpu_shares, pids_limit, stop_timeout_s,
         health_retries;
-    bool tls_verify;
+    struct registry_args registry;
 };
 
 struct exec_args {
@@ -70,8 +76,9 @@ struct inspect_args {
 };
 
 struct pull_args {
-    bool quiet, tls_verify;
+    bool quiet;
     const char *platform;
+    struct registry_args registry;
 };
 
 struct images_args {

@@ -204,7 +204,7 @@ char *cli_mount(const char *text, const char **ret_field, struct dr_error *err);
 struct cli_pull {
     const char *reference, *platform;
     enum dray_pull_policy policy;
-    bool plain_http;
+    const struct dray_registry_options *registry;
     bool quiet;
     FILE *out; /* for the progress */
 };
@@ -213,6 +213,28 @@ int cli_pull(struct cli *cli, const struct cli_pull *pull, json_t **ret_image,
              struct dr_error *err);
 /* The text of --pull. */
 int cli_pull_policy(const char *text, enum dray_pull_policy *ret, struct dr_error *err);
+
+/* --- registry.c: who one is to a registry, and how it is reached --- */
+struct registry_args;
+struct cli_registry {
+    struct dray_registry_options options;
+    char *user, *password; /* owned */
+};
+#define cli_auto_registry DR_CLEANUP(cli_registry_release)
+/* What the flags say; the password is read here, from stdin or from a person. A password
+ * in the command line is overwritten there, and warned of. */
+int cli_registry(const struct registry_args *args, struct cli_registry *ret,
+                 struct dr_error *err);
+void cli_registry_release(struct cli_registry *registry);
+/* All of stdin without its last line break, at most 64 KiB; owned. Not empty. */
+int cli_password_stdin(char **ret_password, struct dr_error *err);
+/* Overwrites the text. */
+void cli_forget(char **secret);
+
+/* --- prompt-posix.c --- */
+/* A line that a person types at the terminal on stdin; hidden: without seeing it. Owned.
+ * DR_ERR_INVALID when stdin is no terminal. */
+int cli_prompt(const char *label, bool hidden, char **ret_line, struct dr_error *err);
 
 /* --- progress.c --- */
 struct cli_progress;
@@ -228,6 +250,8 @@ void cli_terminal_size(int fd, unsigned *ret_rows, unsigned *ret_columns);
 /* From now on keys come one by one, and none of them is a signal. Undone by
  * cli_terminal_restore, and by whatever else ends or stops this process. */
 int cli_terminal_raw(int fd, struct dr_error *err);
+/* From now on what is typed is not seen; undone by the same. */
+int cli_terminal_hide(int fd, struct dr_error *err);
 /* As it was before; async-signal-safe, and fine to call twice. */
 void cli_terminal_restore(void);
 /* The same while this process is stopped, and raw again after; async-signal-safe. */

@@ -20,6 +20,7 @@ struct running {
     bool attached; /* run without -d: we stay with it */
     int cid_fd;    /* --cidfile; -1: none */
     char *id;      /* of the container, once it is there */
+    struct cli_registry registry;
 };
 
 static void on_created(void *arg, const char *id)
@@ -71,7 +72,7 @@ static int pull(struct running *r, enum dray_pull_policy policy, struct dr_error
         .reference = r->cli->words[0],
         .platform = r->args->platform,
         .policy = policy,
-        .plain_http = !r->args->tls_verify,
+        .registry = &r->registry.options,
         .quiet = r->args->quiet,
         .out = stderr,
     };
@@ -230,15 +231,26 @@ static int run_or_create(struct cli *cli, const struct run_args *args, bool run)
     if (cli_pull_policy(args->pull, &r.policy, &err) < 0 ||
         choose_streams(&r, run, &err) < 0)
         return cli_usage_error(cli, &err);
+    if (args->registry.password_stdin && args->interactive) {
+        dr_fail(&err, DR_ERR_INVALID,
+                "--password-stdin takes all of standard input, nothing would be left for "
+                "-i; use `dray login`, or pull first");
+        return cli_usage_error(cli, &err);
+    }
     r.spec = cli_spec(args, cli->words, &err);
     if (!r.spec)
         return cli_usage_error(cli, &err);
+    if (cli_registry(&args->registry, &r.registry, &err) < 0) {
+        dray_spec_free(r.spec);
+        return cli_usage_error(cli, &err);
+    }
     int code;
     if (open_cidfile(&r, &err) < 0)
         code = cli_error(cli, &err);
     else
         code = finish(&r, ask_and_pull(&r, run, &end, &err), &end, &err);
     close_cidfile(&r);
+    cli_registry_release(&r.registry);
     dray_spec_free(r.spec);
     free(r.id);
     return code;

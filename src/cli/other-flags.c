@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The flags of the verbs for images, volumes and the target itself. */
-#include "cli/args.h"
+#include "cli/registry-flags.h"
 
 #define PULL(member) offsetof(struct pull_args, member)
 const struct cli_option cli_pull_options[] = {
+    OPTION_AUTHFILE(PULL(registry)),
+    OPTION_CREDS(PULL(registry)),
+    OPTION_PASSWORD_STDIN(PULL(registry)),
     {0, "platform", CLI_TEXT, PULL(platform), "string",
      "Platform of the image (default: the target's)"},
     {'q', "quiet", CLI_BOOL, PULL(quiet), NULL, "Only print the image's reference"},
-    {0, "tls-verify", CLI_BOOL, PULL(tls_verify), NULL,
-     "TLS only (default true); false allows plain HTTP", .otherwise = 1},
+    OPTION_TLS_CA(PULL(registry)),
+    OPTION_TLS_VERIFY(PULL(registry)),
     {0}};
 
 #define IMAGES(member) offsetof(struct images_args, member)

@@ -77,7 +77,7 @@ int cli_pull(struct cli *cli, const struct cli_pull *pull, json_t **ret_image,
         .size = sizeof(options),
         .policy = pull->policy,
         .platform = pull->platform,
-        .plain_http = pull->plain_http,
+        .registry = pull->registry,
         .progress = progress ? cli_progress_step : NULL,
         .progress_arg = progress,
     };
@@ -97,11 +97,14 @@ int cmd_pull(struct cli *cli, void *arg)
     const struct pull_args *args = arg;
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
     dr_auto_json json_t *image = NULL;
+    cli_auto_registry struct cli_registry registry = {0};
+    if (cli_registry(&args->registry, &registry, &err) < 0)
+        return cli_usage_error(cli, &err);
     struct cli_pull pull = {
         .reference = cli->words[0],
         .platform = args->platform,
         .policy = DRAY_PULL_ALWAYS,
-        .plain_http = !args->tls_verify,
+        .registry = &registry.options,
         .quiet = args->quiet,
         .out = stdout,
     };

@@ -105,8 +105,6 @@ static const struct cli_refused flags[] = {
     {"rmi", 0, "platform", "an image has one platform in a target"},
     {"pull", 'a', "all-tags", "name each tag"},
     {"pull", 0, "disable-content-trust", "digests are always verified"},
-    {"pull", 0, "creds",
-     "a password in the command line is seen by everybody; use ~/.docker/config.json"},
     {NULL, 'H', "host", "there is no daemon; --target stands before the verb"},
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The flags of run, create and exec, in the order of the help. */
-#include "cli/args.h"
+#include "cli/registry-flags.h"
 
 #define RUN(member) offsetof(struct run_args, member)
 #define EXEC(member) offsetof(struct exec_args, member)
@@ -11,6 +11,7 @@
     {0, "annotation", CLI_LIST, RUN(annotations), "list", "Add an OCI annotation"},        \
         {'a',         "attach", CLI_LIST,                                                  \
          RUN(attach), "list",   "Attach to stdin, stdout or stderr only"},                 \
+        OPTION_AUTHFILE(RUN(registry)),                                                    \
         {0, "cap-add", CLI_LIST, RUN(cap_add), "list", "Add Linux capabilities"},          \
         {0, "cap-drop", CLI_LIST, RUN(cap_drop), "list", "Drop Linux capabilities"},       \
         {0,        "cidfile",                                                              \
@@ -21,6 +22,7 @@
          "int",   "CPU shares (relative weight)",                                          \
          0,       262144},                                                                 \
         {0, "cpus", CLI_TEXT, RUN(cpus), "decimal", "Number of CPUs"},                     \
+        OPTION_CREDS(RUN(registry)),                                                       \
         {0,        "device",                                                               \
          CLI_LIST, RUN(devices),                                                           \
          "list",   "Add a device of the target to the container"},                         \
@@ -76,6 +78,7 @@
         {0,        "no-healthcheck",                                                       \
          CLI_BOOL, RUN(no_healthcheck),                                                    \
          NULL,     "Do not run the health check of the image"},                            \
+        OPTION_PASSWORD_STDIN(RUN(registry)),                                              \
         {0,       "pids-limit",                                                            \
          CLI_INT, RUN(pids_limit),                                                         \
          "int",   "Most processes at a time (-1: unlimited)",                              \
@@ -109,13 +112,7 @@
          0,       INT32_MAX,                                                               \
          -1},                                                                              \
         {0, "sysctl", CLI_LIST, RUN(sysctls), "list", "Sysctl options"},                   \
-        {0,                                                                                \
-         "tls-verify",                                                                     \
-         CLI_BOOL,                                                                         \
-         RUN(tls_verify),                                                                  \
-         NULL,                                                                             \
-         "Pull by TLS only; false allows plain HTTP",                                      \
-         .otherwise = 1},                                                                  \
+        OPTION_TLS_CA(RUN(registry)), OPTION_TLS_VERIFY(RUN(registry)),                    \
         {0, "tmpfs", CLI_LIST, RUN(tmpfs), "list", "Mount a tmpfs directory"},             \
         {'t', "tty", CLI_BOOL, RUN(tty), NULL, "Give it a terminal"},                      \
         {0, "ulimit", CLI_LIST, RUN(ulimits), "list", "Ulimit options"},                   \

@@ -36,14 +36,17 @@ static void set(const struct termios *settings)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-int cli_terminal_raw(int fd, struct dr_error *err)
+static int change(int fd, bool hide, struct dr_error *err)
 {
     if (active)
         return 0;
     if (tcgetattr(fd, &saved) < 0)
         return dr_fail_errno(err, DR_ERR_INTERNAL, "read the terminal's settings");
     raw = saved;
-    cfmakeraw(&raw);
+    if (hide)
+        raw.c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK | ECHONL);
+    else
+        cfmakeraw(&raw);
     raw_fd = fd;
     active = 1;
     if (tcsetattr(fd, TCSANOW, &raw) == 0)
@@ -51,7 +54,17 @@ int cli_terminal_raw(int fd, struct dr_error *err)
     int number = errno;
     cli_terminal_restore();
     errno = number;
-    return dr_fail_errno(err, DR_ERR_INTERNAL, "make the terminal raw");
+    return dr_fail_errno(err, DR_ERR_INTERNAL, "change the terminal's settings");
+}
+
+int cli_terminal_raw(int fd, struct dr_error *err)
+{
+    return change(fd, false, err);
+}
+
+int cli_terminal_hide(int fd, struct dr_error *err)
+{
+    return change(fd, true, err);
 }
 
 void cli_terminal_restore(void)

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "host/builtin.h"
 #include "host/pull.h"
+#include "host/registries.h"
 #include "host/target.h"
 #include "oci/ref.h"
 #include "registry/registry.h"
@@ -447,13 +448,12 @@ static int resolve_and_send(struct pull *pull, struct store *store,
     struct oci_platform platform;
     dr_auto_json json_t *hello = NULL;
     struct registry_options ro = {.store = store,
-                                  .plain_http = pull->options->plain_http,
-                                  .user = pull->options->user,
-                                  .password = pull->options->password,
                                   .cancel = &pull->stop->triggered,
                                   .progress = on_blob,
                                   .context = pull};
-    if (guest_platform(pull->target, pull->options->platform, &platform, &hello, err) <
+    if (registries_options(pull->options->registry, &pull->target->registry, &ro, err) <
+            0 ||
+        guest_platform(pull->target, pull->options->platform, &platform, &hello, err) <
             0 ||
         registry_open(ref, &ro, &pull->registry, err) < 0 ||
         registry_resolve(pull->registry, &platform, pull->image, err) < 0)

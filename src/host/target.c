@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "host/registries.h"
 
 #define DEFAULT_ROOT "/var/lib/dray"
 #define CONNECT_TIMEOUT_MS 30000
@@ -33,6 +34,7 @@ static void target_free(struct dray_target *target)
     free(target->log_root);
     free(target->runtime);
     free(target->cache_dir);
+    registries_release(&target->registry);
     free(target);
 }
 
@@ -129,9 +131,12 @@ int target_open(const struct dray_open_options *options,
                 struct dr_error *err)
 {
     struct dray_open_options o = {0};
-    if (API_COPY(&o, options, err) < 0 || check_places(&o, err) < 0)
+    struct dray_registry_options registry = {0};
+    if (API_COPY(&o, options, err) < 0 || check_places(&o, err) < 0 ||
+        registries_copy(o.registry, &registry, err) < 0)
         return -1;
     struct dray_target *target = dr_alloc(sizeof *target);
+    target->registry = registry;
     target->address = dr_strdup(o.target);
     target->root = dr_strdup(o.root);
     target->run_root = dr_strdup(o.run_root);

@@ -36,6 +36,7 @@ void session_unref(struct session *session); /* NULL is fine */
 
 struct dray_target {
     char *address, *root, *run_root, *bundle_root, *log_root, *runtime, *cache_dir;
+    struct dray_registry_options registry; /* strings owned */
     int64_t connect_timeout_ms;
     struct connector connector; /* connect NULL: the transport that address names */
     pthread_mutex_t lock;       /* everything below */
