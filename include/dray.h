@@ -286,17 +286,20 @@ int dray_reference_normalize(const char *text, char **ret_text,
  * Docker's flags have. Names are docker's flags with '_' for '-'; the whole table is in
  * docs/spec-fields.md, made from the one that parses.
  *
- *   set: name service replica deployment image workdir user hostname network memory cpus
- *        cpu_shares pids_limit shm_size stop_signal stop_timeout log_driver restart
- *        health_cmd health_interval health_timeout health_start_period
+ *   set: name service replica deployment image workdir user hostname network ip ip6
+ *        mac_address memory cpus cpu_shares pids_limit shm_size stop_signal stop_timeout
+ *        log_driver restart health_cmd health_interval health_timeout health_start_period
  *        health_start_interval health_retries; and, with "true" or "false": tty
  *        interactive rm read_only privileged init no_healthcheck; entrypoint (one word or
  *        "" to clear the image's)
- *   add: args env label volume tmpfs device ulimit sysctl cap_add cap_drop security_opt
- *        log_opt health_test annotation entrypoint
+ *   add: args env label volume tmpfs network network_alias device ulimit sysctl cap_add
+ *        cap_drop security_opt log_opt health_test annotation entrypoint
  *
  * restart: "no", "always", "unless-stopped", "on-failure[:N]". health_test: the word list
  * of the image-spec, "CMD-SHELL" and a text, or TCP or HTTP and where, word by word.
+ * network: "none", "host", "container:NAME" (that one's), or a network's name, with
+ * "name=NAME,ip=IP,alias=NAME" for what it is there; several may be added. ip, ip6,
+ * mac_address and network_alias are about the first.
  * A service gives the container its name (dray_service_name) unless one is set.
  */
 struct dray_spec;

@@ -228,6 +228,42 @@ static int tmpfs(struct spec_container *spec, const struct spec_row *row,
     return 0;
 }
 
+static int one_network(struct spec_container *spec, const struct spec_row *row,
+                       const char *value, struct dr_error *err)
+{
+    struct spec_network item;
+    if (spec_network_parse(value, &item, err) < 0)
+        return -1;
+    spec_container_add_network(spec, &item);
+    return 0;
+}
+
+static int only_network(struct spec_container *spec, const struct spec_row *row,
+                        const char *value, struct dr_error *err)
+{
+    while (spec->network_count > 0 && spec->networks[spec->network_count - 1].name)
+        spec_network_release(&spec->networks[--spec->network_count]);
+    return one_network(spec, row, value, err);
+}
+
+/* Of the first network, whether that has its name already or not. */
+static int of_network(struct spec_container *spec, const struct spec_row *row,
+                      const char *value, struct dr_error *err)
+{
+    struct spec_network *first = spec_container_first_network(spec);
+    char **member = (char **)((char *)first + row->offset);
+    free(*member);
+    *member = dr_strdup(value);
+    return 0;
+}
+
+static int network_alias(struct spec_container *spec, const struct spec_row *row,
+                         const char *value, struct dr_error *err)
+{
+    dr_strv_add(&spec_container_first_network(spec)->aliases, value);
+    return 0;
+}
+
 static int device(struct spec_container *spec, const struct spec_row *row,
                   const char *value, struct dr_error *err)
 {
@@ -267,6 +303,9 @@ static int log_opt(struct spec_container *spec, const struct spec_row *row,
         offsetof(struct spec_container, health) + offsetof(struct spec_health, member)
 #define BOOLEAN "true or false"
 #define SIZE "a size: 512, 64k, 1.5m, 2g"
+#define NETWORK                                                                          \
+    "none, host, container:NAME, a network's name, or "                                  \
+    "name=NAME[,alias=NAME][,ip=IP][,ip6=IP][,mac-address=MAC]"
 #define DURATION "a duration: 10s, 1m30s, 250ms; a bare number is seconds"
 
 const struct spec_row spec_rows[] = {
@@ -286,8 +325,14 @@ const struct spec_row spec_rows[] = {
      .meaning = "user of the first process"},
     {"hostname", false, text, AT(hostname), .form = "[a-zA-Z0-9._-]+, at most 64",
      .meaning = "host name inside"},
-    {"network", false, text, AT(network), .form = "none or host",
-     .meaning = "network; none by default"},
+    {"network", false, only_network, .form = NETWORK,
+     .meaning = "its only network; none by default"},
+    {"ip", false, of_network, .offset = offsetof(struct spec_network, ip),
+     .form = "an IPv4 address", .meaning = "its address on the first network"},
+    {"ip6", false, of_network, .offset = offsetof(struct spec_network, ip6),
+     .form = "an IPv6 address", .meaning = "its IPv6 address on the first network"},
+    {"mac_address", false, of_network, .offset = offsetof(struct spec_network, mac),
+     .form = "aa:bb:cc:dd:ee:ff", .meaning = "its MAC address on the first network"},
     {"memory", false, size, AT(memory_bytes), .form = SIZE, .meaning = "memory limit"},
     {"cpus", false, cpus, .form = "a decimal number: 1.5", .meaning = "CPU limit"},
     {"cpu_shares", false, number, AT(cpu_shares), 0, 262144, "a number; 0: the default",
@@ -345,6 +390,9 @@ const struct spec_row spec_rows[] = {
     {"volume", true, volume, .form = "[SOURCE:]TARGET[:OPTIONS]",
      .meaning = "a bind mount or a volume"},
     {"tmpfs", true, tmpfs, .form = "TARGET[:OPTIONS]", .meaning = "a tmpfs"},
+    {"network", true, one_network, .form = NETWORK, .meaning = "one more network"},
+    {"network_alias", true, network_alias, .form = "a host name",
+     .meaning = "one more name on the first network"},
     {"device", true, device, .form = "PATH[:PATH[:rwm]]",
      .meaning = "a device from over there"},
     {"ulimit", true, ulimit, .form = "NAME=SOFT[:HARD]", .meaning = "a resource limit"},

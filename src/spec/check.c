@@ -214,11 +214,8 @@ int spec_container_check(const struct spec_container *spec, struct dr_error *err
                        spec->workdir);
     if (spec->hostname && check_hostname(spec->hostname, err) < 0)
         return -1;
-    if (spec->network && strcmp(spec->network, "none") != 0 &&
-        strcmp(spec->network, "host") != 0)
-        return dr_fail(err, DR_ERR_UNSUPPORTED,
-                       "network: '%s' is not supported, only none and host are",
-                       spec->network);
+    if (spec_network_check(spec, err) < 0)
+        return -1;
     int signal;
     if (spec->stop_signal && spec_signal_parse(spec->stop_signal, &signal, err) < 0)
         return dr_wrap(err, "stop_signal");

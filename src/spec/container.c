@@ -66,6 +66,19 @@ static const struct spec_field ulimit_fields[] = {
     {NULL},
 };
 
+static const struct spec_field network_fields[] = {
+    TEXT(spec_network, name), WORDS(spec_network, aliases), TEXT(spec_network, ip),
+    TEXT(spec_network, ip6),  TEXT(spec_network, mac),      {NULL},
+};
+
+static const struct spec_field port_fields[] = {
+    TEXT(spec_port, host_ip),
+    NUMBER(spec_port, host_port, 0, 0, 65535),
+    NUMBER(spec_port, container_port, 0, 1, 65535),
+    TEXT(spec_port, protocol),
+    {NULL},
+};
+
 #define HEALTH(member, type_)                                                            \
     {                                                                                    \
         .name = "health_" #member, .type = (type_),                                      \
@@ -103,7 +116,14 @@ static const struct spec_field container_fields[] = {
     FLAG(spec_container, stdin_keep),
     FLAG(spec_container, tty),
     FLAG(spec_container, auto_remove),
-    TEXT(spec_container, network),
+    LIST(networks, network_count, network_fields),
+    LIST(ports, port_count, port_fields),
+    FLAG(spec_container, publish_all),
+    WORDS(spec_container, exposed),
+    WORDS(spec_container, dns),
+    WORDS(spec_container, dns_search),
+    WORDS(spec_container, dns_options),
+    WORDS(spec_container, extra_hosts),
     NUMBER(spec_container, memory_bytes, 0, 0, INT64_MAX),
     NUMBER(spec_container, nano_cpus, 0, 0, INT64_MAX),
     NUMBER(spec_container, cpu_shares, 0, 0, 262144),
@@ -160,6 +180,16 @@ void spec_ulimit_release(struct spec_ulimit *item)
     spec_fields_release(ulimit_fields, item);
 }
 
+void spec_network_release(struct spec_network *item)
+{
+    spec_fields_release(network_fields, item);
+}
+
+void spec_port_release(struct spec_port *item)
+{
+    spec_fields_release(port_fields, item);
+}
+
 json_t *spec_container_to_json(const struct spec_container *spec)
 {
     return spec_fields_encode(container_fields, spec);
@@ -203,4 +233,46 @@ void spec_container_add_ulimit(struct spec_container *spec, struct spec_ulimit *
         dr_realloc(spec->ulimits, (spec->ulimit_count + 1) * sizeof *spec->ulimits);
     spec->ulimits[spec->ulimit_count++] = *item;
     *item = (struct spec_ulimit){0};
+}
+
+static struct spec_network *another_network(struct spec_container *spec)
+{
+    spec->networks =
+        dr_realloc(spec->networks, (spec->network_count + 1) * sizeof *spec->networks);
+    struct spec_network *item = &spec->networks[spec->network_count++];
+    *item = (struct spec_network){0};
+    return item;
+}
+
+struct spec_network *spec_container_first_network(struct spec_container *spec)
+{
+    return spec->network_count ? &spec->networks[0] : another_network(spec);
+}
+
+static void move_text(char **to, char **from)
+{
+    if (*from) {
+        free(*to);
+        *to = DR_TAKE(*from);
+    }
+}
+
+void spec_container_add_network(struct spec_container *spec, struct spec_network *item)
+{
+    bool nameless = spec->network_count == 1 && !spec->networks[0].name;
+    struct spec_network *into = nameless ? &spec->networks[0] : another_network(spec);
+    move_text(&into->name, &item->name);
+    move_text(&into->ip, &item->ip);
+    move_text(&into->ip6, &item->ip6);
+    move_text(&into->mac, &item->mac);
+    for (char **alias = item->aliases; alias && *alias; alias++)
+        dr_strv_add(&into->aliases, *alias);
+    spec_network_release(item);
+}
+
+void spec_container_add_port(struct spec_container *spec, struct spec_port *item)
+{
+    spec->ports = dr_realloc(spec->ports, (spec->port_count + 1) * sizeof *spec->ports);
+    spec->ports[spec->port_count++] = *item;
+    *item = (struct spec_port){0};
 }

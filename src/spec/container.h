@@ -38,6 +38,24 @@ struct spec_ulimit {
     int64_t soft, hard; /* -1: unlimited */
 };
 
+/* One network that the container is on. */
+struct spec_network {
+    char *name; /* a network's name or id; "none", "host" and "container:<id|name>" are
+                   modes, and then the only member; NULL: the default network */
+    char **aliases; /* more names of the container on this network */
+    char *ip, *ip6; /* its addresses there; NULL: from the pool */
+    char *mac;      /* NULL: made from the address */
+};
+
+/* A port of the container that the guest's root namespace listens on. Ranges are one of
+ * these per port. */
+struct spec_port {
+    char *host_ip;     /* NULL: 127.0.0.1 */
+    int64_t host_port; /* 0: one that is free */
+    int64_t container_port;
+    char *protocol; /* "tcp" or "udp" */
+};
+
 /*
  * The health check, in the image-spec's (Docker's) form. test: {"NONE"}, {"CMD", word…},
  * {"CMD-SHELL", text}, and for the library {"TCP", "port"} or {"HTTP",
@@ -87,7 +105,14 @@ struct spec_container {
     bool tty;         /* -t: its stdin, stdout and stderr are one terminal */
     bool auto_remove; /* --rm */
 
-    char *network; /* "none" (default) or "host" */
+    struct spec_network *networks; /* none: the default network */
+    size_t network_count;
+    struct spec_port *ports;
+    size_t port_count;
+    bool publish_all;                        /* -P: every exposed port, on a free one */
+    char **exposed;                          /* "80/tcp", on top of the image's */
+    char **dns, **dns_search, **dns_options; /* instead of the guest's resolv.conf's */
+    char **extra_hosts; /* "name:ip", for its hosts file; "name:host-gateway" */
 
     int64_t memory_bytes;   /* 0: no limit */
     int64_t nano_cpus;      /* --cpus 1.5 is 1500000000; 0: no limit */
@@ -165,7 +190,28 @@ const char *spec_signal_name(int signal);
 /* An absolute path without "//", "." and ".." (which never leave "/"), owned. */
 char *spec_path_clean(const char *path);
 
+/* What kind of network a container is on. */
+enum spec_network_mode {
+    SPEC_NETWORK_NONE,
+    SPEC_NETWORK_HOST,
+    SPEC_NETWORK_CONTAINER, /* another container's: spec_network_container() */
+    SPEC_NETWORK_BRIDGE     /* one or more of ours, the default one included */
+};
+#define SPEC_NETWORK_DEFAULT "none" /* what no network given means */
+enum spec_network_mode spec_network_mode(const struct spec_container *spec);
+/* The name of the first network, the default's when none is given. Borrowed. */
+const char *spec_network_first(const struct spec_container *spec);
+/* Whose network it is on: what is behind "container:". NULL: its own. Borrowed. */
+const char *spec_network_container(const struct spec_container *spec);
+/*
+ * --network: a name, or "name=NAME,alias=A,ip=I,ip6=I,mac-address=M" as Docker has it
+ * (alias may be repeated).
+ */
+int spec_network_parse(const char *text, struct spec_network *ret, struct dr_error *err);
+
 void spec_mount_release(struct spec_mount *item);
+void spec_network_release(struct spec_network *item);
+void spec_port_release(struct spec_port *item);
 void spec_device_release(struct spec_device *item);
 void spec_ulimit_release(struct spec_ulimit *item);
 
@@ -179,5 +225,12 @@ bool spec_ulimit_known(const char *name);
 void spec_container_add_mount(struct spec_container *spec, struct spec_mount *item);
 void spec_container_add_device(struct spec_container *spec, struct spec_device *item);
 void spec_container_add_ulimit(struct spec_container *spec, struct spec_ulimit *item);
+/* A network that is only --ip and the like so far gets its name here. */
+void spec_container_add_network(struct spec_container *spec, struct spec_network *item);
+void spec_container_add_port(struct spec_container *spec, struct spec_port *item);
+/* The first network, for what --ip, --mac-address and the like say of it. */
+struct spec_network *spec_container_first_network(struct spec_container *spec);
+/* Networks, ports and what belongs to them: the part of spec_container_check(). */
+int spec_network_check(const struct spec_container *spec, struct dr_error *err);
 
 #endif

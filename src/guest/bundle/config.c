@@ -38,7 +38,7 @@ static json_t *masked(const struct bundle_facts *facts)
 
 static json_t *namespaces(const struct bundle_input *in)
 {
-    bool host_network = in->spec->network && strcmp(in->spec->network, "host") == 0;
+    bool host_network = spec_network_mode(in->spec) == SPEC_NETWORK_HOST;
     const struct {
         const char *type;
         bool wanted;

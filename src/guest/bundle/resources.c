@@ -187,7 +187,7 @@ static bool well_formed(const char *name)
 static int add_sysctl(const struct bundle_input *in, const char *entry, json_t *sysctls,
                       struct dr_error *err)
 {
-    bool host_network = in->spec->network && strcmp(in->spec->network, "host") == 0;
+    bool host_network = spec_network_mode(in->spec) == SPEC_NETWORK_HOST;
     size_t len = strcspn(entry, "=");
     dr_auto_free char *name = dr_strndup(entry, len);
     if (!len || !entry[len])
@@ -210,7 +210,7 @@ static int add_sysctl(const struct bundle_input *in, const char *entry, json_t *
 json_t *bundle_sysctls(const struct bundle_input *in, struct dr_error *err)
 {
     dr_auto_json json_t *sysctls = json_object();
-    bool host_network = in->spec->network && strcmp(in->spec->network, "host") == 0;
+    bool host_network = spec_network_mode(in->spec) == SPEC_NETWORK_HOST;
     /* Docker's: ports below 1024 and ping need no capability in a network of one's own.
      */
     if (!host_network && in->facts->port_sysctl)

@@ -146,7 +146,7 @@ static int plan_config(struct plan *plan, const char *id, const char *dir,
     plan->config = bundle_config(&input, err);
     if (!plan->config)
         return -1;
-    bool own_network = !spec->network || strcmp(spec->network, "host") != 0;
+    bool own_network = spec_network_mode(spec) != SPEC_NETWORK_HOST;
     if (plan->runtime.traits->no_loopback && own_network)
         loopback_add_hook(plan->config, plan->self);
     dr_auto_free char *filter = filter_path(plan->guest, &plan->runtime, plan->config);
@@ -282,7 +282,7 @@ static json_t *make_state(const struct plan *plan, const json_t *record)
         dr_json_set_str(labels, key, equals ? equals + 1 : "");
     }
     dr_json_set(state, "labels", labels);
-    dr_json_set_str(state, "network", plan->spec->network ? plan->spec->network : "none");
+    dr_json_set_str(state, "network", spec_network_first(plan->spec));
     dr_json_set_bool(state, "auto_remove", plan->spec->auto_remove);
     if (plan->spec->restart) {
         dr_json_set_str(state, "restart", plan->spec->restart);
@@ -397,7 +397,7 @@ static int make_all(struct plan *plan, struct container *c, struct dr_error *err
             bundle_prepare_bind_source(&spec->mounts[i], err) < 0)
             return -1;
     if (make_upper(plan, c->dir, err) < 0 ||
-        bundle_write_files(c->dir, plan->hostname, spec->network, err) < 0 ||
+        bundle_write_files(c->dir, plan->hostname, spec_network_first(spec), err) < 0 ||
         write_config(plan, err) < 0)
         return -1;
     c->state = make_state(plan, c->record);

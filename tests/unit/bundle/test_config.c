@@ -262,7 +262,8 @@ static void only_namespaced_sysctls_are_taken(void **state)
         "{\"kernel.sem\":\"1 2 3 4\",\"net.core.somaxconn\":\"5\","
         "\"net.ipv4.ip_unprivileged_port_start\":\"0\",\"net.ipv4.ping_group_range\":\"0 "
         "2147483647\"}");
-    expect("{\"args\":[\"a\"],\"network\":\"host\"}", "{}", "linux/sysctl", "{}");
+    expect("{\"args\":[\"a\"],\"networks\":[{\"name\":\"host\"}]}", "{}", "linux/sysctl",
+           "{}");
     static const char *const bad[] = {
         "kernel.core_pattern",  "vm.swappiness", "kernel.shm",
         "net.a/../../kernel/x", "net.a b",       "fs.file-max"};
@@ -271,7 +272,8 @@ static void only_namespaced_sysctls_are_taken(void **state)
             dr_printf("{\"args\":[\"a\"],\"sysctls\":[\"%s=|/bin/x\"]}", bad[i]);
         expect_error(spec, "{}", DR_ERR_INVALID, "is not one of a container");
     }
-    expect_error("{\"args\":[\"a\"],\"network\":\"host\",\"sysctls\":[\"net.core.a=1\"]}",
+    expect_error("{\"args\":[\"a\"],\"networks\":[{\"name\":\"host\"}],\"sysctls\":["
+                 "\"net.core.a=1\"]}",
                  "{}", DR_ERR_INVALID, "is the guest's own with network host");
 }
 
@@ -433,7 +435,8 @@ static void c16_namespaces_and_cgroup_are_real(void **state)
     expect("{\"args\":[\"a\"]}", "{}", "linux/cgroupsPath", "\"/dray/x\"");
     facts.cgroup_ns = false;
     facts.oom_score_adj = -500;
-    expect("{\"args\":[\"a\"],\"network\":\"host\"}", "{}", "linux/namespaces",
+    expect("{\"args\":[\"a\"],\"networks\":[{\"name\":\"host\"}]}", "{}",
+           "linux/namespaces",
            "[{\"type\":\"pid\"},{\"type\":\"ipc\"},{\"type\":\"uts\"},{\"type\":"
            "\"mount\"}]");
     expect("{\"args\":[\"a\"]}", "{}", "process/oomScoreAdj", "0");

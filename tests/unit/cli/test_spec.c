@@ -70,7 +70,8 @@ static void flags_become_members(void **state)
                 ARGV("-l", "a", "--label=b=c", "alpine"));
     assert_spec("{" ALPINE ",\"stop_signal\":\"SIGINT\",\"stop_timeout_s\":0}",
                 ARGV("--stop-signal", "int", "--stop-timeout", "0", "alpine"));
-    assert_spec("{" ALPINE ",\"network\":\"host\"}", ARGV("--net=host", "alpine"));
+    assert_spec("{" ALPINE ",\"networks\":[{\"name\":\"host\"}]}",
+                ARGV("--net=host", "alpine"));
 }
 
 static void relative_sources_are_seen_from_here(void **state)

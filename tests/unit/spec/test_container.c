@@ -25,7 +25,11 @@ static const char full[] =
     "b\",\"type\":\"bind\"},{\"no_copy\":true,\"source\":\"v\",\"target\":\"/"
     "c\",\"type\":"
     "\"volume\"},{\"options\":\"size=1m\",\"target\":\"/d\",\"type\":\"tmpfs\"}],"
-    "\"name\":\"web\",\"nano_cpus\":1500000000,\"network\":\"host\",\"pids_limit\":-1,"
+    "\"dns\":[\"9.9.9.9\"],\"dns_options\":[\"ndots:1\"],\"dns_search\":[\"a.b\"],"
+    "\"exposed\":[\"80/tcp\"],\"extra_hosts\":[\"a:10.0.0.1\"],"
+    "\"name\":\"web\",\"nano_cpus\":1500000000,\"networks\":[{\"name\":\"host\"}],"
+    "\"pids_limit\":-1,\"ports\":[{\"container_port\":80,\"host_ip\":\"::1\","
+    "\"host_port\":8080,\"protocol\":\"tcp\"}],\"publish_all\":true,"
     "\"privileged\":true,\"read_only\":true,\"security_opts\":[\"no-new-privileges\"],"
     "\"shm_size_bytes\":1048576,\"stdin_keep\":true,\"stdin_open\":true,\"stop_signal\":"
     "\"SIGINT\","
@@ -151,7 +155,7 @@ static void bad_specs_are_refused_and_the_member_named(void **state)
          "container spec: hostname: 'a b': only"},
         {"{\"hostname\":\"\"}", DR_ERR_INVALID,
          "container spec: hostname: '': from 1 to 64"},
-        {"{\"network\":\"bridge\"}", DR_ERR_UNSUPPORTED,
+        {"{\"networks\":[{\"name\":\"bridge\"}]}", DR_ERR_UNSUPPORTED,
          "container spec: network: 'bridge' is not supported, only none and host are"},
         {"{\"stop_signal\":\"x\"}", DR_ERR_INVALID,
          "container spec: stop_signal: invalid signal 'x'"},
