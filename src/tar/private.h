@@ -30,6 +30,7 @@ struct tar_pax {
 struct tar {
     tar_fill_fn fill;
     void *arg;
+    struct tar_tap tap;   /* its functions may be NULL */
     const uint8_t *chunk; /* unused rest of the chunk at hand */
     size_t chunk_len;
     bool stream_ended;

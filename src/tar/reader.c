@@ -16,6 +16,11 @@ struct tar *tar_new(tar_fill_fn fill, void *arg)
     return tar;
 }
 
+void tar_set_tap(struct tar *tar, const struct tar_tap *tap)
+{
+    tar->tap = *tap;
+}
+
 void tar_free(struct tar *tar)
 {
     if (!tar)
@@ -52,8 +57,8 @@ static int want(struct tar *tar, struct dr_error *err)
 }
 
 /* A run of at most max bytes, borrowed. Returns its length, 0 at the end, -1. */
-static ssize_t run(struct tar *tar, int64_t max, const uint8_t **ret,
-                   struct dr_error *err)
+static ssize_t take(struct tar *tar, int64_t max, const uint8_t **ret,
+                    struct dr_error *err)
 {
     int result = want(tar, err);
     if (result <= 0)
@@ -63,6 +68,16 @@ static ssize_t run(struct tar *tar, int64_t max, const uint8_t **ret,
     tar->chunk += n;
     tar->chunk_len -= n;
     return (ssize_t)n;
+}
+
+/* The same, of what is no file's content. */
+static ssize_t run(struct tar *tar, int64_t max, const uint8_t **ret,
+                   struct dr_error *err)
+{
+    ssize_t n = take(tar, max, ret, err);
+    if (n > 0 && tar->tap.other && tar->tap.other(tar->tap.arg, *ret, (size_t)n, err) < 0)
+        return -1;
+    return n;
 }
 
 int tar_block(struct tar *tar, uint8_t block[TAR_BLOCK], bool may_end,
@@ -404,12 +419,23 @@ int tar_data(struct tar *tar, const uint8_t **ret_data, size_t *ret_len,
 {
     if (tar->payload == 0)
         return 0;
-    ssize_t n = run(tar, tar->payload, ret_data, err);
+    ssize_t n = take(tar, tar->payload, ret_data, err);
     if (n < 0)
         return -1;
     if (n == 0)
         return truncated(err);
+    if (tar->tap.data && tar->tap.data(tar->tap.arg, (size_t)n, err) < 0)
+        return -1;
     tar->payload -= n;
     *ret_len = (size_t)n;
     return 1;
+}
+
+int tar_drain(struct tar *tar, struct dr_error *err)
+{
+    const uint8_t *ignored;
+    ssize_t n;
+    while ((n = run(tar, INT64_MAX, &ignored, err)) > 0)
+        ;
+    return (int)n;
 }

@@ -80,6 +80,18 @@ struct tar_entry {
 struct tar;
 
 struct tar *tar_new(tar_fill_fn fill, void *arg);
+/*
+ * Who wants to make the same archive again later needs every byte that tar_data does not
+ * give: `other` gets them (headers, padding, what follows the end), `data` hears how many
+ * tar_data gave, both in the order of the archive. They may fail. Call it before the
+ * first tar_next.
+ */
+struct tar_tap {
+    int (*other)(void *arg, const uint8_t *bytes, size_t len, struct dr_error *err);
+    int (*data)(void *arg, size_t len, struct dr_error *err);
+    void *arg;
+};
+void tar_set_tap(struct tar *tar, const struct tar_tap *tap);
 void tar_free(struct tar *tar); /* NULL is fine */
 
 /* Skips what is left of the entry before and reads the next. Returns 1; 0 at the end of
@@ -92,5 +104,8 @@ int tar_next(struct tar *tar, struct tar_entry *ret, struct dr_error *err);
  */
 int tar_data(struct tar *tar, const uint8_t **ret_data, size_t *ret_len,
              struct dr_error *err);
+
+/* Behind the archive's end: reads the stream to its own end. */
+int tar_drain(struct tar *tar, struct dr_error *err);
 
 #endif

@@ -8,6 +8,7 @@
 #ifndef DRAY_GUEST_IMAGES_IMAGES_H
 #define DRAY_GUEST_IMAGES_IMAGES_H
 
+#include "base/buf.h"
 #include "guest/guest.h"
 #include "oci/digest.h"
 
@@ -31,6 +32,10 @@ struct image {
 int image_lookup(struct guest *guest, const char *ref, struct image *ret,
                  struct dr_error *err);
 void image_release(struct image *image);
+/* Both documents byte for byte, into buffers that bound them. */
+int image_documents(struct guest *guest, const struct image *image,
+                    struct dr_buf *ret_manifest, struct dr_buf *ret_config,
+                    struct dr_error *err);
 
 /*
  * Stores manifest and config under ref (NULL: only by id), after checking that config is

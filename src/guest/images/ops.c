@@ -62,6 +62,49 @@ static int op_layer_put(struct guest *guest, struct wire_chan *chan,
     return 0;
 }
 
+static int send_tar(void *arg, const void *data, size_t len, struct dr_error *err)
+{
+    return wire_write(arg, WIRE_STDOUT, data, len, err);
+}
+
+static int op_layer_get(struct guest *guest, struct wire_chan *chan,
+                        const json_t *request, json_t **ret_reply, struct dr_error *err)
+{
+    struct oci_digest diff_id;
+    if (want_digest(json_object_get(request, "diff_id"), "diff_id", &diff_id, err) < 0 ||
+        layer_get(guest->layers, &diff_id, send_tar, chan, err) < 0)
+        return -1;
+    return wire_eof(chan, WIRE_STDOUT, err);
+}
+
+static int op_image_documents(struct guest *guest, struct wire_chan *chan,
+                              const json_t *request, json_t **ret_reply,
+                              struct dr_error *err)
+{
+    dr_auto_buf struct dr_buf manifest = DR_BUF_INIT(OCI_MANIFEST_MAX);
+    dr_auto_buf struct dr_buf config = DR_BUF_INIT(OCI_MANIFEST_MAX);
+    struct image image;
+    const char *ref = dr_json_str(request, "ref");
+    if (!ref)
+        return dr_fail(err, DR_ERR_INVALID, "ref is missing");
+    if (image_lookup(guest, ref, &image, err) < 0)
+        return -1;
+    int result = image_documents(guest, &image, &manifest, &config, err);
+    if (result == 0)
+        *ret_reply = json_pack("{sssssososI}", "id", image.id, "digest", image.digest,
+                               "refs", dr_json_from_strv(image.refs), "names",
+                               dr_json_from_strv(image.names), "size",
+                               (json_int_t)image.size_bytes);
+    image_release(&image);
+    if (result < 0 ||
+        wire_write(chan, WIRE_STDOUT, manifest.data, manifest.len, err) < 0 ||
+        wire_eof(chan, WIRE_STDOUT, err) < 0 ||
+        wire_write(chan, WIRE_STDERR, config.data, config.len, err) < 0 ||
+        wire_eof(chan, WIRE_STDERR, err) < 0)
+        return -1;
+    return 0;
+}
+
 static int read_document(struct wire_chan *chan, int stream, struct dr_buf *buf,
                          struct dr_error *err)
 {
@@ -235,8 +278,10 @@ static int op_image_prune(struct guest *guest, struct wire_chan *chan,
 const struct guest_op guest_image_ops[] = {
     {"layers.missing", op_layers_missing},
     {"layer.put", op_layer_put},
+    {"layer.get", op_layer_get},
     {"image.put", op_image_put},
     {"image.get", op_image_get},
+    {"image.documents", op_image_documents},
     {"image.list", op_image_list},
     {"image.remove", op_image_remove},
     {"image.tag", op_image_tag},

@@ -124,6 +124,18 @@ int image_each(struct guest *guest, int (*each)(void *arg, const struct image *i
     return 0;
 }
 
+int image_documents(struct guest *guest, const struct image *image,
+                    struct dr_buf *ret_manifest, struct dr_buf *ret_config,
+                    struct dr_error *err)
+{
+    dr_auto_free char *dir = image_dir(guest, image->id + strlen("sha256:"));
+    dr_auto_free char *manifest = dr_path_join(dir, "manifest");
+    dr_auto_free char *config = dr_path_join(dir, "config");
+    if (dr_file_read(AT_FDCWD, manifest, ret_manifest, err) < 0)
+        return -1;
+    return dr_file_read(AT_FDCWD, config, ret_config, err);
+}
+
 struct search {
     struct guest *guest;
     const char *ref; /* canonical reference, or NULL */

@@ -15,12 +15,14 @@
 #include "guest/layers/names.h"
 #include "guest/layers/notes.h"
 #include "guest/layers/parents.h"
+#include "guest/layers/split.h"
 
 #define BIG_FILE (16 << 20) /* from here on the free space is looked at first */
 
 struct extract {
     int root;
     bool mask_is_zero;
+    struct split *split;
     struct parents *parents;
     struct late *late;
     struct extract_stats stats;
@@ -42,8 +44,8 @@ static int note_implied(void *arg, const char *path, struct dr_error *err)
     return late_add_implied(x->late, path, err);
 }
 
-int extract_new(int root, int work, bool mask_is_zero, struct extract **ret,
-                struct dr_error *err)
+int extract_new(int root, int work, bool mask_is_zero, struct split *split,
+                struct extract **ret, struct dr_error *err)
 {
     struct late *late;
     if (late_new(work, &late, err) < 0)
@@ -51,6 +53,7 @@ int extract_new(int root, int work, bool mask_is_zero, struct extract **ret,
     struct extract *x = dr_alloc(sizeof *x);
     x->root = root;
     x->mask_is_zero = mask_is_zero;
+    x->split = split;
     x->late = late;
     x->parents = parents_new(root, note_implied, x);
     x->stats.disk_bytes = 4096;
@@ -114,12 +117,18 @@ static int clear_way(struct extract *x, struct place *p, bool want_dir,
         if (want_dir)
             return 0;
         *ret = WAY_FREE;
-        if (dr_remove_all(p->at, p->name, err) < 0)
+        int kept = split_set_aside(x->split, p->at, p->name, p->path, err);
+        if (kept < 0 || (kept == 0 && dr_remove_all(p->at, p->name, err) < 0))
             return -1;
         parents_flush(x->parents);
         return find_place(x, p, err);
     }
-    if (unlinkat(p->at, p->name, 0) < 0)
+    int kept = S_ISREG(st.st_mode) || S_ISLNK(st.st_mode)
+                   ? split_set_aside(x->split, p->at, p->name, p->path, err)
+                   : 0;
+    if (kept < 0)
+        return -1;
+    if (kept == 0 && unlinkat(p->at, p->name, 0) < 0)
         return failed(err, "replace", p->path);
     *ret = WAY_HID_LOWER;
     if (S_ISLNK(st.st_mode)) {

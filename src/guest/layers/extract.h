@@ -16,6 +16,7 @@
 #include "tar/tar.h"
 
 struct extract;
+struct split;
 
 struct extract_stats {
     int64_t entries, disk_bytes, skipped_devices;
@@ -24,10 +25,11 @@ struct extract_stats {
 /*
  * root: the empty directory of the layer; work: a directory on the same file system for a
  * temporary file. Both stay the caller's. mask_is_zero: the calling thread's umask is 0,
- * so that modes given at creation need no second call.
+ * so that modes given at creation need no second call. split: what later entries replace
+ * is put aside there; borrowed.
  */
-int extract_new(int root, int work, bool mask_is_zero, struct extract **ret,
-                struct dr_error *err);
+int extract_new(int root, int work, bool mask_is_zero, struct split *split,
+                struct extract **ret, struct dr_error *err);
 void extract_free(struct extract *x); /* NULL is fine */
 
 /* Reads the entry's payload from tar. */

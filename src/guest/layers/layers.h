@@ -8,9 +8,10 @@
  * listed, stacked and removed; that it is a directory is known only behind it.
  *
  *     <root>/layers/<hex>/fs      the tree           <hex>/meta   JSON, see layer_meta
- *     <root>/layers/<hex>/notes   what a stack has to know (stack.c); only when needed
- *     <root>/layers/<hex>-<chain> metadata for directories that the layers of one stack
- *                                 use without bringing them (stack.c); goes with <hex>
+ *     <root>/layers/<hex>/split   how its tar is made again (split.h), and lost/, what
+ * that needs and the tree has no more <root>/layers/<hex>/notes   what a stack has to
+ * know (stack.c); only when needed <root>/layers/<hex>-<chain> metadata for directories
+ * that the layers of one stack use without bringing them (stack.c); goes with <hex>
  *     <root>/layers/tmp/<random>  in work; whoever works on it holds flock(2) on it
  *
  * Rules: HAZARDS H1 (unpacking), H5 I1 (write, syncfs, rename, fsync of the directory),
@@ -81,6 +82,19 @@ struct layer_stats {
 int layer_put(struct layer_store *store, const struct oci_digest *diff_id,
               const char *media_type, layer_read_fn read, void *arg,
               struct layer_stats *ret, struct dr_error *err);
+
+/* Takes bytes; -1 with err ends it all. */
+typedef int (*layer_write_fn)(void *arg, const void *data, size_t len,
+                              struct dr_error *err);
+/*
+ * The tar that a layer was made of, byte by byte, out of its tree. It is hashed on the
+ * way: success means that what was written has the diff id; what was written before a
+ * failure is worth nothing. Errors: DR_ERR_NOT_FOUND; DR_ERR_UNSUPPORTED for a layer that
+ * was not recorded (made by an older dray, or more than split.h's limits);
+ * DR_ERR_INTERNAL when its files were changed; what write failed with.
+ */
+int layer_get(struct layer_store *store, const struct oci_digest *diff_id,
+              layer_write_fn write, void *arg, struct dr_error *err);
 
 /* What is known of a committed layer. DR_ERR_NOT_FOUND when it is not there; a meta file
  * of a later version is DR_ERR_UNSUPPORTED (never deleted, HAZARDS I2). */

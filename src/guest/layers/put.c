@@ -18,6 +18,7 @@
 #include "guest/layers/inflate.h"
 #include "guest/layers/notes.h"
 #include "guest/layers/ring.h"
+#include "guest/layers/split.h"
 #include "guest/layers/store-private.h"
 
 #define RING_SLOTS 4
@@ -67,11 +68,7 @@ static int unpack(struct put *put, struct extract *x, struct tar *tar,
         return -1;
     /* what is behind the end belongs to the diff id, and to nothing else (CVE-2017-14992)
      */
-    const uint8_t *data;
-    ssize_t n;
-    while ((n = from_ring(put, &data, err)) > 0)
-        ;
-    return n < 0 ? -1 : extract_finish(x, &put->notes, err);
+    return tar_drain(tar, err) < 0 ? -1 : extract_finish(x, &put->notes, err);
 }
 
 static int unpack_into(struct put *put, bool mask_is_zero, struct dr_error *err)
@@ -82,14 +79,24 @@ static int unpack_into(struct put *put, bool mask_is_zero, struct dr_error *err)
         openat(put->work.fd, "fs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (root < 0 || fchmod(root, 0755) < 0 || fchown(root, 0, 0) < 0)
         return dr_fail_errno(err, DR_ERR_INTERNAL, "make the root of the layer");
+    struct split *split;
     struct extract *x;
-    if (extract_new(root, put->work.fd, mask_is_zero, &x, err) < 0)
+    if (split_new(put->work.fd, &split, err) < 0)
         return -1;
+    if (extract_new(root, put->work.fd, mask_is_zero, split, &x, err) < 0) {
+        split_free(split);
+        return -1;
+    }
     struct tar *tar = tar_new(from_ring, put);
+    const struct tar_tap tap = split_tap(split);
+    tar_set_tap(tar, &tap);
     int result = unpack(put, x, tar, err);
     extract_count(x, &put->stats);
+    if (result == 0)
+        result = split_end(split, err);
     tar_free(tar);
     extract_free(x);
+    split_free(split);
     return result;
 }
 

@@ -93,11 +93,32 @@ const char *lab_path(struct lab *lab, const char *path)
     return text;
 }
 
+static int into_buf(void *arg, const void *data, size_t len, struct dr_error *err)
+{
+    return dr_buf_add(arg, data, len, err);
+}
+
+int lab_get(struct lab *lab, struct dr_buf *ret, struct dr_error *err)
+{
+    return layer_get(lab->store, &lab->id, into_buf, ret, err);
+}
+
+static void get_ok(struct lab *lab, const struct tarball *t)
+{
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    dr_auto_buf struct dr_buf made = DR_BUF_INIT(256 << 20);
+    if (lab_get(lab, &made, &err) < 0)
+        fail_msg("get failed: %s", err.text);
+    assert_int_equal(made.len, t->bytes.len);
+    assert_memory_equal(made.data, t->bytes.data, made.len);
+}
+
 void put_ok(struct lab *lab, struct tarball *t)
 {
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
     if (lab_put(lab, t, NULL, &err) < 0)
         fail_msg("put failed: %s", err.text);
+    get_ok(lab, t); /* of every layer that any test puts the same bytes come out again */
     assert_int_equal(lab_leftovers(lab), 0);
 }
 

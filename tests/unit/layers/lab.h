@@ -26,6 +26,10 @@ int lab_leftovers(struct lab *lab);
 /* A path in the layer that was put last; static buffer. */
 const char *lab_path(struct lab *lab, const char *path);
 
+/* The last layer's tar, made again. */
+int lab_get(struct lab *lab, struct dr_buf *ret, struct dr_error *err);
+
+/* Also gets it again, and the bytes are the same. */
 void put_ok(struct lab *lab, struct tarball *t);
 /* Fails with kind and text, and leaves nothing. */
 void put_fails(struct lab *lab, struct tarball *t, enum dr_kind kind, const char *text);

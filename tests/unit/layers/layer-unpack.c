@@ -2,6 +2,7 @@
 /*
  * The layer store by hand, for shell tests:
  *   layer-unpack ROOT put DIFFID [MEDIATYPE] < blob     prints the stats as JSON
+ *   layer-unpack ROOT get DIFFID > tar
  *   layer-unpack ROOT stack DIFFID…                     prints lowerdir=… topmost first
  *   layer-unpack ROOT rm DIFFID
  *   layer-unpack ROOT reconcile
@@ -34,6 +35,13 @@ static int put(struct layer_store *store, const struct oci_digest *id, const cha
     return 0;
 }
 
+static int to_stdout(void *arg, const void *data, size_t len, struct dr_error *err)
+{
+    return dr_write_full(1, data, len) < 0
+               ? dr_fail_errno(err, DR_ERR_NONE, "write stdout")
+               : 0;
+}
+
 static int stack(struct layer_store *store, const struct oci_digest *ids, size_t n,
                  struct dr_error *err)
 {
@@ -60,6 +68,8 @@ static int run(int argc, char **argv, struct layer_store *store, struct dr_error
         return put(store, &ids[0], argc > 4 ? argv[4] : NULL, err);
     if (strcmp(argv[2], "stack") == 0)
         return stack(store, ids, n, err);
+    if (strcmp(argv[2], "get") == 0 && n == 1)
+        return layer_get(store, &ids[0], to_stdout, NULL, err);
     if (strcmp(argv[2], "rm") == 0 && n == 1)
         return layer_store_remove(store, &ids[0], err);
     if (strcmp(argv[2], "reconcile") == 0)
@@ -72,7 +82,7 @@ int main(int argc, char **argv)
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
     struct layer_store *store = NULL;
     if (argc < 3) {
-        fprintf(stderr, "usage: layer-unpack ROOT put|stack|rm|reconcile …\n");
+        fprintf(stderr, "usage: layer-unpack ROOT put|get|stack|rm|reconcile …\n");
         return 2;
     }
     int result = layer_store_open(argv[1], &store, &err);
