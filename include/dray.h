@@ -144,6 +144,26 @@ struct dray_registry_options {
     bool plain_http;       /* allow HTTP without TLS (loopback is always allowed) */
 };
 
+/*
+ * Asks the registry whether the options' user and password are good, and then keeps them
+ * for later calls: in the file that knows the registry already, else in Docker's
+ * config.json, and by the credential helper that the file names. Without a user: asks the
+ * same of those that are kept (DRAY_ERR_NOT_FOUND when there are none).
+ * registry: "r.io", "localhost:5000", "docker.io", or "r.io/team" for what lies below it.
+ * *ret_json (may be NULL): {"registry","user","file","helper"}; file: where they are
+ * kept now; helper: the program that has the secret, not there when the file has it.
+ * DRAY_ERR_PULL with code 401 or 403: they are not good, nothing was changed.
+ */
+int dray_registry_login(const char *registry, const struct dray_registry_options *options,
+                        const struct dray_call *call, char **ret_json,
+                        struct dray_error **ret_err);
+/* Forgets what is kept for a registry (NULL: for all of them), wherever it is; nothing is
+ * success too. *ret_json (may be NULL): {"removed":["r.io in /home/a/.docker/config.json"
+ * …]}. */
+int dray_registry_logout(const char *registry,
+                         const struct dray_registry_options *options, char **ret_json,
+                         struct dray_error **ret_err);
+
 /* --- targets (C01 to C03) --- */
 
 struct dray_target;

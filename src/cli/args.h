@@ -81,6 +81,16 @@ struct pull_args {
     struct registry_args registry;
 };
 
+struct login_args {
+    const char *username;
+    struct registry_args registry;
+};
+
+struct logout_args {
+    bool all;
+    struct registry_args registry;
+};
+
 struct images_args {
     bool quiet, all, digests, no_trunc;
     const char *format;
@@ -174,6 +184,8 @@ extern const struct cli_option cli_cp_options[];
 extern const struct cli_option cli_export_options[];
 extern const struct cli_option cli_commit_options[];
 extern const struct cli_option cli_pull_options[];
+extern const struct cli_option cli_login_options[];
+extern const struct cli_option cli_logout_options[];
 extern const struct cli_option cli_images_options[];
 extern const struct cli_option cli_rmi_options[];
 extern const struct cli_option cli_format_options[];

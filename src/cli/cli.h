@@ -317,6 +317,8 @@ CLI_VERB(images);
 CLI_VERB(info);
 CLI_VERB(inspect);
 CLI_VERB(kill);
+CLI_VERB(login);
+CLI_VERB(logout);
 CLI_VERB(logs);
 CLI_VERB(pause);
 CLI_VERB(port);

@@ -14,6 +14,22 @@ const struct cli_option cli_pull_options[] = {
     OPTION_TLS_VERIFY(PULL(registry)),
     {0}};
 
+#define LOGIN(member) offsetof(struct login_args, member)
+const struct cli_option cli_login_options[] = {
+    OPTION_AUTHFILE(LOGIN(registry)),
+    OPTION_PASSWORD_STDIN(LOGIN(registry)),
+    OPTION_TLS_CA(LOGIN(registry)),
+    OPTION_TLS_VERIFY(LOGIN(registry)),
+    {'u', "username", CLI_TEXT, LOGIN(username), "string",
+     "User name; it is asked for when it is missing"},
+    {0}};
+
+#define LOGOUT(member) offsetof(struct logout_args, member)
+const struct cli_option cli_logout_options[] = {
+    {'a', "all", CLI_BOOL, LOGOUT(all), NULL, "Forget the credentials of all registries"},
+    OPTION_AUTHFILE(LOGOUT(registry)),
+    {0}};
+
 #define IMAGES(member) offsetof(struct images_args, member)
 const struct cli_option cli_images_options[] = {
     {'a', "all", CLI_BOOL, IMAGES(all), NULL,

@@ -32,9 +32,8 @@ int cli_prompt(const char *label, bool hidden, char **ret_line, struct dr_error 
     int unused;
     if (!isatty(STDIN_FILENO))
         return dr_fail(err, DR_ERR_INVALID,
-                       "standard input is no terminal, nobody can be asked for the %s; "
-                       "give --password-stdin and a user name",
-                       label);
+                       "standard input is no terminal, so that nobody can be asked; give "
+                       "a user name, and the password with --password-stdin");
     if (hidden && (cli_signals_catch(0, &unused, err) < 0 ||
                    cli_terminal_hide(STDIN_FILENO, err) < 0))
         return -1;

@@ -105,6 +105,8 @@ static const struct cli_refused flags[] = {
     {"rmi", 0, "platform", "an image has one platform in a target"},
     {"pull", 'a', "all-tags", "name each tag"},
     {"pull", 0, "disable-content-trust", "digests are always verified"},
+    {"login", 'p', "password",
+     "a password in the command line is seen by everybody; use --password-stdin"},
     {NULL, 'H', "host", "there is no daemon; --target stands before the verb"},
 };
 
@@ -134,8 +136,6 @@ static const struct {
     {"context", "targets other than local: are still to come"},
     {"import", "images come from registries for now"},
     {"load", "images come from registries for now"},
-    {"login", "use the credentials file that Docker or Podman wrote"},
-    {"logout", "use the credentials file that Docker or Podman wrote"},
     {"manifest", "use a registry's tools"},
     {"network", "--network none and host are what there is for now"},
     {"plugin", "there are no plugins"},

@@ -33,6 +33,7 @@ static void forget(char **secret)
 void auth_release(struct auth *auth)
 {
     forget(&auth->header);
+    forget(&auth->identity_token);
     credentials_release(&auth->credentials);
     free(auth->realm);
     free(auth->service);
@@ -162,6 +163,10 @@ static int build_request(const struct auth *auth, struct dr_buf *url, struct dr_
         if (auth->credentials.user &&
             add_param(url, "account", auth->credentials.user, err) < 0)
             return -1;
+        /* Docker's way to ask for a refresh token, to be kept instead of the password */
+        if (auth->login && (add_param(url, "client_id", "dray", err) < 0 ||
+                            add_param(url, "offline_token", "true", err) < 0))
+            return -1;
         return add_param(url, "service", auth->service, err) < 0 ||
                        add_param(url, "scope", auth->scope, err) < 0
                    ? -1
@@ -196,6 +201,11 @@ static int take_token(struct auth *auth, const struct http_call *call, const cha
         life_s = life_s > 0 ? life_s : TOKEN_LIFE_DEFAULT_S;
     if (life_s > 24 * 3600)
         life_s = 24 * 3600;
+    const char *refresh = dr_json_str(doc, "refresh_token");
+    if (auth->login && refresh && *refresh) {
+        forget(&auth->identity_token);
+        auth->identity_token = dr_strdup(refresh);
+    }
     auth->refresh_ms = dr_clock_ms() + life_s * 800;
     set_header(auth, dr_printf("Bearer %s", token), true);
     return 0;
@@ -269,7 +279,10 @@ int auth_answer(struct registry *reg, const char *www_authenticate, struct dr_er
         keep(&auth->realm, &challenge.realm);
         keep(&auth->service, &challenge.service);
         keep(&auth->scope, &challenge.scope);
-        if (!auth->scope)
+        if (auth->login) { /* to come in is enough, as for Docker */
+            free(auth->scope);
+            auth->scope = NULL;
+        } else if (!auth->scope)
             auth->scope = dr_printf("repository:%s:pull", reg->ref.path);
         return fetch_token(reg, err) < 0 ? -1 : 1;
     }

@@ -18,6 +18,8 @@ struct auth {
     unsigned
         generation; /* grows with each new header: who sent an older one tries again */
     bool looked;    /* credentials were searched for */
+    bool login;     /* only whether the user may come in is asked, see login.c */
+    char *identity_token; /* what the token server gave for a login; owned, or NULL */
     struct credentials credentials;
     char *realm, *service,
         *scope; /* of the last Bearer challenge, owned; for refreshing */

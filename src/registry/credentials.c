@@ -3,12 +3,9 @@
 
 #include <string.h>
 
-#include "base/fs.h"
-#include "base/json.h"
 #include "base/text.h"
-
-#define AUTH_FILE_MAX (1u << 20)
-#define DOCKER_HUB_KEY "https://index.docker.io/v1/"
+#include "registry/credentials-file.h"
+#include "registry/helper.h"
 
 static void forget(char *secret)
 {
@@ -41,9 +38,8 @@ static int split_auth(const char *base64, struct credentials *ret, struct dr_err
     return 0;
 }
 
-/* Is `key` of an auths table the entry for host/path? Its rank: the longer the better, 0
- * when it is not. "https://host/v1/" and so on are Docker's older keys. */
-static size_t key_rank(const char *key, const char *host, const char *path)
+/* "https://host/v1/" and so on are Docker's older keys. */
+size_t credentials_key_rank(const char *key, const char *host, const char *path)
 {
     const char *p = strstr(key, "://");
     bool url = p != NULL;
@@ -68,13 +64,13 @@ static size_t key_rank(const char *key, const char *host, const char *path)
     return 0;
 }
 
-static json_t *best_entry(json_t *table, const struct oci_ref *ref)
+static json_t *best_entry(const json_t *table, const struct oci_ref *ref)
 {
     json_t *best = NULL, *value;
     size_t best_rank = 0;
     const char *key;
-    json_object_foreach (table, key, value) {
-        size_t rank = key_rank(key, ref->host, ref->path);
+    json_object_foreach ((json_t *)table, key, value) {
+        size_t rank = credentials_key_rank(key, ref->host, ref->path);
         if (rank > best_rank) {
             best = value;
             best_rank = rank;
@@ -83,7 +79,8 @@ static json_t *best_entry(json_t *table, const struct oci_ref *ref)
     return best;
 }
 
-static int from_entry(json_t *entry, struct credentials *ret, struct dr_error *err)
+int credentials_from_entry(const json_t *entry, struct credentials *ret,
+                           struct dr_error *err)
 {
     const char *auth = dr_json_str(entry, "auth"), *user = dr_json_str(entry, "username");
     const char *password = dr_json_str(entry, "password");
@@ -105,70 +102,86 @@ static int from_entry(json_t *entry, struct credentials *ret, struct dr_error *e
     return 1;
 }
 
-static int from_file(const char *path, bool must_exist, const struct oci_ref *ref,
-                     struct credentials *ret, struct dr_error *err)
+int credentials_from_helper(const char *helper, const char *server,
+                            struct credentials *ret, struct dr_error *err)
 {
-    dr_auto_buf struct dr_buf buf = DR_BUF_INIT(AUTH_FILE_MAX);
-    dr_auto_error struct dr_error problem = DR_ERROR_INIT;
-    if (dr_file_read(AT_FDCWD, path, &buf, &problem) < 0) {
-        if (!must_exist && problem.kind == DR_ERR_NOT_FOUND)
-            return 0;
-        dr_error_move(err, &problem);
-        err->kind = DR_ERR_CONFIG;
-        return dr_wrap(err, "credentials");
+    dr_auto_buf struct dr_buf output = DR_BUF_INIT(HELPER_OUTPUT_MAX);
+    dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+    dr_auto_free char *input = dr_printf("%s\n", server);
+    int rc = helper_call(helper, "get", input, &output, err);
+    if (rc == 1) {
+        const char *bytes = output.data ? output.data : "";
+        dr_auto_json json_t *doc =
+            dr_json_parse(bytes, output.len, HELPER_OUTPUT_MAX, &ignored);
+        const char *user = dr_json_str(doc, "Username");
+        const char *secret = dr_json_str(doc, "Secret");
+        if (!user || !secret) {
+            rc = dr_fail(err, DR_ERR_CONFIG,
+                         "the credential helper docker-credential-%s gave no Username "
+                         "and Secret",
+                         helper);
+        } else if (!*secret) {
+            rc = 0;
+        } else if (strcmp(user, "<token>") == 0) {
+            ret->identity_token = dr_strdup(secret);
+        } else {
+            ret->user = dr_strdup(user);
+            ret->password = dr_strdup(secret);
+        }
     }
-    dr_auto_json json_t *doc =
-        dr_json_parse(buf.data ? buf.data : "", buf.len, AUTH_FILE_MAX, &problem);
-    explicit_bzero(buf.data, buf.len);
-    if (!json_is_object(doc)) {
-        /* jansson's words may quote the file */
-        return dr_fail(err, DR_ERR_CONFIG,
-                       "credentials: %s is not a JSON object: correct it", path);
-    }
-    bool hub = strcmp(ref->host, OCI_DEFAULT_HOST) == 0;
-    json_t *helper = best_entry(dr_json_object(doc, "credHelpers"), ref);
-    const char *name = json_string_value(helper);
-    if (!name)
-        name = dr_json_str(doc, "credsStore");
-    int rc;
-    if (name && *name) {
-        rc = credentials_from_helper(name, hub ? DOCKER_HUB_KEY : ref->host, ret, err);
-        if (rc != 0 || helper)
-            return rc < 0 ? dr_wrap(err, "credentials: %s", path) : rc;
-    }
-    json_t *entry = best_entry(dr_json_object(doc, "auths"), ref);
-    rc = entry ? from_entry(entry, ret, err) : 0;
-    return rc < 0 ? dr_wrap(err, "credentials: %s", path) : rc;
+    if (output.data)
+        explicit_bzero(output.data, output.len);
+    return rc;
 }
 
-/* "<value of variable>/<tail>", or with `otherwise` below the home directory. */
-static char *place(const char *variable, const char *otherwise, const char *tail)
+const char *credentials_file_helper(const json_t *doc, const struct oci_ref *ref,
+                                    bool *ret_own)
 {
-    const char *base = getenv(variable), *home = getenv("HOME");
-    if (base && *base)
-        return dr_printf("%s/%s", base, tail);
-    if (otherwise && home && *home)
-        return dr_printf("%s/%s/%s", home, otherwise, tail);
-    return NULL;
+    json_t *own = best_entry(dr_json_object(doc, "credHelpers"), ref);
+    const char *name = json_string_value(own);
+    *ret_own = own != NULL;
+    if (!name)
+        name = dr_json_str(doc, "credsStore");
+    return name && *name ? name : NULL;
+}
+
+char *credentials_key(const struct oci_ref *ref)
+{
+    if (strcmp(ref->host, OCI_DEFAULT_HOST) == 0 && !*ref->path)
+        return dr_strdup(DOCKER_HUB_KEY);
+    return credentials_registry_text(ref);
+}
+
+static int from_document(const json_t *doc, const struct oci_ref *ref,
+                         struct credentials *ret, struct dr_error *err)
+{
+    bool own;
+    const char *helper = credentials_file_helper(doc, ref, &own);
+    if (helper) {
+        struct oci_ref host = {.host = ref->host, .path = (char[]){""}};
+        dr_auto_free char *server = credentials_key(&host);
+        int rc = credentials_from_helper(helper, server, ret, err);
+        if (rc != 0 || own)
+            return rc;
+    }
+    const json_t *entry = best_entry(dr_json_object(doc, "auths"), ref);
+    return entry ? credentials_from_entry(entry, ret, err) : 0;
 }
 
 int credentials_find(const struct oci_ref *ref, const char *auth_file,
                      struct credentials *ret_credentials, struct dr_error *err)
 {
-    if (!auth_file)
-        auth_file = getenv("REGISTRY_AUTH_FILE");
-    if (auth_file)
-        return *auth_file ? from_file(auth_file, true, ref, ret_credentials, err) : 0;
-    char *places[] = {
-        place("XDG_RUNTIME_DIR", NULL, "containers/auth.json"),
-        place("XDG_CONFIG_HOME", ".config", "containers/auth.json"),
-        place("DOCKER_CONFIG", ".docker", "config.json"),
-    };
-    int rc = 0;
-    for (size_t i = 0; i < DR_COUNT(places); i++) {
-        if (rc == 0 && places[i])
-            rc = from_file(places[i], false, ref, ret_credentials, err);
-        free(places[i]);
+    bool must_exist;
+    dr_auto_strv char **places = credentials_places(auth_file, &must_exist);
+    for (size_t i = 0; places[i]; i++) {
+        dr_auto_json json_t *doc = NULL;
+        int rc = credentials_file_read(places[i], must_exist, &doc, err);
+        if (rc == 1)
+            rc = from_document(doc, ref, ret_credentials, err);
+        if (rc < 0)
+            return dr_wrap(err, "credentials: %s", places[i]);
+        if (rc == 1)
+            return 1;
     }
-    return rc;
+    return 0;
 }

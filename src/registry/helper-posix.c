@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Credential helpers: a program that somebody else wrote gets a host on its stdin and
- * prints a secret. Its stderr and whatever it prints besides are never shown. */
+#include "registry/helper.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -8,18 +8,24 @@
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "base/buf.h"
 #include "base/fs.h"
-#include "base/json.h"
 #include "base/text.h"
-#include "registry/credentials.h"
 
-#define HELPER_OUTPUT_MAX (64 * 1024)
-#define HELPER_DEADLINE_MS 30000
+#define NO_PIDFD_POLL_MS 20
 
 extern char **environ;
+
+struct helper {
+    char *program;
+    pid_t pid;
+    int in, out; /* our ends of its stdin and stdout; -1: closed */
+    int pidfd;   /* -1: this kernel has none */
+    int status;
+    bool ended;
+};
 
 static bool valid_name(const char *name)
 {
@@ -29,8 +35,30 @@ static bool valid_name(const char *name)
     return *name != '\0' && *name != '-' && strlen(name) < 64;
 }
 
-/* Starts it with stdin and stdout on pipes. */
-static int start(const char *program, pid_t *ret_pid, int *ret_in, int *ret_out)
+static int spawn(struct helper *h, const char *verb, int in, int out)
+{
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none, ours;
+    sigemptyset(&none);
+    sigemptyset(&ours);
+    sigaddset(&ours, SIGPIPE); /* ignored by dray, which a program would inherit */
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, in, 0);
+    posix_spawn_file_actions_adddup2(&actions, out, 1);
+    posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &ours);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    char *argv[] = {h->program, (char *)verb, NULL};
+    int number = posix_spawnp(&h->pid, h->program, &actions, &attributes, argv, environ);
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&actions);
+    return number;
+}
+
+static int start(struct helper *h, const char *verb)
 {
     int in[2], out[2];
     if (pipe2(in, O_CLOEXEC) < 0)
@@ -41,14 +69,7 @@ static int start(const char *program, pid_t *ret_pid, int *ret_in, int *ret_out)
         close(in[1]);
         return number;
     }
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, in[0], 0);
-    posix_spawn_file_actions_adddup2(&actions, out[1], 1);
-    posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
-    char *argv[] = {(char *)program, (char *)"get", NULL};
-    int number = posix_spawnp(ret_pid, program, &actions, NULL, argv, environ);
-    posix_spawn_file_actions_destroy(&actions);
+    int number = spawn(h, verb, in[0], out[1]);
     close(in[0]);
     close(out[1]);
     if (number != 0) {
@@ -56,32 +77,46 @@ static int start(const char *program, pid_t *ret_pid, int *ret_in, int *ret_out)
         close(out[0]);
         return number;
     }
-    *ret_in = in[1];
-    *ret_out = out[0];
+    h->in = in[1];
+    h->out = out[0];
+    fcntl(h->in, F_SETFL, O_NONBLOCK);
+    fcntl(h->out, F_SETFL, O_NONBLOCK);
+    h->pidfd = (int)syscall(SYS_pidfd_open, h->pid, 0);
     return 0;
 }
 
-/* Reads to the end or to the deadline. 0, or an errno value. */
-static int read_output(int fd, struct dr_buf *buf)
+/* A helper that does not read gives SIGPIPE to nobody. 0, or an errno value. */
+static int feed(struct helper *h, const char **input)
 {
-    int64_t deadline = dr_clock_ms() + HELPER_DEADLINE_MS;
+    sigset_t pipe_only, before;
+    sigemptyset(&pipe_only);
+    sigaddset(&pipe_only, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe_only, &before);
+    ssize_t n = write(h->in, *input, strlen(*input));
+    int number = n < 0 ? errno : 0;
+    if (number == EPIPE)
+        sigtimedwait(&pipe_only, NULL, &(struct timespec){0});
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (n > 0)
+        *input += n;
+    if (!**input || number == EPIPE)
+        close(DR_TAKE_FD(h->in));
+    return number == EAGAIN || number == EINTR || number == EPIPE ? 0 : number;
+}
+
+/* What is there now. 0, or an errno value; at its end h->out is -1. */
+static int drain(struct helper *h, struct dr_buf *buf)
+{
     dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
     for (;;) {
-        int64_t left = deadline - dr_clock_ms();
-        struct pollfd p = {.fd = fd, .events = POLLIN};
-        int ready = left > 0 ? poll(&p, 1, (int)left) : 0;
-        if (ready < 0 && errno == EINTR)
-            continue;
-        if (ready <= 0)
-            return ready < 0 ? errno : ETIMEDOUT;
         char chunk[4096];
-        ssize_t n = read(fd, chunk, sizeof chunk);
-        if (n < 0 && errno == EINTR)
-            continue;
+        ssize_t n = read(h->out, chunk, sizeof chunk);
         if (n < 0)
-            return errno;
-        if (n == 0)
+            return errno == EAGAIN || errno == EINTR ? 0 : errno;
+        if (n == 0) {
+            close(DR_TAKE_FD(h->out));
             return 0;
+        }
         int rc = dr_buf_add(buf, chunk, (size_t)n, &ignored);
         explicit_bzero(chunk, sizeof chunk);
         if (rc < 0)
@@ -89,29 +124,75 @@ static int read_output(int fd, struct dr_buf *buf)
     }
 }
 
-static int parse_output(const char *program, struct dr_buf *buf, struct credentials *ret,
-                        struct dr_error *err)
+static void reap(struct helper *h, int flags)
 {
-    dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
-    dr_auto_json json_t *doc =
-        dr_json_parse(buf->data ? buf->data : "", buf->len, HELPER_OUTPUT_MAX, &ignored);
-    const char *user = dr_json_str(doc, "Username"), *secret = dr_json_str(doc, "Secret");
-    if (!user || !secret)
-        return dr_fail(err, DR_ERR_CONFIG,
-                       "the credential helper %s gave no Username and Secret", program);
-    if (!*secret)
-        return 0;
-    if (strcmp(user, "<token>") == 0) {
-        ret->identity_token = dr_strdup(secret);
-    } else {
-        ret->user = dr_strdup(user);
-        ret->password = dr_strdup(secret);
-    }
-    return 1;
+    pid_t pid;
+    while ((pid = waitpid(h->pid, &h->status, flags)) < 0 && errno == EINTR)
+        ;
+    h->ended = pid != 0;
 }
 
-int credentials_from_helper(const char *name, const char *server,
-                            struct credentials *ret_credentials, struct dr_error *err)
+/* Until it has ended: a process that it left behind may hold its stdout for ever. 0, or
+ * an errno value. */
+static int talk(struct helper *h, const char *input, struct dr_buf *buf)
+{
+    int64_t deadline = dr_clock_ms() + HELPER_DEADLINE_MS;
+    int number = 0;
+    while (number == 0 && !h->ended) {
+        int64_t left = deadline - dr_clock_ms();
+        struct pollfd p[] = {{.fd = h->in, .events = POLLOUT},
+                             {.fd = h->out, .events = POLLIN},
+                             {.fd = h->pidfd, .events = POLLIN}};
+        if (left <= 0)
+            return ETIMEDOUT;
+        if (h->pidfd < 0 && left > NO_PIDFD_POLL_MS)
+            left = NO_PIDFD_POLL_MS;
+        if (poll(p, DR_COUNT(p), (int)left) < 0 && errno != EINTR)
+            return errno;
+        if (p[0].revents)
+            number = feed(h, &input);
+        if (number == 0)
+            reap(h, WNOHANG); /* first: what it has written before its end is there */
+        if (number == 0 && h->out >= 0)
+            number = drain(h, buf);
+    }
+    return number;
+}
+
+static int explain(const struct helper *h, const char *verb, int number,
+                   struct dr_error *err)
+{
+    switch (number) {
+    case 0:
+        return dr_fail(
+            err, DR_ERR_CONFIG,
+            "the credential helper %s failed at '%s' (%s %d), its words are not "
+            "shown; try '%s list' yourself",
+            h->program, verb, WIFEXITED(h->status) ? "status" : "signal",
+            WIFEXITED(h->status) ? WEXITSTATUS(h->status) : WTERMSIG(h->status),
+            h->program);
+    case ETIMEDOUT:
+        return dr_fail(err, DR_ERR_CONFIG,
+                       "the credential helper %s gave no answer in %d s", h->program,
+                       HELPER_DEADLINE_MS / 1000);
+    case EMSGSIZE:
+        return dr_fail(err, DR_ERR_CONFIG,
+                       "the credential helper %s printed more than 64 KiB", h->program);
+    default:
+        errno = number;
+        return dr_fail_errno(err, DR_ERR_CONFIG,
+                             "the credential helper %s cannot be talked to", h->program);
+    }
+}
+
+static bool has_none(const struct dr_buf *output)
+{
+    /* the one failure that means "there are none" (docker-credential-helpers) */
+    return output->data && strstr(output->data, "credentials not found");
+}
+
+int helper_call(const char *name, const char *verb, const char *input,
+                struct dr_buf *ret_output, struct dr_error *err)
 {
     if (!valid_name(name)) {
         dr_auto_free char *safe = dr_escape(name, 60);
@@ -119,57 +200,23 @@ int credentials_from_helper(const char *name, const char *server,
                        safe);
     }
     dr_auto_free char *program = dr_printf("docker-credential-%s", name);
-    pid_t pid;
-    dr_auto_fd int in = -1;
-    dr_auto_fd int out = -1;
-    int number = start(program, &pid, &in, &out);
+    struct helper h = {.program = program, .in = -1, .out = -1, .pidfd = -1};
+    int number = start(&h, verb);
     if (number != 0) {
         errno = number;
         dr_fail_errno(err, DR_ERR_CONFIG, "the credential helper %s cannot be started",
                       program);
         return dr_wrap(err, "install it or take it out of the file");
     }
-    /* one line fits into the pipe; a helper that does not read it gives SIGPIPE to
-     * nobody, because we hold the mask only for this write */
-    sigset_t pipe_only, before;
-    sigemptyset(&pipe_only);
-    sigaddset(&pipe_only, SIGPIPE);
-    pthread_sigmask(SIG_BLOCK, &pipe_only, &before);
-    bool wrote =
-        dr_write_full(in, server, strlen(server)) == 0 && dr_write_full(in, "\n", 1) == 0;
-    if (!wrote && errno == EPIPE)
-        sigtimedwait(&pipe_only, NULL, &(struct timespec){0});
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    close(DR_TAKE_FD(in));
-
-    dr_auto_buf struct dr_buf buf = DR_BUF_INIT(HELPER_OUTPUT_MAX);
-    number = read_output(out, &buf);
-    if (number != 0)
-        kill(pid, SIGKILL);
-    int status = 0;
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    int rc;
-    if (number == ETIMEDOUT)
-        rc =
-            dr_fail(err, DR_ERR_CONFIG, "the credential helper %s gave no answer in %d s",
-                    program, HELPER_DEADLINE_MS / 1000);
-    else if (number == EMSGSIZE)
-        rc = dr_fail(err, DR_ERR_CONFIG,
-                     "the credential helper %s printed more than 64 KiB", program);
-    else if (number != 0)
-        rc = dr_fail(err, DR_ERR_CONFIG, "the credential helper %s cannot be read",
-                     program);
-    else if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-        rc = parse_output(program, &buf, ret_credentials, err);
-    else if (buf.data && strstr(buf.data, "credentials not found"))
-        rc = 0; /* the one failure that means "there are none" (docker-credential-helpers)
-                 */
-    else
-        rc = dr_fail(err, DR_ERR_CONFIG,
-                     "the credential helper %s failed: try 'echo %s | %s get' yourself",
-                     program, server, program);
-    if (buf.data)
-        explicit_bzero(buf.data, buf.len);
-    return rc;
+    number = talk(&h, input, ret_output);
+    if (!h.ended) {
+        kill(h.pid, SIGKILL);
+        reap(&h, 0);
+    }
+    dr_cleanup_fd(&h.in);
+    dr_cleanup_fd(&h.out);
+    dr_cleanup_fd(&h.pidfd);
+    if (number == 0 && WIFEXITED(h.status) && WEXITSTATUS(h.status) == 0)
+        return 1;
+    return number == 0 && has_none(ret_output) ? 0 : explain(&h, verb, number, err);
 }

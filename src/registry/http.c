@@ -275,6 +275,8 @@ int http_pump(struct http *http, int wait_ms, struct dr_error *err)
     bool any = false;
     if (cancelled(http))
         return dr_fail(err, DR_ERR_CANCELLED, "cancelled");
+    if (http->options.deadline_ms && dr_clock_ms() >= http->options.deadline_ms)
+        return dr_fail(err, DR_ERR_TIMEOUT, "it did not end within its deadline");
     curl->multi_perform(http->multi, &running);
     CURLMsg *message;
     while ((message = curl->multi_info_read(http->multi, &left))) {

@@ -21,6 +21,7 @@ struct http_options {
     int connect_timeout_ms, stall_timeout_ms;
     const char *ca_file; /* borrowed */
     bool no_proxy;       /* loopback */
+    int64_t deadline_ms; /* dr_clock_ms() time; 0: none */
     atomic_bool *cancel; /* borrowed; or NULL */
 };
 
@@ -72,7 +73,8 @@ void http_start(struct http *http, struct http_call *call,
 /* Ends it in any state, keeps nothing. */
 void http_call_release(struct http_call *call);
 /* Moves bytes for all calls; blocks at most wait_ms, less when something happened. Calls
- * that ended have done set. -1 with DR_ERR_CANCELLED when the flag is up. */
+ * that ended have done set. -1 with DR_ERR_CANCELLED when the flag is up, with
+ * DR_ERR_TIMEOUT when the deadline is over. */
 int http_pump(struct http *http, int wait_ms, struct dr_error *err);
 /* Pumps until this one is done. */
 int http_finish(struct http_call *call, struct dr_error *err);

@@ -81,6 +81,7 @@ int registry_open(const struct oci_ref *ref, const struct registry_options *opti
                                     .stall_timeout_ms = reg->options.stall_timeout_ms,
                                     .ca_file = reg->options.ca_file,
                                     .no_proxy = loopback,
+                                    .deadline_ms = reg->options.deadline_ms,
                                     .cancel = reg->options.cancel};
         if (rc == 0)
             rc = http_new(&http, &reg->http, err);

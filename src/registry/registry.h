@@ -59,6 +59,8 @@ struct registry_options {
     /* Retries, and waits that the registry asks for, end so long after the last progress;
      * 0: 120,000. */
     int retry_deadline_ms;
+    int64_t deadline_ms; /* dr_clock_ms() time when calls end with DR_ERR_TIMEOUT; 0:
+                            none */
     atomic_bool *cancel; /* borrowed; set by any thread: calls end within 100 ms with
                             DR_ERR_CANCELLED */
     /* Called in the thread of registry_fetch_blobs, per blob at a change of state and at
@@ -100,5 +102,15 @@ int registry_resolve(struct registry *registry, const struct oci_platform *platf
 int registry_fetch_blobs(struct registry *registry, struct store_fetch *const *fetches,
                          const struct oci_descriptor *descs, size_t n,
                          struct dr_error *err);
+
+/*
+ * Are the credentials (of the options, else of the user's files) good for the registry of
+ * ref, whose path may be ""? *ret_user: who that is, owned ("<token>" when only a refresh
+ * token is known). *ret_identity_token: a refresh token that the token server gives to be
+ * kept instead of the password, owned, or NULL. DR_ERR_PULL with 401 or 403 when they
+ * are not good; DR_ERR_NOT_FOUND when there are none.
+ */
+int registry_login(const struct oci_ref *ref, const struct registry_options *options,
+                   char **ret_user, char **ret_identity_token, struct dr_error *err);
 
 #endif

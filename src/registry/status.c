@@ -93,14 +93,17 @@ int status_fail_transfer(const struct registry *reg, const struct http_call *cal
 /* 401 and 403 are what registries say for images that are not there, too. */
 static char *denied(const struct registry *reg, const char *host, int status)
 {
+    bool hub = strcmp(reg->ref.host, OCI_DEFAULT_HOST) == 0;
+    if (reg->auth.login)
+        return dr_printf("%s refuses the user name and password (%d)", host, status);
     if (auth_has_user(&reg->auth))
         return dr_printf(
             "%s denies access (%d): the user name or password is wrong, the image "
             "does not exist, or this user may not read it",
             host, status);
-    return dr_printf(
-        "%s denies access (%d): the image does not exist, or a login is needed", host,
-        status);
+    return dr_printf("%s denies access (%d): the image does not exist, or a login is "
+                     "needed: dray login%s%s",
+                     host, status, hub ? "" : " ", hub ? "" : reg->ref.host);
 }
 
 static char *too_many(const struct http_call *call, const char *host)

@@ -36,7 +36,7 @@ A fault with @K happens the first K times per path, otherwise always:
     realm=URL           of the token server                token-status=CODE
     token-bad           the token server's answer has no token
 Options: --auth basic|token --user U --password P (token without a user: anonymous);
-    --token-life S; --refresh-token T (accepted by POST); --tls CERT KEY; --log FILE: a line
+    --token-life S; --refresh-token T (accepted by POST, given to whoever asks for an offline token); --tls CERT KEY; --log FILE: a line
     per request: side method path status authorization range.
 """
 import argparse
@@ -236,6 +236,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if self.headers.get("Authorization") != "Basic " + pair:
                 return self.refuse(401, "UNAUTHORIZED", "incorrect username or password")
         answer = {"token": app.tokens.new(), "expires_in": args.token_life}
+        if args.refresh_token and "offline_token=true" in self.path:
+            answer["refresh_token"] = args.refresh_token
         if app.faults.get("token-bad"):
             answer = {"token": "two words\r\nX-Evil: 1"}
         return self.answer(200, json.dumps(answer).encode())

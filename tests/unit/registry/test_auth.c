@@ -83,8 +83,10 @@ static void no_password_where_one_is_needed_says_login(void **state)
     start_registry(f, "--auth", "basic", "--user", "ann", "--password", "right", NULL);
     assert_int_equal(pull_image(f, "app:1", &err), -1);
     assert_error(&err, DR_ERR_PULL, 401,
-                 "denies access (401): the image does not exist, or a login is needed "
-                 "[UNAUTHORIZED: authentication required]");
+                 "denies access (401): the image does not exist, or a login is needed: "
+                 "dray login 127.0.0.1:");
+    assert_int_equal(pull_image(f, "app:1", &err), -1);
+    assert_error(&err, DR_ERR_PULL, 401, " [UNAUTHORIZED: authentication required]");
 }
 
 static void one_token_serves_the_whole_pull_C08(void **state)

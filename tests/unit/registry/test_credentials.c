@@ -66,7 +66,7 @@ static void a_broken_file_is_an_error_and_never_shown_CVE_2021_41092(void **stat
         {"{\"auths\":{\"r.io\":{\"auth\":\"secret!!\"}}}",
          "an 'auth' in it is not base64 of user:password"},
         {"{\"auths\":{\"r.io\":{\"auth\":\"c2VjcmV0\"}}}", "not base64 of user:password"},
-        {"{\"auths\": secret", "auth.json is not a JSON object"},
+        {"{\"auths\": secret", "auth.json: it is not a JSON object: correct it"},
         {"[\"secret\"]", "is not a JSON object"},
         {"", "is not a JSON object"},
         {"{\"credsStore\":\"../../bin/secret\"}",
@@ -142,11 +142,13 @@ static void a_broken_helper_is_an_error_and_what_it_says_stays_secret_H4(void **
         const char *script, *text;
     } cases[] = {
         {"#!/bin/sh\necho secret; echo secret >&2; exit 1\n",
-         "the credential helper docker-credential-test failed: try"},
+         "the credential helper docker-credential-test failed at 'get' (status 1), its "
+         "words "
+         "are not shown; try 'docker-credential-test list' yourself"},
         {"#!/bin/sh\necho secret\n", "gave no Username and Secret"},
         {"#!/bin/sh\nexec head -c 100000 /dev/zero\n", "printed more than 64 KiB"},
-        {"#!/bin/sh\nkill -9 $$\n", "failed: try"},
-        {"#!/bin/sh\nexec 0<&-\nexit 3\n", "failed: try"},
+        {"#!/bin/sh\nkill -9 $$\n", "failed at 'get' (signal 9)"},
+        {"#!/bin/sh\nexec 0<&-\nexit 3\n", "failed at 'get' (status 3)"},
     };
     struct fixture *f = *state;
     for (size_t i = 0; i < DR_COUNT(cases); i++) {
@@ -177,7 +179,8 @@ static void the_usual_places_are_looked_through(void **state)
     credentials_release(&c);
     setenv("REGISTRY_AUTH_FILE", "/nonexistent/auth.json", 1);
     assert_int_equal(credentials_find(&ref, NULL, &c, &err), -1);
-    assert_error(&err, DR_ERR_CONFIG, ENOENT, "credentials: open /nonexistent/auth.json");
+    assert_error(&err, DR_ERR_CONFIG, ENOENT,
+                 "credentials: /nonexistent/auth.json: open /nonexistent/auth.json");
     unsetenv("REGISTRY_AUTH_FILE");
 }
 

@@ -12,11 +12,11 @@ static void each_status_has_its_reason_and_advice_H4(void **state)
         const char *text;
     } cases[] = {
         {"status=401", DR_ERR_PULL, 401,
-         "denies access (401): the image does not exist, or a login is needed [UNKNOWN: "
-         "requested access"},
+         "denies access (401): the image does not exist, or a login is needed: dray "
+         "login 127.0.0.1:"},
         {"status=403", DR_ERR_PULL, 403,
-         "denies access (403): the image does not exist, or a login is needed [DENIED: "
-         "requested access"},
+         "denies access (403): the image does not exist, or a login is needed: dray "
+         "login 127.0.0.1:"},
         {"status=404", DR_ERR_NOT_FOUND, 404,
          "has no such image or tag (404): check the name"},
         {"blob-status=404", DR_ERR_PULL, 404,
