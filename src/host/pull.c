@@ -446,6 +446,9 @@ static int resolve_and_send(struct pull *pull, struct store *store,
                             struct dr_error *err)
 {
     struct oci_platform platform;
+    struct oci_digest known = {0};
+    const char *digest = dr_json_str(have, "digest");
+    dr_auto_error struct dr_error odd = DR_ERROR_INIT;
     dr_auto_json json_t *hello = NULL;
     struct registry_options ro = {.store = store,
                                   .cancel = &pull->stop->triggered,
@@ -455,11 +458,14 @@ static int resolve_and_send(struct pull *pull, struct store *store,
             0 ||
         guest_platform(pull->target, pull->options->platform, &platform, &hello, err) <
             0 ||
-        registry_open(ref, &ro, &pull->registry, err) < 0 ||
-        registry_resolve(pull->registry, &platform, pull->image, err) < 0)
+        registry_open(ref, &ro, &pull->registry, err) < 0)
         return -1;
-    const char *digest = dr_json_str(have, "digest");
-    if (!digest || strcmp(digest, pull->image->manifest_digest.text) != 0)
+    bool any = digest && oci_digest_parse(digest, strlen(digest), &known, &odd) == 0;
+    int rc = registry_resolve(pull->registry, &platform, any ? &known : NULL, pull->image,
+                              err);
+    if (rc < 0)
+        return -1;
+    if (rc == 0 && !(any && oci_digest_equal(&known, &pull->image->manifest_digest)))
         return fetch_and_send(pull, store, sender_count(hello), name, familiar, ret_image,
                               err);
     *ret_image = result_of(have, name, familiar);
@@ -555,8 +561,8 @@ static int pull_within(struct dray_target *target, const char *reference,
     if (builtin_is(&ref))
         return pull_builtin(target, limits, name, familiar, ret_image, err);
     dr_auto_error struct dr_error failed = DR_ERROR_INIT;
-    if (pull_from_registry(target, options, limits, &ref, name, familiar, have, ret_image,
-                           &failed) == 0) {
+    if (pull_from_registry(target, options, limits, &ref, name, familiar,
+                           other ? NULL : have, ret_image, &failed) == 0) {
         const char *before = dr_json_str(have, "digest"),
                    *now = dr_json_str(*ret_image, "digest");
         dr_json_set_bool(*ret_image, "newer", before && now && strcmp(before, now) != 0);

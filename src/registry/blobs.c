@@ -29,6 +29,7 @@ struct job {
     struct exchange exchange;
     bool body_seen;      /* of this answer */
     int64_t skip;        /* bytes of this answer that we have already */
+    int restarts;        /* how often the whole blob came when a part was asked for */
     struct dr_error why; /* of the sink */
     int64_t told_ms;
     enum registry_blob_state told;
@@ -76,7 +77,6 @@ static int check_answer(struct job *job)
     const struct http_call *call = &job->exchange.call;
     int64_t from = call->request.range_from, size = store_fetch_size(job->fetch);
     int64_t expected = size;
-    job->skip = 0;
     if (call->status == 206) {
         if (from == 0 || !range_is(call->content_range, from, size)) {
             dr_auto_free char *safe = dr_escape(call->content_range, 60);
@@ -85,9 +85,13 @@ static int check_answer(struct job *job)
                               safe);
         }
         expected = size - from;
-    } else {
-        job->skip = from; /* it does not do ranges: the whole blob comes again */
+    } else if (from > 0 && job->restarts++ > 0) {
+        return dr_fail_at(&job->why, DR_AT_REGISTRY, DR_ERR_PULL, call->status,
+                          "the line broke again, and the registry cannot go on from "
+                          "there, it begins anew (200 instead of 206)");
     }
+    /* it does not do ranges: what we have comes again */
+    job->skip = call->status == 206 ? 0 : store_fetch_have(job->fetch);
     if (call->content_length >= 0 && call->content_length != expected)
         return dr_fail_at(&job->why, DR_AT_REGISTRY, DR_ERR_FORMAT, call->status,
                           "the registry sends %lld bytes, but the manifest says %lld",
@@ -202,11 +206,15 @@ static int step_loading(struct batch *batch, struct job *job, struct dr_error *e
     if (job->exchange.call.done)
         job->body_seen = false; /* whatever comes next is another answer */
     int rc = exchange_step(&job->exchange, err);
-    if (rc < 0)
-        return -1;
-    if (rc == 0)
-        return 0;
     int64_t have = store_fetch_have(job->fetch), size = store_fetch_size(job->fetch);
+    if (rc < 0 && err->code == 416 && have > 0 && job->restarts++ == 0) {
+        /* it has another idea of the size, or of ranges: the digest will tell */
+        dr_error_release(err);
+        job->exchange.no_range = true;
+        return exchange_start(&job->exchange, err);
+    }
+    if (rc <= 0)
+        return rc;
     if (have < size) {
         dr_fail_at(err, DR_AT_REGISTRY, DR_ERR_PULL, job->exchange.call.status,
                    "the registry sent only %lld of %lld bytes", (long long)have,

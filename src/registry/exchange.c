@@ -10,13 +10,16 @@
 #define AUTH_TRIES_MAX 2           /* 401s of one exchange that are answered */
 #define PROGRESS_BYTES (64 * 1024) /* gained: the tries start over */
 #define RETRY_FIRST_MS 250
+#define RETRY_MAX_MS 16000
+#define RETRY_GAINED_MS 20 /* the line broke, but it had brought something */
 #define POLL_MS 100
 
 void exchange_release(struct exchange *x)
 {
     http_call_release(&x->call);
     free(x->url);
-    x->url = NULL;
+    free(x->etag);
+    x->url = x->etag = NULL;
 }
 
 static int launch(struct exchange *x, struct dr_error *err)
@@ -24,7 +27,7 @@ static int launch(struct exchange *x, struct dr_error *err)
     struct registry *reg = x->reg;
     struct origin to;
     if (!x->url)
-        x->url = registry_url(reg, x->path);
+        x->url = x->path[0] == '/' ? registry_url(reg, x->path) : dr_strdup(x->path);
     if (origin_parse(x->url, &to, err) < 0)
         return -1;
     bool own = origin_equal(&to, &reg->origin);
@@ -33,15 +36,26 @@ static int launch(struct exchange *x, struct dr_error *err)
     x->auth_generation = reg->auth.generation;
     x->have_before = x->have ? x->have(x->context) : 0;
     x->not_before_ms = 0;
+    x->passing = false;
     /* another host, port or scheme never sees what the registry may see */
-    struct http_request request = {.url = x->url,
-                                   .head = x->head,
-                                   .accept = x->accept,
-                                   .authorization = own ? reg->auth.header : NULL,
-                                   .range_from = x->have_before,
-                                   .body_max = x->body_max,
-                                   .sink = x->sink,
-                                   .context = x->context};
+    struct http_request request = {
+        .url = x->url,
+        .head = x->head,
+        .method = x->method,
+        .content_type = x->content_type,
+        .content_range = x->content_range,
+        .body = x->body,
+        .body_len = x->body_len,
+        .source = x->source,
+        .source_from = x->source_from,
+        .source_len = x->source_len,
+        .accept = x->accept,
+        .authorization = own ? reg->auth.header : NULL,
+        .range_from = x->no_range ? 0 : x->have_before,
+        .if_range = x->etag && origin_equal(&x->etag_of, &to) ? x->etag : NULL,
+        .body_max = x->body_max,
+        .sink = x->sink,
+        .context = x->context};
     http_start(reg->http, &x->call, &request);
     return 0;
 }
@@ -61,17 +75,38 @@ int exchange_start(struct exchange *x, struct dr_error *err)
     return relaunch(x, err);
 }
 
-/* err says what failed. Arranges another try, or lets it stand. */
-static int retry_at(struct exchange *x, int64_t wait_ms, struct dr_error *err)
+/* Doubling, with up to half as much again, so that many clients do not come back at once.
+ */
+int64_t exchange_backoff_ms(int tries)
+{
+    char random[3];
+    dr_random_hex(2, random);
+    int64_t wait = RETRY_FIRST_MS << (tries < 8 ? tries : 8);
+    if (wait > RETRY_MAX_MS)
+        wait = RETRY_MAX_MS;
+    return wait + wait * strtol(random, NULL, 16) / 512;
+}
+
+/* err says what failed. Arranges another try, or lets it stand. asked_ms: how long the
+ * registry wants to be left alone; 0: it did not say. */
+static int retry(struct exchange *x, int64_t asked_ms, struct dr_error *err)
 {
     int64_t now = dr_clock_ms();
+    x->passing = true;
+    x->asked_wait_ms = asked_ms;
+    if (x->once)
+        return -1;
     int64_t gained = x->have ? x->have(x->context) - x->have_before : 0;
     if (gained > 0) {
         x->progress_ms = now;
         x->auth_tries = 0; /* a token may end in the middle, more than once */
     }
-    if (gained >= PROGRESS_BYTES)
+    int64_t wait_ms = asked_ms ? asked_ms : exchange_backoff_ms(x->tries);
+    if (gained >= PROGRESS_BYTES) {
         x->tries = 0;
+        if (!asked_ms)
+            wait_ms = RETRY_GAINED_MS + exchange_backoff_ms(0) % RETRY_GAINED_MS;
+    }
     if (++x->tries >= x->reg->options.tries)
         return -1;
     if (now + wait_ms - x->progress_ms > x->reg->options.retry_deadline_ms)
@@ -81,25 +116,31 @@ static int retry_at(struct exchange *x, int64_t wait_ms, struct dr_error *err)
     return 0;
 }
 
-/* Doubling, with up to half as much again, so that many clients do not come back at once.
- */
-static int64_t backoff_ms(const struct exchange *x)
-{
-    char random[3];
-    dr_random_hex(2, random);
-    int64_t wait = RETRY_FIRST_MS << (x->tries < 6 ? x->tries : 6);
-    return wait + wait * strtol(random, NULL, 16) / 512;
-}
-
 int exchange_again(struct exchange *x, struct dr_error *err)
 {
-    return retry_at(x, backoff_ms(x), err);
+    return retry(x, 0, err);
+}
+
+/* What an answer that breaks off may be continued with: a strong validator, and only
+ * where it came from (RFC 9110 section 13.1.5). */
+static void keep_etag(struct exchange *x, const struct origin *from)
+{
+    const char *etag = x->call.etag;
+    if (!x->have || !etag || etag[0] != '"' ||
+        (x->call.status != 200 && x->call.status != 206))
+        return;
+    free(x->etag);
+    x->etag = dr_strdup(etag);
+    x->etag_of = *from;
 }
 
 static int follow_redirect(struct exchange *x, struct dr_error *err)
 {
     struct origin to, from;
     if (!x->call.redirect)
+        return status_fail_http(x->reg, &x->call, x->reg->ref.host, err);
+    /* what is sent goes on as it is, or not at all: 301 to 303 would make it a GET */
+    if (x->method && x->call.status != 307 && x->call.status != 308)
         return status_fail_http(x->reg, &x->call, x->reg->ref.host, err);
     if (++x->redirects > EXCHANGE_REDIRECTS_MAX)
         return dr_fail_at(err, DR_AT_REGISTRY, DR_ERR_PULL, x->call.status,
@@ -180,6 +221,7 @@ static int step_done(struct exchange *x, struct dr_error *err)
     if (origin_parse(x->url, &at, err) < 0)
         return -1;
     const char *host = origin_equal(&at, &reg->origin) ? reg->ref.host : at.host;
+    keep_etag(x, &at);
     bool fine = call->status >= 200 && call->status < 300;
     if (call->too_long && fine)
         return dr_fail_at(err, DR_AT_REGISTRY, DR_ERR_FORMAT, call->status,
@@ -188,7 +230,7 @@ static int step_done(struct exchange *x, struct dr_error *err)
     /* a refusal's text that was cut is still a refusal */
     if (call->result != CURLE_OK && !(call->too_long && !fine)) {
         status_fail_transfer(reg, call, host, err);
-        return status_is_passing(reg, call) ? retry_at(x, backoff_ms(x), err) : -1;
+        return status_is_passing(reg, call) ? retry(x, 0, err) : -1;
     }
     if (fine)
         return 1;
@@ -206,9 +248,7 @@ static int step_done(struct exchange *x, struct dr_error *err)
             host);
     if (!status_is_passing(reg, call))
         return -1;
-    int64_t wait_ms =
-        call->retry_after_s > 0 ? call->retry_after_s * 1000 : backoff_ms(x);
-    return retry_at(x, wait_ms, err);
+    return retry(x, status_wait_s(call) * 1000, err);
 }
 
 int exchange_step(struct exchange *x, struct dr_error *err)

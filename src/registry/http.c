@@ -7,6 +7,7 @@
 #include "base/text.h"
 
 #define CANCEL_POLL_MS 100
+#define PIECE_BYTES (256L * 1024) /* read or written at a time */
 
 struct http {
     const struct curl_api *curl;
@@ -51,8 +52,11 @@ static void keep_header(char **to, const char *value, size_t len)
 
 static void forget_answer(struct http_call *call)
 {
-    char **texts[] = {&call->content_type, &call->www_authenticate, &call->docker_digest,
-                      &call->content_range, &call->redirect};
+    char **texts[] = {&call->content_type,  &call->www_authenticate,
+                      &call->docker_digest, &call->content_range,
+                      &call->etag,          &call->location,
+                      &call->range,         &call->chunk_min,
+                      &call->redirect};
     for (size_t i = 0; i < DR_COUNT(texts); i++) {
         free(*texts[i]);
         *texts[i] = NULL;
@@ -62,7 +66,7 @@ static void forget_answer(struct http_call *call)
     call->os_error = 0;
     call->too_long = false;
     call->content_length = -1;
-    call->retry_after_s = 0;
+    call->retry_after_s = call->limit_reset = 0;
     call->detail[0] = '\0';
 }
 
@@ -92,10 +96,18 @@ static size_t on_header(char *line, size_t size, size_t count, void *context)
         char **to;
     } kept[] = {{"content-type", &call->content_type},
                 {"docker-content-digest", &call->docker_digest},
-                {"content-range", &call->content_range}};
+                {"content-range", &call->content_range},
+                {"etag", &call->etag},
+                {"location", &call->location},
+                {"range", &call->range},
+                {"oci-chunk-min-length", &call->chunk_min}};
     for (size_t i = 0; i < DR_COUNT(kept); i++)
         if (strlen(kept[i].name) == name && strncasecmp(kept[i].name, line, name) == 0)
             keep_header(kept[i].to, p, value);
+    static const char *const resets[] = {"ratelimit-reset", "x-ratelimit-reset"};
+    for (size_t i = 0; i < DR_COUNT(resets); i++)
+        if (strlen(resets[i]) == name && strncasecmp(resets[i], line, name) == 0)
+            call->limit_reset = strtoll(p, NULL, 10);
     if (name == 16 && strncasecmp("www-authenticate", line, name) == 0 &&
         value <= HTTP_HEADER_MAX) {
         char *before = call->www_authenticate;
@@ -140,8 +152,35 @@ static size_t on_body(char *data, size_t size, size_t count, void *context)
     return len;
 }
 
-/* --- calls
- * ------------------------------------------------------------------------------ */
+static size_t on_source(char *data, size_t size, size_t count, void *context)
+{
+    struct http_call *call = context;
+    const struct http_request *request = &call->request;
+    int64_t left = request->source_len - call->sent;
+    size_t len = size * count;
+    if (left < (int64_t)len)
+        len = (size_t)left;
+    if (len == 0)
+        return 0;
+    ssize_t n =
+        request->source(request->context, request->source_from + call->sent, data, len);
+    if (n <= 0)
+        return CURL_READFUNC_ABORT;
+    call->sent += n;
+    return (size_t)n;
+}
+
+/* libcurl sends again what a dead connection that it had kept did not take. */
+static int on_seek(void *context, curl_off_t offset, int origin)
+{
+    struct http_call *call = context;
+    if (origin != SEEK_SET || offset < 0 || offset > call->request.source_len)
+        return CURL_SEEKFUNC_FAIL;
+    call->sent = (int64_t)offset;
+    return CURL_SEEKFUNC_OK;
+}
+
+/* --- calls -------------------------------------------------------------------------- */
 
 static void set_headers(struct http_call *call, const struct http_request *request)
 {
@@ -149,7 +188,10 @@ static void set_headers(struct http_call *call, const struct http_request *reque
     struct {
         const char *name, *value;
     } headers[] = {{"Accept", request->accept},
-                   {"Authorization", request->authorization}};
+                   {"Authorization", request->authorization},
+                   {"Content-Type", request->content_type},
+                   {"Content-Range", request->content_range},
+                   {"If-Range", request->range_from > 0 ? request->if_range : NULL}};
     for (size_t i = 0; i < DR_COUNT(headers); i++) {
         if (!headers[i].value)
             continue;
@@ -162,7 +204,39 @@ static void set_headers(struct http_call *call, const struct http_request *reque
             dr_printf("Range: bytes=%lld-", (long long)request->range_from);
         call->headers = curl->slist_append(call->headers, line);
     }
+    /* no 100 (Continue) is waited for: not every proxy passes it on */
+    if (request->method)
+        call->headers = curl->slist_append(call->headers, "Expect:");
+    if (request->method && !request->content_type) /* else it would be a form */
+        call->headers = curl->slist_append(call->headers, "Content-Type:");
     curl->easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers);
+}
+
+static void set_body(struct http_call *call, const struct http_request *request)
+{
+    const struct curl_api *curl = call->http->curl;
+    CURL *easy = call->easy;
+    if (request->head)
+        curl->easy_setopt(easy, CURLOPT_NOBODY, 1L);
+    if (request->post)
+        curl->easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, request->post);
+    if (!request->method)
+        return;
+    if (request->source) {
+        curl->easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+        curl->easy_setopt(easy, CURLOPT_INFILESIZE_LARGE,
+                          (curl_off_t)request->source_len);
+        curl->easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, PIECE_BYTES);
+        curl->easy_setopt(easy, CURLOPT_READFUNCTION, on_source);
+        curl->easy_setopt(easy, CURLOPT_READDATA, call);
+        curl->easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_seek);
+        curl->easy_setopt(easy, CURLOPT_SEEKDATA, call);
+    } else {
+        curl->easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                          (curl_off_t)request->body_len);
+        curl->easy_setopt(easy, CURLOPT_POSTFIELDS, request->body ? request->body : "");
+    }
+    curl->easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
 }
 
 static void set_options(struct http_call *call, const struct http_request *request)
@@ -179,18 +253,16 @@ static void set_options(struct http_call *call, const struct http_request *reque
     curl->easy_setopt(easy, CURLOPT_LOW_SPEED_TIME,
                       (long)(o->stall_timeout_ms + 999) / 1000);
     curl->easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-    curl->easy_setopt(easy, CURLOPT_BUFFERSIZE, 256L * 1024);
+    curl->easy_setopt(easy, CURLOPT_BUFFERSIZE, PIECE_BYTES);
     curl->easy_setopt(easy, CURLOPT_USERAGENT, "dray/" DRAY_VERSION);
     curl->easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+    /* calls that start together share one connection where the server does HTTP/2 */
+    curl->easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
     curl->easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     if (o->ca_file)
         curl->easy_setopt(easy, CURLOPT_CAINFO, o->ca_file);
     if (o->no_proxy)
         curl->easy_setopt(easy, CURLOPT_NOPROXY, "*");
-    if (request->head)
-        curl->easy_setopt(easy, CURLOPT_NOBODY, 1L);
-    if (request->post)
-        curl->easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, request->post);
     curl->easy_setopt(easy, CURLOPT_ERRORBUFFER, call->detail);
     curl->easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl->easy_setopt(easy, CURLOPT_HEADERDATA, call);
@@ -224,8 +296,10 @@ void http_start(struct http *http, struct http_call *call,
     forget_answer(call);
     call->request = *request;
     call->done = false;
+    call->sent = 0;
     call->result = CURLE_OK;
     set_options(call, request);
+    set_body(call, request);
     set_headers(call, request);
     http->curl->multi_add_handle(http->multi, call->easy);
     call->running = true;

@@ -28,10 +28,21 @@ struct http_options {
 struct http_request {
     const char *url; /* borrowed until http_start returns, as are the others */
     bool head;
-    const char *post;          /* form body of a POST; NULL: GET or HEAD */
+    const char *post;   /* form body of a POST; NULL: GET or HEAD */
+    const char *method; /* POST, PUT, PATCH, DELETE, with a body or without; NULL: none of
+                           these */
+    /* Its body: bytes that stay until the call is done, or a source: source_len bytes of
+     * it from source_from on. It gives 1…len bytes at an offset, -1 ends the request. */
+    const void *body;
+    size_t body_len;
+    ssize_t (*source)(void *context, int64_t offset, void *data, size_t len);
+    int64_t source_from, source_len;
+    const char *content_type;  /* of the body, or NULL */
+    const char *content_range; /* of the body, or NULL */
     const char *accept;        /* or NULL */
     const char *authorization; /* the header's value, or NULL */
     int64_t range_from;        /* > 0: "Range: bytes=N-" */
+    const char *if_range;      /* goes with it: a strong ETag, or NULL */
     size_t body_max;           /* of a 2xx without a sink */
     /* Gets the body of a 2xx; false ends the request. Status and headers stand in the
      * call. */
@@ -43,7 +54,7 @@ struct http_call {
     struct http *http;
     CURL *easy;
     struct curl_slist *headers;
-    struct http_request request; /* sink, context, body_max and head are used on */
+    struct http_request request; /* what is a callback or a number is used on */
     bool running, done;
 
     CURLcode result;
@@ -51,12 +62,19 @@ struct http_call {
     int status;   /* 0: no answer came */
     struct dr_buf body;
     bool too_long;          /* the body passed body_max */
+    int64_t sent;           /* bytes of the source that were taken */
     int64_t content_length; /* -1: not told */
     int64_t retry_after_s;  /* 0: not told */
+    int64_t limit_reset;    /* when a limit of requests ends, as a registry without
+                               Retry-After tells it: seconds, or seconds since 1970; 0 */
     char *content_type;     /* owned, as are the others; NULL when not there */
     char *www_authenticate; /* all of them, joined */
     char *docker_digest;
     char *content_range;
+    char *etag;
+    char *location; /* as it came */
+    char *range;    /* of an upload: "0-99" */
+    char *chunk_min;
     char *redirect; /* absolute URL of a 3xx */
     char detail[CURL_ERROR_SIZE];
 };

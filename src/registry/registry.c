@@ -43,7 +43,7 @@ static void copy_options(const struct registry_options *from, struct registry_op
     to->max_parallel = positive(to->max_parallel, 4);
     to->connect_timeout_ms = positive(to->connect_timeout_ms, 10000);
     to->stall_timeout_ms = positive(to->stall_timeout_ms, 30000);
-    to->tries = positive(to->tries, 3);
+    to->tries = positive(to->tries, 5);
     to->retry_deadline_ms = positive(to->retry_deadline_ms, 120000);
 }
 

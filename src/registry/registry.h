@@ -55,7 +55,7 @@ struct registry_options {
     int connect_timeout_ms; /* 0: 10,000 */
     int stall_timeout_ms;   /* below 1 KiB/s for so long: 0: 30,000. Rounded up to seconds
                              */
-    int tries;              /* of one request that makes no progress; 0: 3 */
+    int tries;              /* of one request that makes no progress; 0: 5 */
     /* Retries, and waits that the registry asks for, end so long after the last progress;
      * 0: 120,000. */
     int retry_deadline_ms;
@@ -90,9 +90,14 @@ int registry_head_digest(struct registry *registry, struct oci_digest *ret_diges
  * asked for by digest come from the store when they are there. With a digest in the
  * reference that digest is what is verified, whatever the tag says.
  * An image without an index whose config names another platform is DR_ERR_NOT_FOUND.
+ * known: the digest of the manifest that the caller has under that name, or NULL. It is
+ * asked by HEAD first then, and when this is what the reference still means (an index
+ * that was pulled is in the store, and not asked for again) 1 is returned and nothing
+ * else is.
  */
 int registry_resolve(struct registry *registry, const struct oci_platform *platform,
-                     struct oci_image *ret_image, struct dr_error *err);
+                     const struct oci_digest *known, struct oci_image *ret_image,
+                     struct dr_error *err);
 /*
  * Downloads all blobs, several at a time, in this order, on reused connections:
  * fetches[i] (of store_blob_open, any state) gets descs[i]. Returns when all are

@@ -106,6 +106,9 @@ static int get_tagged(struct registry *reg, struct document *doc, struct dr_erro
     if (said && oci_digest_parse(said, strlen(said), &header, &ignored) == 0 &&
         !oci_digest_equal(&header, &doc->digest))
         return wrong_digest("the manifest", &doc->digest, &header, err);
+    /* so that the next pull can ask by HEAD whether this is still what the tag means */
+    registry_keep_document(reg, &doc->digest, doc->bytes.data ? doc->bytes.data : "",
+                           doc->bytes.len);
     return 0;
 }
 
@@ -133,10 +136,16 @@ static int descend(const struct document *doc, const struct oci_platform *platfo
     return 0;
 }
 
-/* From the outermost document to the manifest. */
+static bool is_known(const struct oci_digest *digest, const struct oci_digest *known)
+{
+    return known && oci_digest_equal(digest, known);
+}
+
+/* From the outermost document to the manifest: 0. 1: its digest is `known` (may be NULL),
+ * and it was not asked for. */
 static int walk(struct registry *reg, struct document *doc,
-                const struct oci_platform *platform, struct oci_image *image,
-                struct dr_error *err)
+                const struct oci_platform *platform, const struct oci_digest *known,
+                struct oci_image *image, struct dr_error *err)
 {
     struct oci_digest seen[OCI_INDEX_DEPTH_MAX + 1];
     for (size_t depth = 0;; depth++) {
@@ -154,6 +163,8 @@ static int walk(struct registry *reg, struct document *doc,
         for (size_t i = 0; i <= depth; i++)
             if (oci_digest_equal(&seen[i], &next.digest))
                 return dr_fail(err, DR_ERR_FORMAT, "an index that contains itself");
+        if (is_known(&next.digest, known))
+            return 1;
         document_release(doc);
         *doc = (struct document){0};
         if (get_pinned(reg, "manifests", "the manifest", &next.digest, next.size_bytes,
@@ -186,41 +197,12 @@ static int check_platform(const struct oci_image *image, const struct oci_platfo
     return dr_fail(err, DR_ERR_NOT_FOUND, "no image for %s, there is only: %s", a, b);
 }
 
-static int resolve(struct registry *reg, const struct oci_platform *platform,
-                   struct oci_image *image, struct dr_error *err)
+/* What the reference names: by its digest, else what its tag means now. */
+static int get_named(struct registry *reg, struct document *doc, struct dr_error *err)
 {
-    DR_CLEANUP(document_release) struct document doc = {0};
-    DR_CLEANUP(document_release) struct document config = {0};
-    int rc = reg->ref.digest.text[0] ? get_pinned(reg, "manifests", "the manifest",
-                                                  &reg->ref.digest, -1, &doc, err)
-                                     : get_tagged(reg, &doc, err);
-    if (rc < 0 || walk(reg, &doc, platform, image, err) < 0)
-        return -1;
-    const struct oci_descriptor *d = &image->manifest.config;
-    if (get_pinned(reg, "blobs", "the image config", &d->digest, d->size_bytes, &config,
-                   err) < 0)
-        return -1;
-    if (oci_image_set_config(image, config.bytes.data ? config.bytes.data : "",
-                             config.bytes.len, err) < 0)
-        return -1;
-    return check_platform(image, platform, err);
-}
-
-int registry_resolve(struct registry *reg, const struct oci_platform *platform,
-                     struct oci_image *ret_image, struct dr_error *err)
-{
-    dr_auto_image struct oci_image image = OCI_IMAGE_INIT;
-    pthread_mutex_lock(&reg->lock);
-    int rc = resolve(reg, platform, &image, err);
-    pthread_mutex_unlock(&reg->lock);
-    if (rc < 0) {
-        if (err->origin == DR_AT_UNSET && err->kind != DR_ERR_INTERNAL)
-            err->origin = DR_AT_REGISTRY;
-        return dr_wrap(err, "%s", reg->familiar);
-    }
-    *ret_image = image;
-    image = OCI_IMAGE_INIT;
-    return 0;
+    return reg->ref.digest.text[0] ? get_pinned(reg, "manifests", "the manifest",
+                                                &reg->ref.digest, -1, doc, err)
+                                   : get_tagged(reg, doc, err);
 }
 
 /* Statuses by which servers and proxies say that they do not do HEAD. */
@@ -229,8 +211,10 @@ static bool head_refused(int status)
     return status == 400 || status == 403 || status == 405 || status == 501;
 }
 
-static int head_digest(struct registry *reg, struct oci_digest *ret_digest,
-                       struct dr_error *err)
+/* The digest behind the reference by HEAD; where that is not to be had, the document
+ * itself: doc is empty or has it. */
+static int head_or_get(struct registry *reg, struct oci_digest *ret_digest,
+                       struct document *doc, struct dr_error *err)
 {
     dr_auto_free char *path =
         dr_printf("/v2/%s/manifests/%s", reg->ref.path, oci_ref_target(&reg->ref));
@@ -247,21 +231,68 @@ static int head_digest(struct registry *reg, struct oci_digest *ret_digest,
             return wrong_digest("the manifest", ret_digest, &reg->ref.digest, err);
         return 0;
     }
+    if (get_named(reg, doc, err) < 0)
+        return -1;
+    *ret_digest = doc->digest;
+    return 0;
+}
+
+/* 1: it is `known` still. */
+static int resolve(struct registry *reg, const struct oci_platform *platform,
+                   const struct oci_digest *known, struct oci_image *image,
+                   struct dr_error *err)
+{
     DR_CLEANUP(document_release) struct document doc = {0};
-    int rc = reg->ref.digest.text[0] ? get_pinned(reg, "manifests", "the manifest",
-                                                  &reg->ref.digest, -1, &doc, err)
-                                     : get_tagged(reg, &doc, err);
-    if (rc == 0)
-        *ret_digest = doc.digest;
+    DR_CLEANUP(document_release) struct document config = {0};
+    struct oci_digest now = reg->ref.digest;
+    int rc = 0;
+    if (known && !now.text[0])
+        rc = head_or_get(reg, &now, &doc, err);
+    if (rc == 0 && is_known(&now, known))
+        return 1;
+    if (rc == 0 && !doc.bytes.data)
+        rc = now.text[0]
+                 ? get_pinned(reg, "manifests", "the manifest", &now, -1, &doc, err)
+                 : get_tagged(reg, &doc, err);
+    if (rc < 0 || (rc = walk(reg, &doc, platform, known, image, err)) != 0)
+        return rc;
+    const struct oci_descriptor *d = &image->manifest.config;
+    if (get_pinned(reg, "blobs", "the image config", &d->digest, d->size_bytes, &config,
+                   err) < 0)
+        return -1;
+    if (oci_image_set_config(image, config.bytes.data ? config.bytes.data : "",
+                             config.bytes.len, err) < 0)
+        return -1;
+    return check_platform(image, platform, err);
+}
+
+int registry_resolve(struct registry *reg, const struct oci_platform *platform,
+                     const struct oci_digest *known, struct oci_image *ret_image,
+                     struct dr_error *err)
+{
+    dr_auto_image struct oci_image image = OCI_IMAGE_INIT;
+    pthread_mutex_lock(&reg->lock);
+    int rc = resolve(reg, platform, known, &image, err);
+    pthread_mutex_unlock(&reg->lock);
+    if (rc < 0) {
+        if (err->origin == DR_AT_UNSET && err->kind != DR_ERR_INTERNAL)
+            err->origin = DR_AT_REGISTRY;
+        return dr_wrap(err, "%s", reg->familiar);
+    }
+    if (rc == 0) {
+        *ret_image = image;
+        image = OCI_IMAGE_INIT;
+    }
     return rc;
 }
 
 int registry_head_digest(struct registry *reg, struct oci_digest *ret_digest,
                          struct dr_error *err)
 {
+    DR_CLEANUP(document_release) struct document doc = {0};
     struct oci_digest digest;
     pthread_mutex_lock(&reg->lock);
-    int rc = head_digest(reg, &digest, err);
+    int rc = head_or_get(reg, &digest, &doc, err);
     pthread_mutex_unlock(&reg->lock);
     if (rc < 0)
         return dr_wrap(err, "%s", reg->familiar);

@@ -7,6 +7,8 @@
 #include "base/text.h"
 #include "registry/internal.h"
 
+#define WAIT_MAX_S (100ll * 365 * 86400) /* more is no time */
+
 char *status_words(const struct http_call *call)
 {
     dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
@@ -106,19 +108,41 @@ static char *denied(const struct registry *reg, const char *host, int status)
                      host, status, hub ? "" : " ", hub ? "" : reg->ref.host);
 }
 
+int64_t status_wait_s(const struct http_call *call)
+{
+    int64_t wait_s = call->retry_after_s, now_s = dr_now_ns() / 1000000000;
+    if (wait_s <= 0 && call->limit_reset > 0 && call->status == 429)
+        /* seconds from now on, or a time of the clock */
+        wait_s =
+            call->limit_reset < now_s / 2 ? call->limit_reset : call->limit_reset - now_s;
+    return wait_s < 0 ? 0 : wait_s > WAIT_MAX_S ? WAIT_MAX_S : wait_s;
+}
+
+static char *in_trouble(const struct http_call *call, const char *host)
+{
+    int64_t wait_s = status_wait_s(call);
+    if (wait_s == 0)
+        return dr_printf("%s is in trouble (%d): try again later", host, call->status);
+    char when[DR_TIME_TEXT];
+    dr_time_format(dr_now_ns() + wait_s * 1000000000, when);
+    return dr_printf("%s is in trouble (%d): try again in %lld s (at %.19sZ)", host,
+                     call->status, (long long)wait_s, when);
+}
+
 static char *too_many(const struct http_call *call, const char *host)
 {
-    if (call->retry_after_s <= 0)
+    int64_t wait_s = status_wait_s(call);
+    if (wait_s == 0)
         return dr_printf(
             "%s has had too many requests (429): try again later, or log in for a "
             "higher limit",
             host);
     char when[DR_TIME_TEXT];
-    dr_time_format(dr_now_ns() + call->retry_after_s * 1000000000, when);
+    dr_time_format(dr_now_ns() + wait_s * 1000000000, when);
     return dr_printf(
         "%s has had too many requests (429): try again in %lld s (at %.19sZ), or "
         "log in for a higher limit",
-        host, (long long)call->retry_after_s, when);
+        host, (long long)wait_s, when);
 }
 
 int status_fail_http(const struct registry *reg, const struct http_call *call,
@@ -135,7 +159,7 @@ int status_fail_http(const struct registry *reg, const struct http_call *call,
     } else if (status == 429) {
         text = too_many(call, host);
     } else if (status >= 500) {
-        text = dr_printf("%s is in trouble (%d): try again later", host, status);
+        text = in_trouble(call, host);
     } else {
         text = dr_printf("%s answers with the status %d", host, status);
     }

@@ -15,6 +15,9 @@ int status_fail_transfer(const struct registry *reg, const struct http_call *cal
 /* An answer that is not 2xx came. host: where from. */
 int status_fail_http(const struct registry *reg, const struct http_call *call,
                      const char *host, struct dr_error *err);
+/* For how long the registry wants to be left alone: Retry-After, or the end of its limit
+ * of requests; 0: it does not say. */
+int64_t status_wait_s(const struct http_call *call);
 /* May the same request succeed a little later? */
 bool status_is_passing(const struct registry *reg, const struct http_call *call);
 

@@ -147,6 +147,7 @@ static inline int setup(void **state)
     /* the fast clock of tests; no file of the person who runs them */
     f->options = (struct registry_options){.store = f->store,
                                            .auth_file = "",
+                                           .tries = 3,
                                            .stall_timeout_ms = 1000,
                                            .connect_timeout_ms = 2000};
     *state = f;
@@ -184,7 +185,7 @@ static inline int resolve_image(struct fixture *f, const char *name, const char 
     struct oci_platform p;
     open_registry(f, name, &reg);
     assert_int_equal(oci_platform_parse(platform, &p, err), 0);
-    int rc = registry_resolve(reg, &p, ret_image, err);
+    int rc = registry_resolve(reg, &p, NULL, ret_image, err);
     registry_close(reg);
     return rc;
 }
@@ -197,7 +198,7 @@ static inline int pull_image(struct fixture *f, const char *name, struct dr_erro
     dr_auto_image struct oci_image image = OCI_IMAGE_INIT;
     open_registry(f, name, &reg);
     assert_int_equal(oci_platform_parse("linux/amd64", &p, err), 0);
-    int rc = registry_resolve(reg, &p, &image, err);
+    int rc = registry_resolve(reg, &p, NULL, &image, err);
     struct store_fetch *fetches[64] = {0};
     size_t n = image.manifest.n_layers;
     assert_true(n <= 64);

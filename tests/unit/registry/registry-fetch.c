@@ -107,7 +107,7 @@ static int run(const char *text, const char *out, const char *store_dir,
         if (rc == 0)
             puts(digest.text);
     } else if (rc == 0) {
-        rc = registry_resolve(reg, platform, &image, err);
+        rc = registry_resolve(reg, platform, NULL, &image, err);
         if (rc == 0)
             rc = write_file(out, "manifest.json", image.manifest_raw, image.manifest_len,
                             err);

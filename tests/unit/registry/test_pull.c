@@ -157,6 +157,48 @@ static void the_digest_of_a_tag_is_had_by_head_C07(void **state)
     }
 }
 
+/* What a tag meant is known: it is asked once, by HEAD, whether it still does (C07). */
+static void an_unchanged_tag_costs_one_head_C07(void **state)
+{
+    static const char *const indexes[] = {"amd64", ""};
+    struct fixture *f = *state;
+    for (size_t i = 0; i < DR_COUNT(indexes); i++) {
+        dr_auto_error struct dr_error err = DR_ERROR_INIT;
+        dr_auto_image struct oci_image image = OCI_IMAGE_INIT;
+        dr_auto_free char *size = dr_printf("%zu", 700 + i);
+        struct registry *reg;
+        struct oci_platform platform;
+        assert_int_equal(oci_platform_parse("linux/amd64", &platform, &err), 0);
+        make_image(f, "1", "--layer", size, indexes[i][0] ? "--index" : NULL, indexes[i],
+                   NULL);
+        start_registry(f, NULL);
+        assert_int_equal(resolve_image(f, "app:1", "linux/amd64", &image, &err), 0);
+        struct oci_digest known = image.manifest_digest;
+        oci_image_release(&image);
+        size_t before = logged(f, "main");
+        open_registry(f, "app:1", &reg);
+        assert_int_equal(registry_resolve(reg, &platform, &known, &image, &err), 1);
+        registry_close(reg);
+        assert_int_equal(logged(f, "main") - before, 1);
+        assert_int_equal(logged(f, "HEAD /v2/app/manifests/1"), 1);
+        /* another one is known: what there is now comes */
+        oci_digest_of("x", 1, &known);
+        open_registry(f, "app:1", &reg);
+        if (registry_resolve(reg, &platform, &known, &image, &err) != 0)
+            fail_msg("%s", err.text);
+        registry_close(reg);
+        assert_true(image.config_raw != NULL);
+        /* and where HEAD is not to be had */
+        known = image.manifest_digest;
+        oci_image_release(&image);
+        start_registry(f, "--fault", "head-refused", NULL);
+        open_registry(f, "app:1", &reg);
+        assert_int_equal(registry_resolve(reg, &platform, &known, &image, &err), 1);
+        registry_close(reg);
+        assert_int_equal(logged(f, "main"), 2);
+    }
+}
+
 /* --- a bad line --- */
 
 static void a_broken_download_goes_on_where_it_broke_H4(void **state)
@@ -372,6 +414,7 @@ int main(void)
         TEST(indexes_nest_four_deep_and_no_deeper_H2),
         TEST(a_digest_is_pulled_and_comes_from_the_cache_then),
         TEST(the_digest_of_a_tag_is_had_by_head_C07),
+        TEST(an_unchanged_tag_costs_one_head_C07),
         TEST(a_broken_download_goes_on_where_it_broke_H4),
         TEST(a_registry_without_ranges_starts_over_H4),
         TEST(another_range_than_asked_for_is_refused_H4),
