@@ -512,7 +512,8 @@ enum dray_event_type {
     DRAY_EVENT_LOG = 5,     /* stream, data = one line without its end, time_ns */
     DRAY_EVENT_STATS = 6,   /* id, stats */
     DRAY_EVENT_ITEM = 7,    /* json: an event of dray_events, a member of a listing */
-    DRAY_EVENT_ROUND = 8    /* dray_stats_stream: each container had its STATS event */
+    DRAY_EVENT_ROUND = 8,   /* dray_stats_stream: each container had its STATS event */
+    DRAY_EVENT_EOF = 9      /* dray_container_dial: the container sends no more */
 };
 
 /* C27. A container that does not run has zeros. */
@@ -571,7 +572,8 @@ void dray_stream_free(struct dray_stream *stream); /* NULL is fine */
  * output descriptor blocks; call's limits are looked at between two writes to it. */
 struct dray_pump {
     size_t size;
-    int stdin_fd;             /* -1: nothing is read. Not touched before STARTED */
+    int stdin_fd;             /* -1: nothing is read. Not touched before STARTED. A
+                                 socket that was reset: DRAY_ERR_CANCELLED, ECONNRESET */
     int stdout_fd, stderr_fd; /* -1: on_output instead, or dropped */
     /* Non-zero stops with DRAY_ERR_CANCELLED. On the calling thread, as on_event. */
     int (*on_output)(void *arg, int stream, const void *data, size_t len);
@@ -627,6 +629,19 @@ int dray_container_attach(struct dray_target *target, const char *container,
                           const struct dray_attach_options *options,
                           const struct dray_call *call, struct dray_stream **ret_stream,
                           struct dray_error **ret_err);
+
+/*
+ * A connection to a port of a running container (else DRAY_ERR_CONFLICT), from inside its
+ * network, whatever that is: to 127.0.0.1, or ::1. protocol: "tcp" (or NULL) or "udp".
+ * Events STARTED, OUTPUT…, EOF; dray_stream_close_stdin ends the other direction. After
+ * both the stream ends. DRAY_ERR_NETWORK with code ECONNREFUSED: nobody listens there;
+ * with ECONNRESET, later: the container has reset it. Freeing the stream before its end
+ * resets it. Of udp each OUTPUT and each dray_stream_write (at most 65,507 bytes) is a
+ * datagram; what comes faster than it is taken is lost.
+ */
+int dray_container_dial(struct dray_target *target, const char *container, int port,
+                        const char *protocol, const struct dray_call *call,
+                        struct dray_stream **ret_stream, struct dray_error **ret_err);
 
 struct dray_exec_options {
     size_t size;

@@ -310,6 +310,7 @@ CLI_VERB(diff);
 CLI_VERB(events);
 CLI_VERB(exec);
 CLI_VERB(export);
+CLI_VERB(forward);
 CLI_VERB(help);
 CLI_VERB(history);
 CLI_VERB(image_prune);

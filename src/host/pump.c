@@ -164,7 +164,7 @@ static void send_typed(struct pump *p, const char *data, size_t len)
 
 /* One read of what is there, and of no more than can be sent at once: this loop never
  * waits for the other side to read. The end of stdin is passed on (half-close). */
-static void move_stdin(struct pump *p, size_t credit)
+static int move_stdin(struct pump *p, size_t credit, struct dr_error *err)
 {
     size_t room = credit < WIRE_DATA_MAX ? credit : WIRE_DATA_MAX;
     if (!p->typed)
@@ -174,18 +174,22 @@ static void move_stdin(struct pump *p, size_t credit)
     room = room > DETACH_KEYS_MAX ? room - DETACH_KEYS_MAX : 1;
     ssize_t n = read(p->to->stdin_fd, p->typed, room);
     if (n < 0 && (errno == EINTR || errno == EAGAIN))
-        return;
+        return 0;
+    if (n < 0 && errno == ECONNRESET) /* a socket: that is no end of what was sent */
+        return dr_fail_at(err, DR_AT_HOST, DR_ERR_CANCELLED, errno,
+                          "the connection was reset");
     if (n > 0) {
         size_t len;
         p->detached = detach_filter(&p->detach, (unsigned char *)p->typed, (size_t)n,
                                     (unsigned char *)p->passed, &len);
         send_typed(p, p->passed, len);
-        return;
+        return 0;
     }
     dr_auto_error struct dr_error unused = DR_ERROR_INIT;
     p->reading = false; /* an unreadable stdin is an empty one */
     send_typed(p, (char *)p->detach.keys, p->detach.matched); /* they meant themselves */
     stream_close_stdin(p->stream, &unused);
+    return 0;
 }
 
 /* Waits until the channel or stdin has something, and moves what stdin has. */
@@ -209,9 +213,7 @@ static int wait_ready(struct pump *p, struct dr_error *err)
         wire_poll_clear(chan);
     if (fds[2].revents)
         return limits_cancelled(p->limits, err);
-    if (fds[1].revents)
-        move_stdin(p, credit);
-    return 0;
+    return fds[1].revents ? move_stdin(p, credit, err) : 0;
 }
 
 /* As stream_next. Without stdin there is one thing to wait for. */

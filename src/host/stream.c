@@ -226,6 +226,11 @@ static bool from_item(struct dray_stream *stream, struct dray_event *ret)
         stream->used = 0;
         return from_data(stream, ret);
     case WIRE_ITEM_EOF:
+        if (stream->kind == STREAM_CONNECTION) {
+            *ret = (struct dray_event){.type = DRAY_EVENT_EOF,
+                                       .stream = stream->item.stream};
+            return true;
+        }
         return from_eof(stream, stream->item.stream, ret);
     case WIRE_ITEM_EVENT:
         note(stream, stream->item.json);

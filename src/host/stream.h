@@ -11,7 +11,8 @@ enum stream_kind {
     STREAM_EXEC,      /* the same of an exec */
     STREAM_BYTES,     /* data, then the end: archives, raw logs */
     STREAM_LOGS,      /* lines with their time before them */
-    STREAM_EVENTS     /* events, then the end: stats, what happened */
+    STREAM_EVENTS,    /* events, then the end: stats, what happened */
+    STREAM_CONNECTION /* data both ways, whose ends are told one by one */
 };
 
 #define STREAM_EARLY 4 /* events that came before the opening function returned */

@@ -116,6 +116,18 @@ int dray_container_attach(struct dray_target *target, const char *container,
                   ret_err);
 }
 
+int dray_container_dial(struct dray_target *target, const char *container, int port,
+                        const char *protocol, const struct dray_call *call,
+                        struct dray_stream **ret_stream, struct dray_error **ret_err)
+{
+    json_t *request = request_for("container.dial", container);
+    dr_json_set_int(request, "port", port);
+    dr_json_set_str(request, "protocol", protocol);
+    struct stream_open how = {
+        .kind = STREAM_CONNECTION, .stdin_open = true, .wait_started = true};
+    return give(target, request, &how, call, ret_stream, ret_err);
+}
+
 /* --- logs --- */
 
 static int logs(struct dray_target *target, const char *container,

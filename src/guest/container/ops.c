@@ -8,6 +8,7 @@
 #include "guest/container/again.h"
 #include "guest/container/attach.h"
 #include "guest/container/create.h"
+#include "guest/container/dial.h"
 #include "guest/container/event.h"
 #include "guest/container/exec.h"
 #include "guest/container/journal.h"
@@ -446,16 +447,37 @@ static int op_exec(struct guest *guest, struct wire_chan *chan, const json_t *re
     return 0;
 }
 
+static int op_dial(struct guest *guest, struct wire_chan *chan, const json_t *request,
+                   json_t **ret_reply, struct dr_error *err)
+{
+    container_auto struct container c = {0};
+    if (find(guest, request, &c, err) < 0)
+        return -1;
+    return container_dial(&c, request, chan, err);
+}
+
 const struct guest_op guest_container_ops[] = {
-    {"container.pause", op_pause},     {"container.unpause", op_unpause},
-    {"container.rename", op_rename},   {"container.state", op_state},
-    {"container.prune", op_prune},     {"container.update", op_update},
-    {"container.restart", op_restart}, {"container.top", op_top},
-    {"container.stats", op_stats},     {"container.create", op_create},
-    {"container.start", op_start},     {"container.run", op_run},
-    {"container.stop", op_stop},       {"container.kill", op_kill},
-    {"container.remove", op_remove},   {"container.wait", op_wait},
-    {"container.list", op_list},       {"container.inspect", op_inspect},
-    {"container.logs", op_logs},       {"container.exec", op_exec},
-    {"container.attach", op_attach},   {NULL, NULL},
+    {"container.pause", op_pause},
+    {"container.unpause", op_unpause},
+    {"container.rename", op_rename},
+    {"container.state", op_state},
+    {"container.prune", op_prune},
+    {"container.update", op_update},
+    {"container.restart", op_restart},
+    {"container.top", op_top},
+    {"container.stats", op_stats},
+    {"container.create", op_create},
+    {"container.start", op_start},
+    {"container.run", op_run},
+    {"container.stop", op_stop},
+    {"container.kill", op_kill},
+    {"container.remove", op_remove},
+    {"container.wait", op_wait},
+    {"container.list", op_list},
+    {"container.inspect", op_inspect},
+    {"container.logs", op_logs},
+    {"container.exec", op_exec},
+    {"container.attach", op_attach},
+    {"container.dial", op_dial},
+    {NULL, NULL},
 };

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "guest/probe/probe.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -15,6 +12,7 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/text.h"
+#include "guest/net/dial.h"
 
 #define HEALTH_ANSWER_MAX 3900 /* with its status line within HEALTH_OUTPUT_MAX */
 
@@ -58,70 +56,20 @@ static bool parse(const char *where, struct target *ret)
     return dr_int_parse(port, 1, 65535, &ret->port);
 }
 
-static int enter(pid_t pid, struct dr_buf *output)
-{
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/ns/net", (int)pid);
-    dr_auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd >= 0 && setns(fd, CLONE_NEWNET) == 0)
-        return 0;
-    return fail(output, "enter the container's network: %s", strerror(errno));
-}
-
-static bool wait_for(int fd, short events, int64_t end_ms)
-{
-    for (;;) {
-        int64_t left = end_ms - dr_clock_ms();
-        struct pollfd poll_fd = {.fd = fd, .events = events};
-        int n = left > 0 ? poll(&poll_fd, 1, (int)left) : 0;
-        if (n >= 0 || errno != EINTR)
-            return n > 0;
-    }
-}
-
-static int connect_to(const char *host, int64_t port, int64_t end_ms)
-{
-    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6,
-                              .sin6_port = htons((uint16_t)port)};
-    bool is_v4 = inet_pton(AF_INET, host, &v4.sin_addr) == 1;
-    if (!is_v4 && inet_pton(AF_INET6, host, &v6.sin6_addr) != 1) {
-        errno = EADDRNOTAVAIL;
-        return -1;
-    }
-    dr_auto_fd int fd =
-        socket(is_v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int why = 0;
-    socklen_t len = sizeof why;
-    const struct sockaddr *to = is_v4 ? (struct sockaddr *)&v4 : (struct sockaddr *)&v6;
-    if (fd < 0)
-        return -1;
-    if (connect(fd, to, is_v4 ? sizeof v4 : sizeof v6) < 0) {
-        if (errno != EINPROGRESS)
-            return -1;
-        if (!wait_for(fd, POLLOUT, end_ms))
-            why = ETIMEDOUT;
-        else
-            getsockopt(fd, SOL_SOCKET, SO_ERROR, &why, &len);
-    }
-    errno = why;
-    return why ? -1 : DR_TAKE_FD(fd);
-}
-
 /* A connection; -1 with output. */
 static int open_target(pid_t pid, const struct target *target, int64_t end_ms,
                        struct dr_buf *output)
 {
-    if (enter(pid, output) != 0)
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    if (net_enter(pid, &err) < 0) {
+        fail(output, "%s", err.text);
         return -1;
-    int fd = connect_to(target->host ? target->host : "127.0.0.1", target->port, end_ms);
-    int why = errno;
-    if (fd < 0 && !target->host && why == ECONNREFUSED)
-        fd = connect_to("::1", target->port, end_ms);
+    }
+    int fd = net_connect(target->host, target->port, SOCK_STREAM, end_ms);
     if (fd < 0)
         fail(output, "connect to %s port %lld: %s",
              target->host ? target->host : "localhost", (long long)target->port,
-             strerror(why));
+             strerror(errno));
     return fd;
 }
 
@@ -153,7 +101,7 @@ static int ask(int fd, const struct target *target, int64_t end_ms, struct dr_bu
         ssize_t n = send(fd, request + done, len - done, MSG_NOSIGNAL);
         if (n > 0)
             done += (size_t)n;
-        else if (n < 0 && errno == EAGAIN && wait_for(fd, POLLOUT, end_ms))
+        else if (n < 0 && errno == EAGAIN && net_wait(fd, POLLOUT, end_ms))
             continue;
         else if (errno != EINTR)
             return fail(output, "send the request: %s", strerror(errno));
@@ -166,7 +114,7 @@ static int judge(int fd, int64_t end_ms, struct dr_buf *output)
 {
     char answer[HEALTH_ANSWER_MAX + 1];
     size_t len = 0;
-    while (len < HEALTH_ANSWER_MAX && wait_for(fd, POLLIN, end_ms)) {
+    while (len < HEALTH_ANSWER_MAX && net_wait(fd, POLLIN, end_ms)) {
         ssize_t n = recv(fd, answer + len, HEALTH_ANSWER_MAX - len, 0);
         if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
             break;

@@ -52,6 +52,9 @@ static int drain(struct dray_stream *stream, struct dr_buf *to,
         case DRAY_EVENT_ROUND:
             dr_buf_addf(to, &err, "round;");
             break;
+        case DRAY_EVENT_EOF:
+            dr_buf_addf(to, &err, "eof %d;", e.stream);
+            break;
         default:
             fail();
         }
@@ -311,6 +314,58 @@ static void attach_may_end_without_the_container(void **state)
     assert_string_equal(seen.data, "started 7 tty;1:x;exit unknown -1;");
     dray_stream_free(stream);
     free(canned_finish(&canned));
+}
+
+/* Answers once our end of the connection has ended. */
+static bool play_dial(struct canned *canned, const struct wire_header *h,
+                      const char *payload)
+{
+    if (h->type == WIRE_REQUEST)
+        canned_text(canned, WIRE_EVENT, h->channel, 0, "{\"event\":\"started\"}");
+    if (h->type != WIRE_EOF)
+        return true;
+    return play(canned,
+                &(struct wire_header){.type = WIRE_REQUEST, .channel = h->channel},
+                payload);
+}
+
+static void a_connection_tells_each_end_and_how_it_was_lost(void **state)
+{
+    struct script script = {{"1hello", "E1", "r{}"}};
+    struct canned canned = {.on_frame = play_dial, .arg = &script};
+    struct dray_stream *stream;
+    struct dray_error *err = NULL;
+    dr_auto_buf struct dr_buf seen = DR_BUF_INIT(4096);
+    canned_open(&canned, NULL);
+    assert_int_equal(
+        dray_container_dial(canned.target, "web", 80, NULL, NULL, &stream, &err), 0);
+    assert_int_equal(dray_stream_write(stream, "ask", 3, NULL, NULL), 0);
+    assert_int_equal(dray_stream_close_stdin(stream, NULL), 0);
+    assert_int_equal(drain(stream, &seen, &err), 0);
+    assert_string_equal(seen.data, "started 0;1:hello;eof 1;");
+    dray_stream_free(stream);
+    static const struct script lost = {
+        {"1half",
+         "!{\"kind\":\"network\",\"origin\":\"guest\",\"code\":104,\"text\":\"lost\"}"}};
+    script = lost;
+    dr_buf_reset(&seen);
+    assert_int_equal(
+        dray_container_dial(canned.target, "web", 53, "udp", NULL, &stream, &err), 0);
+    assert_int_equal(dray_stream_close_stdin(stream, NULL), 0);
+    assert_int_equal(drain(stream, &seen, &err), -1);
+    assert_string_equal(seen.data, "started 0;1:half;");
+    assert_int_equal(err->kind, DRAY_ERR_NETWORK);
+    assert_int_equal(err->code, 104);
+    dray_error_free(err);
+    dray_stream_free(stream);
+    dr_auto_free char *record = canned_finish(&canned);
+    assert_non_null(
+        strstr(record, "{\"id\":\"web\",\"op\":\"container.dial\",\"port\":80}"));
+    assert_non_null(strstr(record,
+                           "{\"id\":\"web\",\"op\":\"container.dial\",\"port\":53,"
+                           "\"protocol\":\"udp\"}"));
+    assert_non_null(strstr(record, "6/1/0 ask"));
+    assert_non_null(strstr(record, "7/1/0"));
 }
 
 static bool play_logs(struct canned *canned, const struct wire_header *h,
@@ -649,6 +704,7 @@ int main(void)
         cmocka_unit_test(c25_exec_run_gives_code_and_both_outputs),
         cmocka_unit_test(c25_an_exec_whose_end_nobody_saw_has_no_code),
         cmocka_unit_test(attach_may_end_without_the_container),
+        cmocka_unit_test(a_connection_tells_each_end_and_how_it_was_lost),
         cmocka_unit_test(c24_a_log_line_has_time_stream_service_and_deployment),
         cmocka_unit_test(c27_stats_are_events_and_a_sample_is_one_of_them),
         cmocka_unit_test(c26_lines_over_64k_come_in_pieces_and_lose_no_byte),
