@@ -2,9 +2,10 @@
 /*
  * libdray: Linux containers on the far side of a boundary.
  *
- * A target is a place where containers run: this machine, and later a host behind ssh or
- * a WSL2 distro. Opening one starts a small helper over there; every call below is one
- * request to it. No daemon is needed on either side, and containers outlive the handle.
+ * A target is a place where containers run: this machine, a host behind ssh, or whatever
+ * a command leads to. Opening one starts a small helper over there; every call below is
+ * one request to it. No daemon is needed on either side, and containers outlive the
+ * handle.
  *
  *     struct dray_target *target;
  *     struct dray_error *err = NULL;
@@ -170,7 +171,10 @@ struct dray_target;
 
 struct dray_open_options {
     size_t size;
-    const char *target; /* "local:"; NULL: that */
+    /* "local:", "ssh://[USER@]HOST[:PORT]" (by the user's own ssh: its config, agent,
+     * known hosts), "exec://WORD WORD…" (a command that `sh` is added to); NULL: local:
+     */
+    const char *target;
     /* Places over there (C01), absolute; NULL: /var/lib/dray, /run/dray and, below the
      * root, bundles and logs. */
     const char *root, *run_root, *bundle_root, *log_root;

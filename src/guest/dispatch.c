@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "guest/container/container.h"
 #include "guest/guest.h"
+#include "guest/helper.h"
 #include "guest/runtime/children.h"
 #include "guest/system.h"
 #include "guest/volumes/volumes.h"
@@ -227,7 +228,7 @@ static void start_reaper(void)
         pthread_detach(thread);
 }
 
-int guest_serve(int read_fd, int write_fd)
+int guest_serve(int read_fd, int write_fd, bool fresh)
 {
     struct server server = {.lock = PTHREAD_MUTEX_INITIALIZER,
                             .changed = PTHREAD_COND_INITIALIZER};
@@ -251,6 +252,8 @@ int guest_serve(int read_fd, int write_fd)
     int rc = wire_mux_hello(server.mux, 0, &theirs, &unfit);
     if (rc == 0)
         rc = set_up(&server.guest, theirs, &unfit);
+    if (rc == 0 && fresh)
+        helper_prune(&server.guest);
     pthread_mutex_lock(&server.lock);
     if (rc < 0)
         dr_error_move(&server.unfit, &unfit);

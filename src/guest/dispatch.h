@@ -6,7 +6,10 @@
 #ifndef DRAY_GUEST_DISPATCH_H
 #define DRAY_GUEST_DISPATCH_H
 
-/* The session runs over read_fd and write_fd. Returns the process's exit status. */
-int guest_serve(int read_fd, int write_fd);
+#include <stdbool.h>
+
+/* The session runs over read_fd and write_fd. fresh: this version has just come here, and
+ * may take older ones away. Returns the process's exit status. */
+int guest_serve(int read_fd, int write_fd, bool fresh);
 
 #endif

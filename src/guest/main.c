@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "guest/dispatch.h"
+#include "guest/helper.h"
 #include "guest/init/init.h"
 #include "guest/monitor/monitor.h"
 #include "guest/net/loopback.h"
@@ -16,7 +17,13 @@
 static int serve_main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN);
-    return guest_serve(0, 1);
+    bool fresh = argc > 1 && strcmp(argv[1], "fresh") == 0;
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    if (fresh && helper_settle(&err) < 0) {
+        fprintf(stderr, "dray-guest: %s\n", err.text);
+        return 1;
+    }
+    return guest_serve(0, 1, fresh);
 }
 
 static const struct {

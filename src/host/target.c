@@ -8,6 +8,7 @@
 #include "host/registries.h"
 
 #define DEFAULT_ROOT "/var/lib/dray"
+#define DEFAULT_RUN_ROOT "/run/dray"
 #define CONNECT_TIMEOUT_MS 30000
 
 static json_t *our_hello(const struct dray_target *target)
@@ -38,6 +39,20 @@ static void target_free(struct dray_target *target)
     free(target);
 }
 
+/* On the session's own thread: nobody waits for it who has a limit of his own. */
+static int prepare(void *arg, int cancel_fd, struct dr_error *err)
+{
+    struct session *session = arg;
+    return transport_boot(&session->transport, session->hello_deadline_ms, cancel_fd,
+                          err);
+}
+
+static void explain(void *arg, struct dr_error *err)
+{
+    struct session *session = arg;
+    transport_explain(&session->transport, err);
+}
+
 /* lock held */
 static int connect_session(struct dray_target *target, struct session **ret_session,
                            struct dr_error *err)
@@ -46,16 +61,25 @@ static int connect_session(struct dray_target *target, struct session **ret_sess
     session->transport = (struct transport){.read_fd = -1, .write_fd = -1, .pid = -1};
     session->refs = 1;
     session->hello_deadline_ms = dr_clock_ms() + target->connect_timeout_ms;
+    struct transport_options options = {
+        .target = target->address,
+        .root = target->root ? target->root : DEFAULT_ROOT,
+        .run_root = target->run_root ? target->run_root : DEFAULT_RUN_ROOT,
+        .timeout_ms = target->connect_timeout_ms};
     int rc =
         target->connector.connect
             ? target->connector.connect(target->connector.arg, &session->transport, err)
-            : transport_open(target->address, target->root ? target->root : DEFAULT_ROOT,
-                             &session->transport, err);
+            : transport_open(&options, &session->transport, err);
     target->spawn_count += session->transport.spawn_count;
+    session->hello_deadline_ms += transport_patience_ms(&session->transport);
     if (rc == 0) {
         struct wire_mux_options mux = {.side = WIRE_HOST,
                                        .read_fd = session->transport.read_fd,
-                                       .write_fd = session->transport.write_fd};
+                                       .write_fd = session->transport.write_fd,
+                                       .explain = explain,
+                                       .arg = session};
+        if (transport_needs_boot(&session->transport))
+            mux.prepare = prepare;
         dr_auto_json json_t *hello = our_hello(target);
         rc = wire_mux_start(&mux, hello, &session->mux, err);
     }

@@ -158,6 +158,8 @@ int wire_open_within(struct wire_mux *mux, const json_t *request, struct wire_li
         return dr_fail(err, DR_ERR_INVALID,
                        "a request of %zu bytes, at most %u are possible", len,
                        WIRE_CONTROL_MAX);
+    if (mux_wait_prepared(mux, &limit, err) < 0)
+        return -1;
     /* numbers must rise on the wire: the number is taken while nobody else can begin a
      * frame */
     if (wire_out_begin(&mux->out, &limit) < 0)

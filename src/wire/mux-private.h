@@ -54,13 +54,16 @@ struct wire_mux {
     struct wire_out out;
     pthread_t reader;
     bool reader_started;
+    int prepared_fd; /* an eventfd: readable once prepared or ended; -1: it need not be */
+    json_t *own_hello;      /* kept until then */
     pthread_mutex_t lock;   /* everything below; taken inside of out's, never around it */
     pthread_cond_t changed; /* hello, broken */
     json_t *hello;
     struct wire_chan *chans;
     uint32_t next_id, last_seen_id;
     size_t chan_count;
-    bool ended; /* nothing more can come */
+    bool prepared; /* frames may be sent */
+    bool ended;    /* nothing more can come */
     bool stopping;
     struct dr_error error; /* why; kind NONE: the peer closed */
     char *spare[SPARES];   /* owned; PAYLOAD_BYTES each */
@@ -75,6 +78,13 @@ int mux_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t deadline_ms);
 int mux_fail_ended(const struct wire_mux *mux, struct dr_error *err);
 int mux_fail_deadline(struct dr_error *err);
 int mux_fail_cancelled(struct dr_error *err);
+/* Until frames may be sent, or the session ended; within the limit. */
+int mux_wait_prepared(struct wire_mux *mux, const struct wire_limit *limit,
+                      struct dr_error *err);
+/* lock held: wakes who waits for that. */
+void mux_tell_prepared(struct wire_mux *mux);
+/* Ours, as the first frame. What cannot be sent, the reader sees itself. */
+void mux_send_hello(struct wire_mux *mux);
 /* lock held: everybody who waits fails with why (NULL: the peer closed). */
 void mux_end(struct wire_mux *mux, const struct dr_error *why);
 /* errno says why nothing could be sent; breaks the session when that is for good. */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -49,6 +50,40 @@ int mux_fail_cancelled(struct dr_error *err)
 {
     return dr_fail_at(err, DR_AT_HOST, DR_ERR_CANCELLED, 0, "cancelled by the caller");
 }
+
+/* --- before the first frame --- */
+
+void mux_tell_prepared(struct wire_mux *mux)
+{
+    uint64_t one = 1;
+    if (mux->prepared_fd >= 0 && write(mux->prepared_fd, &one, sizeof one) < 0)
+        abort(); /* it is told twice at most */
+}
+
+int mux_wait_prepared(struct wire_mux *mux, const struct wire_limit *limit,
+                      struct dr_error *err)
+{
+    struct pollfd fds[] = {{.fd = mux->prepared_fd, .events = POLLIN},
+                           {.fd = limit->cancel_fd, .events = POLLIN}};
+    while (mux->prepared_fd >= 0) {
+        int64_t left = limit->deadline_ms ? limit->deadline_ms - dr_clock_ms() : -1;
+        if (limit->deadline_ms && left <= 0)
+            return mux_fail_deadline(err);
+        int n = poll(fds, 2, left > INT32_MAX ? INT32_MAX : (int)left);
+        if (n > 0 && fds[0].revents)
+            return 0;
+        if (n > 0)
+            return mux_fail_cancelled(err);
+    }
+    return 0;
+}
+
+void mux_send_hello(struct wire_mux *mux)
+{
+    dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+    mux_send_json(mux, WIRE_HELLO, 0, mux->own_hello, &WIRE_NO_LIMIT, &ignored);
+}
+
 /* lock held */
 void mux_end(struct wire_mux *mux, const struct dr_error *why)
 {
@@ -59,6 +94,7 @@ void mux_end(struct wire_mux *mux, const struct dr_error *why)
         mux->error = *why;
         mux->error.output = mux->error.program = NULL;
     }
+    mux_tell_prepared(mux);
     for (struct wire_chan *c = mux->chans; c; c = c->next) {
         c->cancelled = true;
         chan_changed(c);
@@ -156,21 +192,24 @@ int wire_mux_start(const struct wire_mux_options *options, const json_t *hello,
     mux->options = *options;
     mux->next_id = 1;
     mux->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    mux->prepared_fd = options->prepare ? eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) : -1;
+    mux->prepared = !options->prepare;
+    mux->own_hello = json_deep_copy(hello);
     pthread_mutex_init(&mux->lock, NULL);
     pthread_cond_init(&mux->changed, NULL);
     int flags = fcntl(options->read_fd, F_GETFL);
     if (flags >= 0)
         fcntl(options->read_fd, F_SETFL, flags | O_NONBLOCK);
     wire_out_init(&mux->out, options->write_fd, mux->wake_fd);
-    int rc =
-        mux->wake_fd < 0 ? dr_fail_errno(err, DR_ERR_INTERNAL, "make an eventfd") : 0;
+    int rc = mux->wake_fd < 0 || (options->prepare && mux->prepared_fd < 0)
+                 ? dr_fail_errno(err, DR_ERR_INTERNAL, "make an eventfd")
+                 : 0;
     if (rc == 0 && options->side == WIRE_GUEST &&
         wire_out_frame(&mux->out, &WIRE_NO_LIMIT, WIRE_MAGIC, WIRE_MAGIC_BYTES, NULL, 0) <
             0)
         rc = mux_send_failed(mux, err);
     /* When the host's HELLO cannot be written the helper is gone already: its last words
      * are in the other pipe, so the reader is started all the same and tells them. */
-    struct dr_error ignored = DR_ERROR_INIT;
     if (rc == 0 && options->side == WIRE_GUEST)
         rc = mux_send_json(mux, WIRE_HELLO, 0, hello, &WIRE_NO_LIMIT, err);
     if (rc == 0 && pthread_create(&mux->reader, NULL, mux_reader, mux) != 0)
@@ -181,9 +220,8 @@ int wire_mux_start(const struct wire_mux_options *options, const json_t *hello,
     }
     mux->reader_started = true;
     *ret_mux = mux;
-    if (options->side == WIRE_HOST) /* the pipe is empty: this does not block */
-        mux_send_json(mux, WIRE_HELLO, 0, hello, &WIRE_NO_LIMIT, &ignored);
-    dr_error_release(&ignored);
+    if (options->side == WIRE_HOST && !options->prepare)
+        mux_send_hello(mux); /* the pipe is empty: this does not block */
     return 0;
 }
 
@@ -245,6 +283,8 @@ void wire_mux_free(struct wire_mux *mux)
     }
     close(mux->options.read_fd);
     dr_cleanup_fd(&mux->wake_fd);
+    dr_cleanup_fd(&mux->prepared_fd);
+    json_decref(mux->own_hello);
     while (mux->chans)
         chan_free(mux->chans);
     while (mux->spare_count > 0)

@@ -28,6 +28,13 @@ struct wire_mux_options {
     /* A request came (guest side): called on the reader's thread with the channel, which
      * now belongs to the callee, and the request, borrowed. Must not block. */
     void (*on_request)(void *arg, struct wire_chan *chan, json_t *request);
+    /* Host: brings the helper to the other end of the pipes; nothing of ours is sent
+     * before. On the reader's thread; gives up when cancel_fd is readable. May be NULL.
+     */
+    int (*prepare)(void *arg, int cancel_fd, struct dr_error *err);
+    /* Host: the session ended, err says how (kind NONE: the peer closed); may say it
+     * better, before anybody is told. On the reader's thread. May be NULL. */
+    void (*explain)(void *arg, struct dr_error *err);
     /* The session ended: the peer closed (err->kind NONE) or broke it. Called once, on
      * the reader's thread. May be NULL. */
     void (*on_end)(void *arg, const struct dr_error *err);

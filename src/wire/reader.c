@@ -333,13 +333,38 @@ static int read_frames(struct wire_mux *mux, struct input *in, struct dr_error *
     }
 }
 
+static int prepare(struct wire_mux *mux, struct dr_error *err)
+{
+    if (!mux->options.prepare)
+        return 0;
+    if (mux->options.prepare(mux->options.arg, mux->wake_fd, err) < 0)
+        return -1;
+    mux_send_hello(mux);
+    pthread_mutex_lock(&mux->lock);
+    mux->prepared = true;
+    mux_tell_prepared(mux);
+    pthread_mutex_unlock(&mux->lock);
+    return 0;
+}
+
+static bool is_stopping(struct wire_mux *mux)
+{
+    pthread_mutex_lock(&mux->lock);
+    bool stopping = mux->stopping;
+    pthread_mutex_unlock(&mux->lock);
+    return stopping;
+}
+
 void *mux_reader(void *arg)
 {
     struct wire_mux *mux = arg;
     struct dr_error err = DR_ERROR_INIT;
     struct input in = {.buf = dr_alloc(INPUT_BYTES), .cap = INPUT_BYTES};
-    read_frames(mux, &in, &err);
+    if (prepare(mux, &err) == 0)
+        read_frames(mux, &in, &err);
     free(in.buf);
+    if (mux->options.explain && !is_stopping(mux))
+        mux->options.explain(mux->options.arg, &err);
     pthread_mutex_lock(&mux->lock);
     if (mux->stopping)
         dr_error_release(&err);

@@ -213,13 +213,15 @@ static void c33_a_mute_target_is_unavailable_at_its_deadline(void **state)
 
 static void c02_a_target_that_dray_does_not_know_is_refused_by_name(void **state)
 {
-    struct dray_open_options options = {.size = sizeof options, .target = "wsl://dray"};
+    struct dray_open_options options = {.size = sizeof options,
+                                        .target = "nosuch://dray"};
     struct dray_target *target;
     struct dray_error *err = NULL;
     assert_int_equal(dray_open_lazy(&options, &target, &err), -1);
     assert_int_equal(err->kind, DRAY_ERR_UNSUPPORTED);
-    assert_string_equal(err->text,
-                        "target 'wsl://dray' is not supported yet: use local: (or none)");
+    assert_string_equal(
+        err->text, "target 'nosuch://dray' is of no kind that dray knows; it is local:, "
+                   "ssh://[USER@]HOST[:PORT], wsl://[DISTRO] or exec://COMMAND");
     dray_error_free(err);
 }
 

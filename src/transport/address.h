@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The address of a target:
+ *
+ *     local:                           this machine
+ *     ssh://[USER@]HOST[:PORT]         a Linux machine; HOST may be a name of ssh's
+ * config wsl://[DISTRO]                   a WSL2 distro; "dray" when none is named
+ *     exec://WORD WORD…                whatever `WORD WORD… sh` leads to
+ *
+ * Bytes that would mean something else are written as %XX, in every part. Words of
+ * exec:// are parted by single blanks (or %20's kin '+' is no blank): no shell looks at
+ * them.
+ */
+#ifndef DRAY_TRANSPORT_ADDRESS_H
+#define DRAY_TRANSPORT_ADDRESS_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+
+enum transport_scheme {
+    TRANSPORT_LOCAL,
+    TRANSPORT_SSH,
+    TRANSPORT_WSL,
+    TRANSPORT_EXEC,
+};
+
+struct transport_address {
+    enum transport_scheme scheme;
+    char *user, *host; /* ssh; user NULL: as ssh's config says. wsl: host is the distro */
+    int port;          /* ssh; 0: as ssh's config says */
+    char **words;      /* exec: at least one */
+};
+
+/* Does text look like an address, rather than like the name of a target? */
+bool transport_address_is(const char *text);
+/* DR_ERR_UNSUPPORTED names a scheme that is not known, DR_ERR_CONFIG what is wrong. text
+ * NULL: local:. */
+int transport_address_parse(const char *text, struct transport_address *ret,
+                            struct dr_error *err);
+void transport_address_release(struct transport_address *address);
+#define dr_auto_address DR_CLEANUP(transport_address_release)
+
+/* exec://… of a list of words; owned. */
+char *transport_address_of_words(char *const *words);
+
+#endif

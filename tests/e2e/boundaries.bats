@@ -1,0 +1,157 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# C01, C02, C11, C25, C33: the same commands over every boundary: local, ssh, exec.
+# bats file_tags=any-runtime,plain-build
+load lib/common
+load lib/far
+
+setup_file() {
+    suite_setup
+    far_start
+    suite_pull busybox:1
+    IMAGE=$(image busybox:1)
+    export IMAGE
+}
+teardown_file() {
+    far_stop
+    suite_teardown
+}
+setup() { test_setup; }
+teardown() { test_teardown; }
+
+# dray's words in the namespace where ssh finds its configuration
+dray() { in_far timeout --foreground -k 5 60 "$DRAY" "$@"; }
+
+# starts ARGS...: what was executed over here, and how often a helper over there
+starts() {
+    timeout 60 strace -D -f -qq -e trace=execve -e signal=none -o "$OUT/trace" \
+        nsenter -t "$FAR_PID" -m -- env XDG_RUNTIME_DIR="$E2E/far/run" "$DRAY" "$@" >"$OUT/out" 2>&1
+    grep -cE 'execve\("[^"]*/(ssh|sh)", .*= 0' "$OUT/trace"
+}
+
+# below_named PID NAME: the process of that name below another one
+below_named() {
+    local pid
+    for pid in $(pgrep -P "$1"); do
+        [[ $(cat "/proc/$pid/comm") != "$2" ]] || echo "$pid"
+        below_named "$pid" "$2"
+    done
+}
+
+# The main things, with whatever DRAY_TARGET says.
+all_of_it() {
+    local words=() word big i
+    ok pull -q "$IMAGE"
+    ok run --rm "$IMAGE" echo hello
+    same "$output" hello
+    exits 7 run --rm "$IMAGE" sh -c 'exit 7'
+    ok run -d --name far "$IMAGE" sh -c 'echo logged; exec sleep 100'
+    within 10 has_logged far logged
+    # every byte that text may have, empty words, long ones: no shell outside ever sees them
+    printf -v word '%b' "$(for i in $(seq 1 127); do printf '\\x%02x' "$i"; done)"
+    printf -v big '%0100000d' 7
+    words=("$word" $'\u00e4\u20ac' '' '$HOME' '*' ';' "'\"" $'\n' '-n' "$big" '!!' '%s')
+    try dray exec far sh -c 'for a; do printf "%s|" "$a"; done | md5sum' sh "${words[@]}"
+    same "$output" "$(printf '%s|' "${words[@]}" | md5sum)"
+    # stdin and stdout at once, more than any pipe holds
+    head -c 8000000 /dev/urandom >"$OUT/bytes"
+    # shellcheck disable=SC2094 # nothing writes to it
+    dray exec -i far cat <"$OUT/bytes" | cmp - "$OUT/bytes"
+    ok cp "$OUT/bytes" far:/tmp/b
+    ok cp far:/tmp/b "$OUT/back"
+    cmp "$OUT/back" "$OUT/bytes"
+    exits 137 exec far sh -c 'kill -9 $$'
+    ok stop -t 0 far
+    ok rm far
+}
+
+@test "over local" {
+    DRAY_TARGET=local: all_of_it
+}
+
+@test "over ssh, by the name of the user's own config" {
+    DRAY_TARGET=ssh://far all_of_it
+}
+
+@test "over exec, with a prefix of words" {
+    DRAY_TARGET="exec://nice -n 1" all_of_it
+}
+
+@test "over ssh: fish, csh and bash that talk; a deputy with sudo" {
+    local user
+    for user in fishroot cshroot bashroot deputy; do
+        ok --target "ssh://$user@127.0.0.1:$FAR_PORT" run --rm "$IMAGE" echo "as $user"
+        same "$output" "as $user"
+        same "$stderr" ""
+    done
+}
+
+@test "C02: not root, and no sudo: misconfigured, and what to do" {
+    refused 78 nobody2 "needs root" "sudo -n" "allow it without a password" -- \
+        --target "ssh://nobody2@far" ps
+    refused 78 "no shell" -- --target "ssh://shellless@far" ps
+}
+
+@test "C02: a host that is down, strange, or takes no key is unavailable, each with its way out" {
+    refused 69 "Connection refused" "does sshd run" -- --target ssh://127.0.0.1:1 ps
+    refused 69 "Could not resolve" -- --target ssh://no-such-host.invalid ps
+    refused 69 "Host key verification failed" "accept it" -- --target ssh://stranger ps
+    refused 69 "Permission denied" "ssh-add" -- --target ssh://locked ps
+    refused 78 "begin with '-'" -- --target ssh://-oProxyCommand=id ps
+    refused 78 "not installed" -- --target exec://no-such-program ps
+}
+
+@test "exactly one process per command, the installation and the first connection included" {
+    far_masters_end
+    local target=ssh://far
+    same "$(DRAY_ROOT=$E2E/fresh starts --target $target ps)" 1 "the first of all"
+    same "$(starts --target $target run --rm "$IMAGE" true)" 1 run
+    same "$(starts --target $target pull "$(image layers:1)")" 1 pull
+    same "$(starts --target $target run -d --name one "$IMAGE" sleep 100)" 1 "run -d"
+    same "$(starts --target $target exec one true)" 1 exec
+    same "$(starts --target $target rm -f one)" 1 rm
+    [[ $(find "$E2E/fresh/bin" -type f | wc -l) -eq 1 ]]
+    rm -rf "$E2E/fresh"
+}
+
+@test "a helper that is there is not sent again; an old one goes, but not one that is needed" {
+    local bin=$E2E/pruned/bin i name before
+    for i in 1 2 3 4; do
+        name=$(printf '%064d' "$i")
+        mkdir -p "$bin/$name"
+        echo old >"$bin/$name/dray-guest"
+        touch -d "2020-01-0$i" "$bin/$name"
+    done
+    mkdir -p "$E2E/pruned/bundles/some"
+    echo "{\"path\":\"$bin/$(printf '%064d' 1)/dray-guest\"}" >"$E2E/pruned/bundles/some/config.json"
+    DRAY_ROOT=$E2E/pruned ok --target ssh://far images
+    # 1 is named by a container; 3 and 4 are the newest
+    same "$(find "$bin" -name dray-guest | wc -l)" 4
+    [[ ! -e $bin/$(printf '%064d' 2) ]]
+    before=$(find "$E2E/pruned/bin" -printf '%p %i %C@\n' | sort)
+    DRAY_ROOT=$E2E/pruned ok --target ssh://far images
+    same "$(find "$E2E/pruned/bin" -printf '%p %i %C@\n' | sort)" "$before"
+    rm -rf "$E2E/pruned"
+}
+
+@test "C33: ssh killed in the middle: an error at once, and the container goes on" {
+    ok --target ssh://far run -d --name on "$IMAGE" sleep 100
+    far_masters_end
+    dray --target ssh://far exec on sh -c 'echo there; exec sleep 50' >"$OUT/o" 2>"$OUT/e" &
+    local client=$! code=0
+    within 10 grep -q there "$OUT/o"
+    kill -9 "$(below_named "$client" ssh)"
+    wait "$client" || code=$?
+    same "$code" 125
+    has "$(cat "$OUT/e")" "the connection was lost"
+    ok --target ssh://far exec on true
+    ok --target ssh://far rm -f on
+}
+
+@test "C33: a far side that hangs, babbles or closes early is a typed error" {
+    refused 69 "status 3" -- --target "exec://sh -c exit%203" ps
+    refused 69 "lost my mind" -- --target "exec://sh -c echo%20lost%20my%20mind;exit%201" ps
+    refused 69 "" -- --target "exec://yes" ps
+    # the helper's pipe is closed after some bytes
+    refused 69 "" -- --target "exec://sh -c sh|{%20head%20-c%20100;kill%20-9%20$\$;}" ps
+}
