@@ -11,13 +11,15 @@
 #include "base/fs.h"
 #include "base/text.h"
 
-/* Who holds the lock writes one line. One that is stopped in there holds up nobody: after
- * this the line is written without. */
-#define LOCK_TRIES 50
+/* Who holds the lock writes one line: many writers on a busy machine are through in less.
+ * One that is stopped in there holds up nobody for longer: then the line is written
+ * without. */
+#define LOCK_MS 2000
 
 static void lock(int fd)
 {
-    for (int i = 0; i < LOCK_TRIES && flock(fd, LOCK_EX | LOCK_NB) < 0; i++) {
+    int64_t until = dr_clock_ms() + LOCK_MS;
+    while (flock(fd, LOCK_EX | LOCK_NB) < 0 && dr_clock_ms() < until) {
         if (errno != EWOULDBLOCK && errno != EINTR)
             return;
         poll(NULL, 0, 1);
