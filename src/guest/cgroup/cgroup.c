@@ -254,14 +254,20 @@ int64_t *cgroup_pids(const char *path, size_t *ret_count)
 
 /* --- removal --- */
 
+/* A process that was reaped a moment ago may still be on its way out of the cgroup: for
+ * that one it waits, for one that lives it does not. */
 static int remove_one(void *arg, int parent, const char *name, struct dr_error *err)
 {
-    /* A process that was reaped a moment ago may still be on its way out of the cgroup.
-     */
     for (int attempt = 0; unlinkat(parent, name, AT_REMOVEDIR) < 0; attempt++) {
-        if (errno == ENOENT)
+        int why = errno;
+        struct census census = {0};
+        dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+        if (why == ENOENT)
             return 0;
-        if (errno != EBUSY || attempt == 100)
+        if (why == EBUSY)
+            each_below(count_processes, &census, parent, name, 0, &ignored);
+        errno = why;
+        if (why != EBUSY || census.count > 0 || attempt == 100)
             return dr_fail_errno(err, DR_ERR_INTERNAL, "remove cgroup %s", name);
         poll(NULL, 0, attempt < 10 ? 1 : 10);
     }
