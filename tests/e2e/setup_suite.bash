@@ -31,8 +31,7 @@ setup_suite() {
     # shellcheck source=tests/e2e/lib/images.bash
     source "$E2E_LIB/images.bash"
     images_make "$E2E_IMAGES"
-    registry_start "$E2E_SUITE/registry"
-    images_push "$E2E_IMAGES"
+    images_served "$E2E_IMAGES" "$E2E_SUITE/registry"
 }
 
 teardown_suite() {

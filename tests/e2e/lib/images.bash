@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # The images of the suites: an OCI layout made by umoci out of this system's own files, and
-# what skopeo makes of them in the registry.
+# a registry's directory with what skopeo makes of them, which each run gets a copy of.
 #
 #   busybox:1  one layer: busybox, its links, /etc/passwd and group with some users
 #   conf:1     busybox with user, env, entrypoint, cmd, workdir, volume, stop signal, labels
@@ -72,7 +72,8 @@ real_rootfs() { # DIR
     chmod 4755 "$root/bin/cat"
 }
 
-# images_make DIR: DIR/layout with all tags; quick when it is there
+# images_make DIR: DIR/layout with all tags, DIR/registry with all images; quick when they are
+# there
 images_make() {
     local dir=$1 layout=$1/layout i
     [[ -f $dir/complete ]] && return 0
@@ -111,6 +112,10 @@ images_make() {
         umoci raw add-layer --image "$layout:deep" "$dir/work/deep.tar"
     done
     umoci gc --layout "$layout"
+    registry_start "$dir/work/registry"
+    images_push "$layout"
+    registry_stop "$dir/work/registry"
+    mv "$dir/work/registry/data" "$dir/registry"
     rm -rf "$dir/work"
     touch "$dir/complete"
 }
@@ -122,8 +127,8 @@ push_changed() { # LAYOUT TAG NAME:TAG CHANGE...
     /usr/bin/python3 "$E2E_LIB/oci-tool.py" push "$layout" "$tag" "$REGISTRY" "$name" "$@"
 }
 
-images_push() { # DIR
-    local layout=$1/layout name
+images_push() { # LAYOUT
+    local layout=$1 name
     for name in busybox conf layers implied real deep; do
         registry_push "$layout:$name" "$name:1"
     done
@@ -131,4 +136,11 @@ images_push() { # DIR
     for name in zstd none gzip-members trailing-zeros; do
         push_changed "$layout" layers "layers:$name" "$name"
     done
+}
+
+# images_served DIR WHERE: starts a registry in WHERE that has all images of DIR
+images_served() {
+    mkdir -p "$2"
+    cp -R --reflink=auto "$1/registry" "$2/data"
+    registry_start "$2"
 }

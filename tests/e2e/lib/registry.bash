@@ -18,7 +18,7 @@ CONFIG
     : >"$dir/log"
     OTEL_TRACES_EXPORTER=none docker-registry serve "$dir/config.yml" >"$dir/log" 2>&1 3>&- 4>&- 5>&- 6>&- &
     echo $! >"$dir/pid"
-    for ((i = 0; i < 200; i++)); do
+    for ((i = 0; i < 600; i++)); do
         port=$(sed -n 's/.*listening on 127\.0\.0\.1:\([0-9]*\).*/\1/p' "$dir/log")
         [[ -n $port ]] && break
         sleep 0.05
