@@ -22,7 +22,7 @@ load lib/busybox
     is_status p running
     refused 1 "p is not paused" -- unpause p
     ok pause p
-    ok stop -t 5 p
+    ok stop -t 1 p
     is_status p exited
     refused 1 "p is not running" -- pause p
     refused 1 nobody -- pause nobody

@@ -200,9 +200,12 @@ STEPS
 
 @test "attach --no-stdin sees and does not type" {
     ok run -dit --name t "$IMAGE" sh -c 'while ! [ -e /stop ]; do sleep 0.1; echo tick; done; exit 3'
-    try bash -c '"$DRAY" attach --no-stdin t </dev/null & sleep 0.5; "$DRAY" exec t touch /stop; wait $!'
-    same "$status" 3
-    has "$output" tick
+    "$DRAY" attach --no-stdin t </dev/null >"$OUT/seen" 3>&- &
+    local pid=$! code=0
+    within 10 grep -q tick "$OUT/seen"
+    ok exec t touch /stop
+    wait "$pid" || code=$?
+    same "$code" 3
 }
 
 @test "attach to what does not run is refused by its state" {
@@ -244,8 +247,9 @@ STEPS
     ok run --rm -a STDERR "$IMAGE" sh -c 'echo out; echo err >&2'
     same "$output" ""
     same "$stderr" err
-    try dray run --rm -i -a stdout "$IMAGE" cat <<<"not seen"
-    same "$output" ""
+    # stdin stays open, with nobody there: cat would wait for ever
+    exits 1 run --rm -i -a stdout "$IMAGE" sh -c 'read -t 1 x; code=$?; echo "<$x>"; exit $code' <<<"not seen"
+    same "$output" "<>"
     try dray run --rm -i -a stdin -a stdout "$IMAGE" cat <<<"seen"
     same "$output" seen
 }
