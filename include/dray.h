@@ -141,8 +141,12 @@ struct dray_registry_options {
      * credential files and helpers, else anonymous. Both or none. */
     const char *user, *password;
     const char *auth_file; /* a file like auth.json, instead of the usual places */
-    const char *ca_file;   /* PEM: the CAs to trust, instead of the system's */
-    bool plain_http;       /* allow HTTP without TLS (loopback is always allowed) */
+    const char *ca_file;   /* PEM: CAs to trust besides the system's */
+    const char *cert_dir;  /* *.crt: CAs, NAME.cert and NAME.key: a client's; instead of
+                              certs.d/HOST of the usual places */
+    /* The registry's certificate is not verified, and HTTP without TLS will do. (On
+     * loopback that always does.) */
+    bool insecure;
 };
 
 /*

@@ -5,6 +5,7 @@
 #define PULL(member) offsetof(struct pull_args, member)
 const struct cli_option cli_pull_options[] = {
     OPTION_AUTHFILE(PULL(registry)),
+    OPTION_CERT_DIR(PULL(registry)),
     OPTION_CREDS(PULL(registry)),
     OPTION_PASSWORD_STDIN(PULL(registry)),
     {0, "platform", CLI_TEXT, PULL(platform), "string",
@@ -17,6 +18,7 @@ const struct cli_option cli_pull_options[] = {
 #define LOGIN(member) offsetof(struct login_args, member)
 const struct cli_option cli_login_options[] = {
     OPTION_AUTHFILE(LOGIN(registry)),
+    OPTION_CERT_DIR(LOGIN(registry)),
     OPTION_PASSWORD_STDIN(LOGIN(registry)),
     OPTION_TLS_CA(LOGIN(registry)),
     OPTION_TLS_VERIFY(LOGIN(registry)),

@@ -13,6 +13,11 @@
         0, "authfile", CLI_TEXT, REGISTRY_AT(at, authfile), "file",                      \
             "Credentials from this file only (env REGISTRY_AUTH_FILE)"                   \
     }
+#define OPTION_CERT_DIR(at)                                                              \
+    {                                                                                    \
+        0, "cert-dir", CLI_TEXT, REGISTRY_AT(at, cert_dir), "dir",                       \
+            "CAs (*.crt) and a client's NAME.cert, NAME.key"                             \
+    }
 #define OPTION_CREDS(at)                                                                 \
     {                                                                                    \
         0, "creds", CLI_TEXT, REGISTRY_AT(at, creds), "USER[:PASS]",                     \
@@ -26,12 +31,12 @@
 #define OPTION_TLS_CA(at)                                                                \
     {                                                                                    \
         0, "tls-ca", CLI_TEXT, REGISTRY_AT(at, tls_ca), "file",                          \
-            "Trust the CAs in this PEM file, not the system's"                           \
+            "Trust the CAs in this PEM file, too"                                        \
     }
 #define OPTION_TLS_VERIFY(at)                                                            \
     {                                                                                    \
         0, "tls-verify", CLI_BOOL, REGISTRY_AT(at, tls_verify), NULL,                    \
-            "TLS only (default true); false allows plain HTTP", .otherwise = 1           \
+            "TLS with a good certificate only (default true)", .otherwise = 1            \
     }
 
 #endif

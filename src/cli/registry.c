@@ -91,7 +91,8 @@ int cli_registry(const struct registry_args *args, struct cli_registry *ret,
         .password = registry.password,
         .auth_file = args->authfile,
         .ca_file = args->tls_ca,
-        .plain_http = !args->tls_verify,
+        .cert_dir = args->cert_dir,
+        .insecure = !args->tls_verify,
     };
     *ret = registry;
     return 0;

@@ -14,6 +14,7 @@
         OPTION_AUTHFILE(RUN(registry)),                                                    \
         {0, "cap-add", CLI_LIST, RUN(cap_add), "list", "Add Linux capabilities"},          \
         {0, "cap-drop", CLI_LIST, RUN(cap_drop), "list", "Drop Linux capabilities"},       \
+        OPTION_CERT_DIR(RUN(registry)),                                                    \
         {0,        "cidfile",                                                              \
          CLI_TEXT, RUN(cidfile),                                                           \
          "file",   "Write the container ID to the file, which must not exist"},            \

@@ -11,6 +11,7 @@ static const size_t texts[] = {
     offsetof(struct dray_registry_options, password),
     offsetof(struct dray_registry_options, auth_file),
     offsetof(struct dray_registry_options, ca_file),
+    offsetof(struct dray_registry_options, cert_dir),
 };
 
 static const char **text(struct dray_registry_options *options, size_t i)
@@ -70,6 +71,7 @@ int registries_options(const struct dray_registry_options *call,
     to->password = own.password;
     to->auth_file = own.auth_file;
     to->ca_file = own.ca_file;
-    to->plain_http = own.plain_http || defaults.plain_http;
+    to->cert_dir = own.cert_dir;
+    to->insecure = own.insecure || defaults.insecure;
     return 0;
 }

@@ -51,6 +51,7 @@ static int launch(struct exchange *x, struct dr_error *err)
         .source_len = x->source_len,
         .accept = x->accept,
         .authorization = own ? reg->auth.header : NULL,
+        .own = own,
         .range_from = x->no_range ? 0 : x->have_before,
         .if_range = x->etag && origin_equal(&x->etag_of, &to) ? x->etag : NULL,
         .body_max = x->body_max,
@@ -181,29 +182,36 @@ static int answer_401(struct exchange *x, struct dr_error *err)
     return status_fail_http(reg, &x->call, own ? reg->ref.host : at.host, err);
 }
 
-/* A registry on loopback may speak either; HTTP is asked first, because that costs a
- * plain one nothing, and no secret is in the first request. A TLS server breaks the
- * connection or answers 400 to that. 1: the scheme was changed. */
+/* TLS was spoken to a server that does not, or where nobody listens? */
+static bool not_tls(const struct http_call *call)
+{
+    return call->result == CURLE_SSL_CONNECT_ERROR ||
+           call->result == CURLE_COULDNT_CONNECT;
+}
+
+static bool not_http(const struct http_call *call)
+{
+    return call->result == CURLE_GOT_NOTHING || call->result == CURLE_RECV_ERROR ||
+           call->result == CURLE_UNSUPPORTED_PROTOCOL ||
+           call->result == CURLE_WEIRD_SERVER_REPLY ||
+           (call->result == CURLE_OK && call->status == 400);
+}
+
+/* A registry on loopback, and one for which plain HTTP is allowed, may speak either. On
+ * loopback HTTP is asked first, because that costs a plain one nothing, and no secret is
+ * in the first request; elsewhere TLS. What answers neither keeps the first. 1: the
+ * scheme was changed. */
 static int other_scheme(struct exchange *x, struct dr_error *err)
 {
     struct registry *reg = x->reg;
     const struct http_call *call = &x->call;
-    if (!reg->guessing)
+    bool https = reg->origin.https;
+    if (!reg->guessing || (https ? !not_tls(call) : !not_http(call)))
         return 0;
-    bool not_http = call->result == CURLE_GOT_NOTHING ||
-                    call->result == CURLE_RECV_ERROR ||
-                    call->result == CURLE_UNSUPPORTED_PROTOCOL ||
-                    call->result == CURLE_WEIRD_SERVER_REPLY ||
-                    (call->result == CURLE_OK && call->status == 400);
-    if (!reg->origin.https && !x->switched && not_http) {
-        x->switched = true;
-        return registry_set_scheme(reg, true, err) < 0 ? -1 : 1;
-    }
-    if (reg->origin.https && x->switched && call->result == CURLE_SSL_CONNECT_ERROR) {
-        reg->guessing = false; /* neither: it is plain HTTP, and broken */
-        return registry_set_scheme(reg, false, err) < 0 ? -1 : 1;
-    }
-    return 0;
+    if (x->switched)
+        reg->guessing = false;
+    x->switched = true;
+    return registry_set_scheme(reg, !https, err) < 0 ? -1 : 1;
 }
 
 static int step_done(struct exchange *x, struct dr_error *err)

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "base/text.h"
+#include "registry/proxy.h"
 
 #define CANCEL_POLL_MS 100
 #define PIECE_BYTES (256L * 1024) /* read or written at a time */
@@ -21,6 +22,13 @@ int http_new(const struct http_options *options, struct http **ret_http,
     const struct curl_api *curl = curl_load(err);
     if (!curl)
         return -1;
+    CURL *probe = curl->easy_init();
+    int able = probe ? tls_apply(options->tls, true, curl, probe) : 0;
+    curl->easy_cleanup(probe);
+    if (able < 0)
+        return dr_fail(err, DR_ERR_CONFIG,
+                       "the installed libcurl is too old for CAs besides the system's: "
+                       "version 7.77 is needed");
     CURLM *multi = curl->multi_init();
     if (!multi)
         return dr_fail(err, DR_ERR_INTERNAL, "libcurl gave no handle");
@@ -258,11 +266,8 @@ static void set_options(struct http_call *call, const struct http_request *reque
     curl->easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     /* calls that start together share one connection where the server does HTTP/2 */
     curl->easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
-    curl->easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    if (o->ca_file)
-        curl->easy_setopt(easy, CURLOPT_CAINFO, o->ca_file);
-    if (o->no_proxy)
-        curl->easy_setopt(easy, CURLOPT_NOPROXY, "*");
+    tls_apply(o->tls, request->own, curl, easy);
+    proxy_apply(o->no_proxy, request->url, curl, easy);
     curl->easy_setopt(easy, CURLOPT_ERRORBUFFER, call->detail);
     curl->easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl->easy_setopt(easy, CURLOPT_HEADERDATA, call);
@@ -319,15 +324,17 @@ static void finished(struct http_call *call, CURLcode result)
 {
     const struct curl_api *curl = call->http->curl;
     char *url = NULL;
-    long os_error = 0;
+    long os_error = 0, proxy_status = 0;
     curl_off_t retry_after = 0, length = -1;
     call->result = result;
     call->status = status_of(call);
     curl->easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &os_error);
+    curl->easy_getinfo(call->easy, CURLINFO_HTTP_CONNECTCODE, &proxy_status);
     curl->easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &retry_after);
     curl->easy_getinfo(call->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
     curl->easy_getinfo(call->easy, CURLINFO_REDIRECT_URL, &url);
     call->os_error = (int)os_error;
+    call->proxy_status = (int)proxy_status;
     call->retry_after_s = (int64_t)retry_after;
     call->content_length = (int64_t)length;
     call->redirect = dr_strdup(url);

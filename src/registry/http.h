@@ -12,17 +12,17 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "registry/curl-load.h"
+#include "registry/tls.h"
 
 #define HTTP_ERROR_BODY_MAX (16 * 1024) /* bytes of a refusal that are read at all */
 #define HTTP_HEADER_MAX 8192            /* bytes of one header that are kept */
 
 struct http_options {
     int connect_timeout_ms, stall_timeout_ms;
-    const char *ca_file; /* borrowed */
-    bool no_proxy;       /* loopback */
-    int64_t deadline_ms; /* dr_clock_ms() time; 0: none */
-    atomic_bool *cancel; /* borrowed; or NULL */
+    const struct tls *tls; /* borrowed */
+    bool no_proxy;         /* loopback */
+    int64_t deadline_ms;   /* dr_clock_ms() time; 0: none */
+    atomic_bool *cancel;   /* borrowed; or NULL */
 };
 
 struct http_request {
@@ -41,6 +41,7 @@ struct http_request {
     const char *content_range; /* of the body, or NULL */
     const char *accept;        /* or NULL */
     const char *authorization; /* the header's value, or NULL */
+    bool own;                  /* to the registry itself, see tls.h */
     int64_t range_from;        /* > 0: "Range: bytes=N-" */
     const char *if_range;      /* goes with it: a strong ETag, or NULL */
     size_t body_max;           /* of a 2xx without a sink */
@@ -58,8 +59,9 @@ struct http_call {
     bool running, done;
 
     CURLcode result;
-    int os_error; /* errno of a connect that failed */
-    int status;   /* 0: no answer came */
+    int os_error;     /* errno of a connect that failed */
+    int proxy_status; /* what a proxy said to CONNECT; 0: nothing */
+    int status;       /* 0: no answer came */
     struct dr_buf body;
     bool too_long;          /* the body passed body_max */
     int64_t sent;           /* bytes of the source that were taken */

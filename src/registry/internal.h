@@ -21,7 +21,8 @@ struct registry {
     struct registry_options options; /* strings owned */
     char *api_host;                  /* owned: "registry-1.docker.io" for docker.io */
     struct origin origin;            /* of the registry, with the scheme in use */
-    bool guessing;  /* loopback: whether it speaks TLS is not known yet */
+    bool guessing;                   /* whether it speaks TLS is not known yet */
+    struct tls tls;
     bool contacted; /* it answered something: what fails now may pass */
     struct http *http;
     struct auth auth;

@@ -33,6 +33,7 @@ static void copy_options(const struct registry_options *from, struct registry_op
     to->password = dr_strdup(to->password);
     to->auth_file = dr_strdup(to->auth_file);
     to->ca_file = dr_strdup(to->ca_file);
+    to->cert_dir = dr_strdup(to->cert_dir);
     size_t n = 0;
     while (to->allow_realms && to->allow_realms[n])
         n++;
@@ -55,6 +56,7 @@ static void release_options(struct registry_options *options)
     free((char *)options->password);
     free((char *)options->auth_file);
     free((char *)options->ca_file);
+    free((char *)options->cert_dir);
     for (const char *const *p = options->allow_realms; p && *p; p++)
         free((char *)*p);
     free((void *)options->allow_realms);
@@ -74,12 +76,16 @@ int registry_open(const struct oci_ref *ref, const struct registry_options *opti
     int rc = registry_set_scheme(reg, true, err);
     if (rc == 0) {
         bool loopback = origin_place(reg->origin.host) == ORIGIN_LOOPBACK;
-        bool ca = reg->options.ca_file != NULL;
-        reg->guessing = loopback && !reg->options.plain_http && !ca;
-        rc = registry_set_scheme(reg, !reg->options.plain_http && !reg->guessing, err);
+        const struct registry_options *o = &reg->options;
+        struct tls_options tls = {
+            .ca_file = o->ca_file, .cert_dir = o->cert_dir, .insecure = o->insecure};
+        rc = tls_load(reg->ref.host, &tls, &reg->tls, err);
+        reg->guessing = o->insecure || (loopback && reg->tls.ca.len == 0);
+        if (rc == 0)
+            rc = registry_set_scheme(reg, !(loopback && reg->guessing), err);
         struct http_options http = {.connect_timeout_ms = reg->options.connect_timeout_ms,
                                     .stall_timeout_ms = reg->options.stall_timeout_ms,
-                                    .ca_file = reg->options.ca_file,
+                                    .tls = &reg->tls,
                                     .no_proxy = loopback,
                                     .deadline_ms = reg->options.deadline_ms,
                                     .cancel = reg->options.cancel};
@@ -134,6 +140,7 @@ void registry_close(struct registry *reg)
     finish_documents(reg);
     auth_release(&reg->auth);
     http_free(reg->http);
+    tls_release(&reg->tls);
     release_options(&reg->options);
     oci_ref_release(&reg->ref);
     free(reg->familiar);

@@ -43,11 +43,14 @@ struct registry_progress {
  */
 struct registry_options {
     struct store
-        *store;      /* borrowed; where manifests and configs are cached; NULL: nowhere */
-    bool plain_http; /* speak HTTP although the host is not loopback */
+        *store; /* borrowed; where manifests and configs are cached; NULL: nowhere */
+    /* The registry's own certificate is not verified, and where it speaks no TLS plain
+     * HTTP will do. (On loopback that will always do.) */
+    bool insecure;
     const char *user, *password; /* win over the configuration files */
     const char *auth_file; /* instead of Docker's and Podman's places; "" for none */
-    const char *ca_file;   /* PEM, instead of the system's */
+    const char *ca_file;   /* PEM, to be trusted besides the system's */
+    const char *cert_dir;  /* instead of the usual certs.d/HOST, see tls.h */
     /* Hosts of token servers that may get the password although they are not the
      * registry's own; NULL-terminated, or NULL. */
     const char *const *allow_realms;

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "registry/internal.h"
+#include "registry/proxy.h"
 
 #define WAIT_MAX_S (100ll * 365 * 86400) /* more is no time */
 
@@ -41,6 +42,31 @@ static const char *os_reason(const struct http_call *call)
     return call->os_error ? strerror(call->os_error) : NULL;
 }
 
+/* The alert may come with the handshake (TLS 1.2) or with the first answer (1.3). */
+static bool wants_certificate(const struct http_call *call)
+{
+    return call->result != CURLE_OK && (strstr(call->detail, "certificate required") ||
+                                        strstr(call->detail, "alert bad certificate"));
+}
+
+static bool proxy_refused(const struct http_call *call)
+{
+    return call->result != CURLE_OK && call->proxy_status >= 400;
+}
+
+static int fail_proxy(const struct http_call *call, const char *host,
+                      struct dr_error *err)
+{
+    return dr_fail_at(
+        err, DR_AT_REGISTRY, DR_ERR_PULL, call->proxy_status,
+        "the proxy does not let us through to %s (%d): %s", host, call->proxy_status,
+        call->proxy_status == 407
+            ? "it wants a user and a password, http://USER:PASSWORD@HOST:PORT in "
+              "HTTPS_PROXY"
+            : "put the registry into NO_PROXY if it can be reached without, or check "
+              "HTTPS_PROXY");
+}
+
 int status_fail_transfer(const struct registry *reg, const struct http_call *call,
                          const char *host, struct dr_error *err)
 {
@@ -48,13 +74,21 @@ int status_fail_transfer(const struct registry *reg, const struct http_call *cal
     dr_auto_free char *detail = dr_escape(call->detail, 200);
     dr_auto_free char *text = NULL;
     const char *os = os_reason(call);
+    if (proxy_refused(call))
+        return fail_proxy(call, host, err);
+    if (wants_certificate(call))
+        return dr_fail_at(err, DR_AT_REGISTRY, kind, 0,
+                          "%s wants a certificate of the client's (%s): put client.cert "
+                          "and client.key into /etc/containers/certs.d/%s, or name their "
+                          "directory with --cert-dir",
+                          host, detail, reg->ref.host);
     switch (call->result) {
     case CURLE_COULDNT_RESOLVE_HOST:
         text =
             dr_printf("the host %s is not known: check its name and the network", host);
         break;
     case CURLE_COULDNT_RESOLVE_PROXY:
-        text = dr_printf("the proxy's host is not known: check HTTPS_PROXY");
+        text = dr_printf("the proxy's host is not known: check " PROXY_SETTINGS);
         break;
     case CURLE_COULDNT_CONNECT:
         text = dr_printf("cannot connect to %s: %s: is the registry running there?", host,
@@ -69,15 +103,22 @@ int status_fail_transfer(const struct registry *reg, const struct http_call *cal
     case CURLE_SSL_ISSUER_ERROR:
         text =
             dr_printf("the TLS certificate of %s is not trusted (%s): give the CA that "
-                      "signed it",
-                      host, detail);
+                      "signed it with --tls-ca, or put it at "
+                      "/etc/containers/certs.d/%s/ca.crt",
+                      host, detail, reg->ref.host);
+        break;
+    case CURLE_SSL_CERTPROBLEM:
+        kind = DR_ERR_CONFIG;
+        text = dr_printf("the client's certificate %s, or its key, cannot be used (%s)",
+                         reg->tls.cert ? reg->tls.cert : "", detail);
         break;
     case CURLE_SSL_CACERT_BADFILE:
         kind = DR_ERR_CONFIG;
         text = dr_printf("the CA file cannot be used (%s)", detail);
         break;
     case CURLE_SSL_CONNECT_ERROR:
-        text = dr_printf("no TLS connection to %s (%s): if it speaks plain HTTP, say so",
+        text = dr_printf("no TLS connection to %s (%s): if it speaks plain HTTP, say so "
+                         "with --tls-verify=false",
                          host, detail);
         break;
     case CURLE_PARTIAL_FILE:
@@ -169,6 +210,8 @@ int status_fail_http(const struct registry *reg, const struct http_call *call,
 
 bool status_is_passing(const struct registry *reg, const struct http_call *call)
 {
+    if (wants_certificate(call) || (proxy_refused(call) && call->proxy_status < 500))
+        return false;
     if (call->result != CURLE_OK) {
         switch (call->result) {
         case CURLE_COULDNT_RESOLVE_HOST:

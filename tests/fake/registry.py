@@ -36,7 +36,8 @@ A fault with @K happens the first K times per path, otherwise always:
     realm=URL           of the token server                token-status=CODE
     token-bad           the token server's answer has no token
 Options: --auth basic|token --user U --password P (token without a user: anonymous);
-    --token-life S; --refresh-token T (accepted by POST, given to whoever asks for an offline token); --tls CERT KEY; --log FILE: a line
+    --token-life S; --refresh-token T (accepted by POST, given to whoever asks for an offline token); --tls CERT KEY;
+    --client-ca FILE: the client must show a certificate of it; --log FILE: a line
     per request: side method path status authorization range.
 """
 import argparse
@@ -401,6 +402,9 @@ class Server(http.server.ThreadingHTTPServer):
         if tls:
             self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self.tls.load_cert_chain(*tls)
+            if app.args.client_ca and side == "main":
+                self.tls.verify_mode = ssl.CERT_REQUIRED
+                self.tls.load_verify_locations(app.args.client_ca)
 
     def finish_request(self, request, client_address):
         # the handshake belongs to the connection's own thread, not to the accepting one
@@ -451,6 +455,7 @@ def main():
     parser.add_argument("--refresh-token")
     parser.add_argument("--token-life", type=float, default=300)
     parser.add_argument("--tls", nargs=2, metavar=("CERT", "KEY"))
+    parser.add_argument("--client-ca", metavar="FILE")
     parser.add_argument("--log")
     try:
         App(parser.parse_args()).run()

@@ -33,7 +33,7 @@ static void a_password_in_creds_leaves_the_command_line(void **state)
     assert_string_equal(word, "ann:*******");
     assert_string_equal(got.options.user, "ann");
     assert_string_equal(got.options.password, "s3:cret");
-    assert_false(got.options.plain_http);
+    assert_false(got.options.insecure);
 }
 
 static void a_password_on_stdin_loses_its_line_break_only(void **state)

@@ -158,7 +158,7 @@ int main(int argc, char **argv)
             options.ca_file = optarg;
             break;
         case 'H':
-            options.plain_http = true;
+            options.insecure = true;
             break;
         case 'n':
             options.max_parallel = atoi(optarg);

@@ -247,7 +247,7 @@ static void plain_http_needs_loopback_or_a_word_C08(void **state)
 {
     static const struct {
         const char *ref;
-        bool plain, ca, https;
+        bool insecure, ca, https;
     } cases[] = {
         {"127.0.0.1:5000/x", false, false, false},
         {"localhost/x", false, false, false},
@@ -258,21 +258,26 @@ static void plain_http_needs_loopback_or_a_word_C08(void **state)
         {"128.0.0.1:5000/x", false, false, true},
         {"example.com/x", false, false, true},
         {"localhost.example.com/x", false, false, true},
-        {"example.com/x", true, false, false},
+        {"example.com/x", true, false, true}, /* first */
+        {"127.0.0.1:5000/x", true, true, false},
         {"127.0.0.1.example.com/x", false, false, true},
         {"10.0.0.1/x", false, false, true},
     };
     struct fixture *f = *state;
+    dr_auto_free char *ca = in_dir(f, "ca.pem");
+    write_all(ca, "-----BEGIN CERTIFICATE-----\n");
     for (size_t i = 0; i < DR_COUNT(cases); i++) {
         dr_auto_error struct dr_error err = DR_ERROR_INIT;
         dr_auto_ref struct oci_ref ref = OCI_REF_INIT;
         struct registry *reg;
-        f->options.plain_http = cases[i].plain;
-        f->options.ca_file = cases[i].ca ? "/dev/null" : NULL;
+        f->options.insecure = cases[i].insecure;
+        f->options.ca_file = cases[i].ca ? ca : NULL;
         assert_int_equal(oci_ref_parse(cases[i].ref, &ref, &err), 0);
         assert_int_equal(registry_open(&ref, &f->options, &reg, &err), 0);
         if (reg->origin.https != cases[i].https)
             fail_msg("%s", cases[i].ref);
+        if (cases[i].https && reg->guessing != cases[i].insecure)
+            fail_msg("%s: %d", cases[i].ref, reg->guessing);
         registry_close(reg);
     }
 }
