@@ -123,10 +123,10 @@ static int send_layer(struct pull *pull, struct transfer *t, struct dr_error *er
         return -1;
     int rc = send_blob(pull, t, chan, err);
     if (rc < 0 && err->kind == DR_ERR_CANCELLED && !cancelled(pull)) {
-        /* the guest ended the request before all was sent: it says why */
-        dr_auto_error struct dr_error why = DR_ERROR_INIT;
-        if (wire_result(chan, NULL, &why) < 0)
-            dr_error_move(err, &why);
+        /* the guest ended the request before all was sent: it says why, or somebody else
+         * made the layer meanwhile */
+        dr_error_release(err);
+        rc = wire_result(chan, NULL, err);
     } else if (rc == 0) {
         rc = wire_result(chan, NULL, err);
     }

@@ -42,6 +42,8 @@ static int op_layers_missing(struct guest *guest, struct wire_chan *chan,
 
 static ssize_t read_blob(void *arg, void *buf, size_t len, struct dr_error *err)
 {
+    if (len == 0)
+        return wire_cancelled(arg) ? dr_fail(err, DR_ERR_CANCELLED, "given up") : 0;
     return wire_read(arg, WIRE_STDIN, buf, len, err);
 }
 

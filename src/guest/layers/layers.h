@@ -50,7 +50,8 @@ void layer_store_limit(struct layer_store *store, const struct layer_limits *lim
 
 /*
  * Gives up to len compressed bytes; 0 at the end, -1 with err filled. May block. It is
- * called from the thread that called layer_put. To cancel a put, make it fail.
+ * called from the thread that called layer_put. To cancel a put, make it fail. len 0
+ * asks just that, while another put of the same layer is waited for: 0, or -1.
  */
 typedef ssize_t (*layer_read_fn)(void *arg, void *buf, size_t len, struct dr_error *err);
 
@@ -60,22 +61,22 @@ struct layer_stats {
     int64_t entries;          /* headers in the tar, whiteouts included */
     int64_t disk_bytes;       /* what it takes on the disk, rounded to blocks of 4 KiB */
     int64_t skipped_devices;  /* device nodes are never made */
-    bool existed; /* it was there; read was drained, the rest is of its meta */
+    bool existed; /* it was there, or came meanwhile: all of this is of its meta */
 };
 
 /*
  * Makes a layer out of a stream: inflates, verifies the diff id, unpacks, commits.
  * media_type: of the descriptor; NULL or "" when unknown. The bytes themselves decide
  * between gzip, zstd and plain tar where they differ from it (C10).
- * A layer that exists already: the input is drained and it is a success. The same layer
- * put several times at once, by threads or processes: one wins, the others succeed.
+ * A layer that exists already is a success, and its input is not read. The same layer put
+ * several times at once, by threads or processes: one makes it, the others wait for that
+ * one, and take over when it fails.
  * ret (may be NULL) is written on success.
  *
  * Errors: whatever read failed with; DR_ERR_FORMAT for bytes that are no such archive or
  * break a rule of HAZARDS H1; DR_ERR_UNSUPPORTED for a media type, a compression or an
  * entry that cannot be kept; DR_ERR_PULL when the diff id is another; DR_ERR_INTERNAL
- * with code ENOSPC when the disk is full. Nothing is left behind after a failure, and
- * the input is not drained then.
+ * with code ENOSPC when the disk is full. Nothing is left behind after a failure.
  * Memory: about 2 MiB (and the window of a zstd stream, at most 128 MiB), and two
  * threads, one of them the caller's.
  */

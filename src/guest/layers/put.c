@@ -234,19 +234,18 @@ static int put_new(struct put *put, const char *media_type, layer_read_fn read, 
     return result;
 }
 
-static int drain(struct layer_store *store, layer_read_fn read, void *arg,
-                 int64_t *ret_taken, struct dr_error *err)
+static int known(struct layer_store *store, const struct oci_digest *diff_id,
+                 struct layer_stats *ret, struct dr_error *err)
 {
-    char buffer[16384];
-    ssize_t n;
-    *ret_taken = 0;
-    while ((n = read(arg, buffer, sizeof buffer, err)) > 0)
-        *ret_taken += n;
-    if (n < 0)
-        return -1;
+    struct layer_stats stats;
+    if (layer_meta(store, diff_id, &stats, err) < 0)
+        return dr_wrap(err, "layer %s", diff_id->text);
     /* whoever made it may not have come to this yet, and the caller will refer to it */
     if (fsync(store->layers) < 0)
         return dr_fail_errno(err, DR_ERR_INTERNAL, "sync %s/layers", store->root);
+    stats.existed = true;
+    if (ret)
+        *ret = stats;
     return 0;
 }
 
@@ -254,16 +253,13 @@ int layer_put(struct layer_store *store, const struct oci_digest *diff_id,
               const char *media_type, layer_read_fn read, void *arg,
               struct layer_stats *ret, struct dr_error *err)
 {
-    if (layer_store_has(store, diff_id)) {
-        struct layer_stats known;
-        if (layer_meta(store, diff_id, &known, err) < 0 ||
-            drain(store, read, arg, &known.compressed_bytes, err) < 0)
-            return dr_wrap(err, "layer %s", diff_id->text);
-        known.existed = true;
-        if (ret)
-            *ret = known;
-        return 0;
-    }
+    dr_auto_fd int turn = -1;
+    if (layer_store_has(store, diff_id))
+        return known(store, diff_id, ret, err);
+    if (layer_turn_take(store, diff_id, read, arg, &turn, err) < 0)
+        return dr_wrap(err, "layer %s", diff_id->text);
+    if (layer_store_has(store, diff_id))
+        return known(store, diff_id, ret, err);
     struct put put = {.store = store,
                       .diff_id = diff_id,
                       .unpack_error = DR_ERROR_INIT,

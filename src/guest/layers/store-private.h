@@ -43,6 +43,11 @@ int layer_work_commit(struct layer_store *store, struct layer_work *work,
                       const char *name, uint64_t sync_mark, struct dr_error *err);
 uint64_t layer_sync_mark(struct layer_store *store);
 
+/* Waits until nobody else makes this layer; *ret_fd is the lock (-1: none could be had,
+ * or needed). -1: read was asked for nothing, and said that the caller gave up. */
+int layer_turn_take(struct layer_store *store, const struct oci_digest *diff_id,
+                    layer_read_fn read, void *arg, int *ret_fd, struct dr_error *err);
+
 /* "<hex>" exists and is complete. */
 bool layer_committed(struct layer_store *store, const char *name);
 /* Moves "<root>/layers/<name>" away, then deletes it. Missing is success. */

@@ -59,7 +59,7 @@ static ssize_t from_source(void *arg, void *buf, size_t len, struct dr_error *er
     size_t n = s->len < len ? s->len : len;
     if (s->chunk && n > s->chunk)
         n = s->chunk;
-    if (n)
+    if (n > 0)
         memcpy(buf, s->data, n);
     s->data += n;
     s->len -= n;

@@ -2,6 +2,7 @@
 /* The store: commit, races, crashes, full disks (HAZARDS H5 I1, I4, I5, I7). */
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <setjmp.h>
@@ -88,7 +89,7 @@ static void h1_what_follows_the_tar_is_drained_and_hashed(void **state)
     assert_int_equal(stats.tar_bytes, t.bytes.len);
 }
 
-static void putting_again_drains_the_input(void **state)
+static void putting_again_reads_nothing(void **state)
 {
     struct lab *lab = *state;
     auto_tarball struct tarball t = TARBALL_INIT;
@@ -99,8 +100,82 @@ static void putting_again_drains_the_input(void **state)
     struct oci_digest id = lab->id;
     assert_int_equal(lab_put_bytes(lab, &id, GZIP, "anything", 8, 3, &stats, &err), 0);
     assert_true(stats.existed);
-    assert_int_equal(stats.compressed_bytes, 8);
     assert_int_equal(stats.entries, 11);
+}
+
+/* A reader that gives nothing before it is told to, and then its bytes or a failure. */
+struct slow_reader {
+    const struct tarball *t;
+    struct lab *lab;
+    struct oci_digest id;
+    atomic_int *go; /* 1: give all; 2: fail */
+    size_t at;
+    atomic_int begun;
+    atomic_int read, asked; /* bytes, and how often it was asked whether it goes on */
+    struct layer_stats stats;
+    int result;
+};
+
+static ssize_t read_slowly(void *arg, void *buf, size_t len, struct dr_error *err)
+{
+    struct slow_reader *r = arg;
+    if (len == 0) {
+        r->asked++;
+        return 0;
+    }
+    r->begun = 1;
+    while (*r->go == 0)
+        usleep(1000);
+    if (*r->go == 2)
+        return dr_fail(err, DR_ERR_PULL, "the line broke");
+    size_t left = r->t->bytes.len - r->at, n = left < len ? left : len;
+    memcpy(buf, r->t->bytes.data + r->at, n);
+    r->at += n;
+    r->read += (int)n;
+    return (ssize_t)n;
+}
+
+static void *put_slowly(void *arg)
+{
+    struct slow_reader *r = arg;
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    r->result = layer_put(r->lab->store, &r->id, PLAIN, read_slowly, r, &r->stats, &err);
+    return NULL;
+}
+
+static void a_layer_that_two_want_is_unpacked_once_C14(void **state)
+{
+    for (int end = 1; end <= 2; end++) {
+        struct lab *lab = *state;
+        auto_tarball struct tarball t = TARBALL_INIT;
+        atomic_int first_goes = 0, second_goes = 1;
+        struct slow_reader readers[2];
+        pthread_t threads[2];
+        some_layer(&t, 10 + end);
+        tarball_end(&t);
+        for (int i = 0; i < 2; i++) {
+            readers[i] = (struct slow_reader){
+                .t = &t, .lab = lab, .go = i == 0 ? &first_goes : &second_goes};
+            oci_digest_of(t.bytes.data, t.bytes.len, &readers[i].id);
+        }
+        pthread_create(&threads[0], NULL, put_slowly, &readers[0]);
+        while (!readers[0].begun)
+            usleep(1000);
+        pthread_create(&threads[1], NULL, put_slowly, &readers[1]);
+        while (readers[1].asked < 3)
+            usleep(1000);
+        assert_int_equal(readers[1].read, 0);
+        first_goes = end;
+        for (int i = 0; i < 2; i++)
+            pthread_join(threads[i], NULL);
+        assert_int_equal(readers[0].result, end == 1 ? 0 : -1);
+        assert_int_equal(readers[1].result, 0);
+        /* it takes over when the first one fails */
+        assert_int_equal(readers[1].stats.existed, end == 1);
+        assert_int_equal(readers[1].read, end == 1 ? 0 : t.bytes.len);
+        assert_true(layer_store_has(lab->store, &readers[0].id));
+        assert_int_equal(lab_leftovers(lab), 0);
+    }
 }
 
 struct racer {
@@ -402,7 +477,8 @@ int main(void)
         LAB(i1_layer_is_visible_only_when_it_is_whole),
         LAB(h2_wrong_diff_id_is_refused),
         LAB(h1_what_follows_the_tar_is_drained_and_hashed),
-        LAB(putting_again_drains_the_input),
+        LAB(putting_again_reads_nothing),
+        LAB(a_layer_that_two_want_is_unpacked_once_C14),
         LAB(concurrent_puts_of_one_layer_all_succeed),
         LAB(concurrent_puts_by_processes_all_succeed),
         LAB(i4_what_a_killed_process_left_is_swept_and_work_in_hand_is_not),
