@@ -64,9 +64,12 @@ static void start_proxy(struct tls_fixture *t, const char *option, const char *v
 {
     dr_auto_free char *port_file = in_dir(t->f, "proxy.port");
     dr_auto_free char *to = dr_printf("%d", t->f->port);
-    const char *argv[] = {
-        PYTHON,  FAKE_DIR "/proxy.py", "--port-file", port_file, "--to", to,
-        "--log", t->proxy_log,         option,        value,     NULL};
+    const char *argv[] = {PYTHON,        FAKE_DIR "/forward-proxy.py",
+                          "--port-file", port_file,
+                          "--to",        to,
+                          "--log",       t->proxy_log,
+                          option,        value,
+                          NULL};
     assert_int_equal(
         posix_spawnp(&t->proxy, PYTHON, NULL, NULL, (char *const *)argv, environ), 0);
     for (int i = 0; i < 1000; i++) {
