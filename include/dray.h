@@ -467,8 +467,8 @@ struct dray_container {
     const char *id, *name, *image, *image_id, *command;
     const char *service, *deployment; /* NULL: of no service */
     uint32_t replica;
-    const char *network;
-    const char *labels; /* JSON object */
+    const char *network; /* several with commas between them */
+    const char *labels;  /* JSON object */
     struct dray_state state;
     const char *json; /* all of it: the helper's summary, PROTOCOL.md */
 };

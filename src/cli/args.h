@@ -18,13 +18,13 @@ struct registry_args {
 struct run_args {
     bool detach, auto_remove, interactive, tty, read_only, privileged, init, quiet,
         sig_proxy, no_healthcheck;
-    const char *name, *workdir, *user, *entrypoint, *hostname, *cpus, *network, *pull,
-        *platform, *stop_signal, *cidfile, *restart, *log_driver, *detach_keys,
-        *health_cmd, *health_interval, *health_timeout, *health_start_period,
-        *health_start_interval;
+    const char *name, *workdir, *user, *entrypoint, *hostname, *cpus, *ip, *ip6,
+        *mac_address, *pull, *platform, *stop_signal, *cidfile, *restart, *log_driver,
+        *detach_keys, *health_cmd, *health_interval, *health_timeout,
+        *health_start_period, *health_start_interval;
     char **env, **env_files, **volumes, **mounts, **tmpfs, **labels, **label_files,
         **cap_add, **cap_drop, **security_opts, **devices, **ulimits, **sysctls,
-        **log_opts, **annotations, **attach;
+        **log_opts, **annotations, **attach, **networks, **network_aliases;
     int64_t memory_bytes, shm_size_bytes, cpu_shares, pids_limit, stop_timeout_s,
         health_retries;
     struct registry_args registry;

@@ -160,6 +160,19 @@ static const char *text_of(const char *text)
 }
 
 /* Docker's names have a slash in front, and its users write ^/name$. */
+/* One of several with commas between them. */
+static bool match_network(const struct filter *f, const struct dray_container *c)
+{
+    size_t len = strlen(f->value);
+    for (const char *p = text_of(c->network); *p;) {
+        size_t one = strcspn(p, ",");
+        if (one == len && memcmp(p, f->value, len) == 0)
+            return true;
+        p += one + (p[one] == ',');
+    }
+    return false;
+}
+
 static bool match_name(const struct filter *f, const struct dray_container *c)
 {
     dr_auto_free char *slash = dr_printf("/%s", text_of(c->name));
@@ -205,7 +218,7 @@ static bool match_one(const struct filter *f, const struct dray_container *c)
     case NAME:
         return match_name(f, c);
     case NETWORK:
-        return strcmp(text_of(c->network), f->value) == 0;
+        return match_network(f, c);
     case STATUS:
         return strcmp(ps_state(c->state.phase), f->value) == 0;
     case KEYS:

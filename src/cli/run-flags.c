@@ -57,6 +57,8 @@
         {0,         "init", CLI_BOOL,                                                      \
          RUN(init), NULL,   "Run an init in the container that reaps processes"},          \
         {'i', "interactive", CLI_BOOL, RUN(interactive), NULL, "Connect standard input"},  \
+        {0, "ip", CLI_TEXT, RUN(ip), "ip", "IPv4 address on its (first) network"},         \
+        {0, "ip6", CLI_TEXT, RUN(ip6), "ip", "IPv6 address on its (first) network"},       \
         {'l', "label", CLI_LIST, RUN(labels), "list", "Set metadata on the container"},    \
         {0, "label-file", CLI_LIST, RUN(label_files), "list", "Read in a file of labels"}, \
         {0,        "log-driver",                                                           \
@@ -65,17 +67,27 @@
         {0,        "log-opt",                                                              \
          CLI_LIST, RUN(log_opts),                                                          \
          "list",   "Options of the log: max-size=, max-file="},                            \
+        {0,        "mac-address",                                                          \
+         CLI_TEXT, RUN(mac_address),                                                       \
+         "string", "MAC address on its (first) network"},                                  \
         {'m', "memory", CLI_BYTES, RUN(memory_bytes), "bytes", "Memory limit", 6 * MIB},   \
         {0,           "mount", CLI_LIST,                                                   \
          RUN(mounts), "mount", "Mount by type=bind, volume or tmpfs,src=,dst="},           \
         {0, "name", CLI_TEXT, RUN(name), "string", "Assign a name to the container"},      \
         {0,                                                                                \
          "network",                                                                        \
-         CLI_TEXT,                                                                         \
-         RUN(network),                                                                     \
-         "string",                                                                         \
-         "Network of the container: none (default) or host",                               \
+         CLI_LIST,                                                                         \
+         RUN(networks),                                                                    \
+         "network",                                                                        \
+         "none (default), host, container:NAME or a network",                              \
          .alias = "net"},                                                                  \
+        {0,                                                                                \
+         "network-alias",                                                                  \
+         CLI_LIST,                                                                         \
+         RUN(network_aliases),                                                             \
+         "list",                                                                           \
+         "One more name of the container on its (first) network",                          \
+         .alias = "net-alias"},                                                            \
         {0,        "no-healthcheck",                                                       \
          CLI_BOOL, RUN(no_healthcheck),                                                    \
          NULL,     "Do not run the health check of the image"},                            \

@@ -30,6 +30,9 @@ static const struct mapping mappings[] = {
     {"user", TEXT, RUN(user)},
     {"hostname", TEXT, RUN(hostname)},
     {"cpus", TEXT, RUN(cpus)},
+    {"ip", TEXT, RUN(ip)},
+    {"ip6", TEXT, RUN(ip6)},
+    {"mac_address", TEXT, RUN(mac_address)},
     {"stop_signal", TEXT, RUN(stop_signal)},
     {"restart", TEXT, RUN(restart)},
     {"log_driver", TEXT, RUN(log_driver)},
@@ -59,6 +62,8 @@ static const struct mapping mappings[] = {
     {"cap_drop", LIST, RUN(cap_drop)},
     {"log_opt", LIST, RUN(log_opts)},
     {"annotation", LIST, RUN(annotations)},
+    {"network", LIST, RUN(networks)},
+    {"network_alias", LIST, RUN(network_aliases)},
 };
 
 /* The library names the field, "stop_signal: …": only the reason stays. */
@@ -232,16 +237,6 @@ static int add_labels(struct dray_spec *spec, const struct run_args *args,
     return 0;
 }
 
-static int set_network(struct dray_spec *spec, const char *network, struct dr_error *err)
-{
-    if (network && strcmp(network, "none") != 0 && strcmp(network, "host") != 0)
-        return dr_fail(err, DR_ERR_UNSUPPORTED,
-                       "--network %s is not supported yet (networks of containers are "
-                       "still to come); use none or host",
-                       network);
-    return network ? cli_spec_set(spec, "network", network, err) : 0;
-}
-
 static int fill(struct dray_spec *spec, const struct run_args *args, char **words,
                 struct dr_error *err)
 {
@@ -262,7 +257,7 @@ static int fill(struct dray_spec *spec, const struct run_args *args, char **word
         add_all(spec, "env", env, err) < 0 || add_volumes(spec, args, err) < 0 ||
         add_security(spec, args, err) < 0)
         return -1;
-    return set_network(spec, args->network, err);
+    return 0;
 }
 
 struct dray_spec *cli_spec(const struct run_args *args, char **words,

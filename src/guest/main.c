@@ -11,7 +11,6 @@
 #include "guest/helper.h"
 #include "guest/init/init.h"
 #include "guest/monitor/monitor.h"
-#include "guest/net/loopback.h"
 #include "guest/probe/probe.h"
 
 static int serve_main(int argc, char **argv)
@@ -34,7 +33,6 @@ static const struct {
     {"serve", serve_main, "the session with dray, over stdin and stdout"},
     {"monitor", monitor_main, "watches one container (internal)"},
     {"probe", probe_main, "looks at one container's health once (internal)"},
-    {"loopback", loopback_main, "brings up lo in a container, as a hook (internal)"},
     {"init", init_main, "process 1 of a container that was run with --init (internal)"},
 };
 

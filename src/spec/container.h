@@ -201,6 +201,8 @@ enum spec_network_mode {
 enum spec_network_mode spec_network_mode(const struct spec_container *spec);
 /* The name of the first network, the default's when none is given. Borrowed. */
 const char *spec_network_first(const struct spec_container *spec);
+/* All of their names, with commas between them, owned. */
+char *spec_network_names(const struct spec_container *spec);
 /* Whose network it is on: what is behind "container:". NULL: its own. Borrowed. */
 const char *spec_network_container(const struct spec_container *spec);
 /*

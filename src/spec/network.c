@@ -18,6 +18,16 @@ const char *spec_network_first(const struct spec_container *spec)
     return spec->network_count ? name_of(&spec->networks[0]) : SPEC_NETWORK_DEFAULT;
 }
 
+char *spec_network_names(const struct spec_container *spec)
+{
+    char *names = dr_strdup(spec_network_first(spec));
+    for (size_t i = 1; i < spec->network_count; i++) {
+        dr_auto_free char *before = names;
+        names = dr_printf("%s,%s", before, name_of(&spec->networks[i]));
+    }
+    return names;
+}
+
 const char *spec_network_container(const struct spec_container *spec)
 {
     const char *name = spec_network_first(spec);
@@ -170,10 +180,6 @@ int spec_network_check(const struct spec_container *spec, struct dr_error *err)
         for (size_t j = 0; j < i; j++)
             if (strcmp(name, name_of(&spec->networks[j])) == 0)
                 return dr_fail(err, DR_ERR_INVALID, "network: '%s' is given twice", name);
-        if (!is_mode(name) || spec_network_container(spec))
-            return dr_fail(err, DR_ERR_UNSUPPORTED,
-                           "network: '%s' is not supported, only none and host are",
-                           name);
     }
     return 0;
 }

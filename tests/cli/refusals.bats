@@ -74,8 +74,8 @@ teardown() {
         run -m1m alpine
     refuses 125 "dray run: invalid argument \"sometimes\" for \"--pull\" flag: it must be always, missing, newer or never; see \`dray run --help\`" \
         run --pull=sometimes alpine
-    refuses 125 "dray run: --network bridge is not supported yet (networks of containers are still to come); use none or host; see \`dray run --help\`" \
-        run --network bridge alpine
+    refuses 125 "dray run: --network: 'name=a,x=b': there is no option 'x'; name, alias, ip, ip6 and mac-address are what there is; see \`dray run --help\`" \
+        run --network name=a,x=b alpine
     refuses 125 "dray run: flag needs an argument: --name string; see \`dray run --help\`" run --name
     refuses 125 "dray run: invalid environment variable \"=x\": it must be NAME or NAME=VALUE; see \`dray run --help\`" \
         run -e =x alpine

@@ -90,6 +90,7 @@ struct bundle_input {
     const char *hostname;     /* NULL: the spec's, else the slug (C13) */
     const char *rootfs_path;  /* root.path */
     const char *cgroups_path; /* "/dray/<id>" */
+    const char *netns_path;   /* the network namespace to join; NULL: a new one */
     /* Files in the guest to bind at /etc/…; NULL: the image's own is seen. */
     const char *hosts_file, *hostname_file, *resolv_file;
     const char *init_path; /* static init, bound at /sbin/docker-init with spec->init */

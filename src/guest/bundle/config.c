@@ -51,9 +51,14 @@ static json_t *namespaces(const struct bundle_input *in)
         {"cgroup", in->facts->cgroup_ns},
     };
     json_t *array = json_array();
-    for (size_t i = 0; i < DR_COUNT(table); i++)
+    for (size_t i = 0; i < DR_COUNT(table); i++) {
+        json_t *one = json_pack("{ss}", "type", table[i].type);
+        if (strcmp(table[i].type, "network") == 0)
+            dr_json_set_str(one, "path", in->netns_path);
         if (table[i].wanted)
-            json_array_append_new(array, json_pack("{ss}", "type", table[i].type));
+            json_array_append(array, one);
+        json_decref(one);
+    }
     return array;
 }
 

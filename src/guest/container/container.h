@@ -47,5 +47,10 @@ bool container_image_in_use(struct guest *guest, const char *image_id, char **re
  */
 int container_destroy_by_name(struct guest *guest, const char *id, bool volumes,
                               struct dr_error *err);
+/* The same in two steps: what a person or another container could meet, then, when that
+ * succeeded, links and the entry. */
+int container_destroy_files(struct guest *guest, const char *id, bool volumes,
+                            struct dr_error *err);
+int container_destroy_rest(struct guest *guest, const char *id, struct dr_error *err);
 
 #endif

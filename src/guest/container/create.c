@@ -19,9 +19,10 @@
 #include "guest/container/names.h"
 #include "guest/container/volumes.h"
 #include "guest/images/images.h"
+#include "guest/net/namespace.h"
+#include "guest/net/net.h"
 #include "guest/runtime/runtime.h"
 #include "guest/volumes/volumes.h"
-#include "guest/net/loopback.h"
 
 #define ENTER_MS 5000
 
@@ -127,6 +128,8 @@ static int plan_config(struct plan *plan, const char *id, const char *dir,
     dr_auto_free char *hostname = dr_path_join(dir, "hostname");
     dr_auto_free char *resolv = dr_path_join(dir, "resolv.conf");
     dr_auto_free char *cgroup = cgroup_path(id);
+    dr_auto_free char *run_dir = container_run_dir(plan->guest, id);
+    dr_auto_free char *netns = dr_path_join(run_dir, NETNS_FILE);
     struct bundle_input input = {.spec = spec,
                                  .image_config = plan->image.config,
                                  .facts = container_facts(),
@@ -136,6 +139,7 @@ static int plan_config(struct plan *plan, const char *id, const char *dir,
                                  .hostname = plan->hostname,
                                  .rootfs_path = plan->rootfs,
                                  .cgroups_path = cgroup,
+                                 .netns_path = netns,
                                  .hosts_file = hosts,
                                  .hostname_file = hostname,
                                  .resolv_file = resolv,
@@ -146,12 +150,15 @@ static int plan_config(struct plan *plan, const char *id, const char *dir,
     plan->config = bundle_config(&input, err);
     if (!plan->config)
         return -1;
-    bool own_network = spec_network_mode(spec) != SPEC_NETWORK_HOST;
-    if (plan->runtime.traits->no_loopback && own_network)
-        loopback_add_hook(plan->config, plan->self);
     dr_auto_free char *filter = filter_path(plan->guest, &plan->runtime, plan->config);
     filter_use(filter, plan->config);
     return 0;
+}
+
+static int check_networks(const struct plan *plan, struct dr_error *err)
+{
+    dr_auto_json json_t *spec = spec_container_to_json(plan->spec);
+    return net_check(plan->guest, dr_json_array(spec, "networks"), err);
 }
 
 /* What is found out without having made anything. */
@@ -162,6 +169,8 @@ static int look_up(struct plan *plan, struct dr_error *err)
         return -1;
     if (!spec->image)
         return dr_fail(err, DR_ERR_INVALID, "the container names no image");
+    if (check_networks(plan, err) < 0)
+        return -1;
     /* A missing runtime is told now, not when the container is started. */
     if (runtime_find(plan->guest->runtime, &plan->runtime, err) < 0 ||
         image_lookup(plan->guest, spec->image, &plan->image, err) < 0)
@@ -282,7 +291,8 @@ static json_t *make_state(const struct plan *plan, const json_t *record)
         dr_json_set_str(labels, key, equals ? equals + 1 : "");
     }
     dr_json_set(state, "labels", labels);
-    dr_json_set_str(state, "network", spec_network_first(plan->spec));
+    dr_auto_free char *networks = spec_network_names(plan->spec);
+    dr_json_set_str(state, "network", networks);
     dr_json_set_bool(state, "auto_remove", plan->spec->auto_remove);
     if (plan->spec->restart) {
         dr_json_set_str(state, "restart", plan->spec->restart);

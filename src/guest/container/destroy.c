@@ -14,6 +14,7 @@
 #include "guest/container/journal.h"
 #include "guest/container/names.h"
 #include "guest/container/volumes.h"
+#include "guest/net/net.h"
 #include "spec/container.h"
 
 #define KILL_MS 10000
@@ -90,8 +91,8 @@ static void remove_named(struct guest *guest, struct container *c, struct dr_err
         name_free(guest, renaming, c->id);
 }
 
-int container_destroy_by_name(struct guest *guest, const char *id, bool volumes,
-                              struct dr_error *err)
+int container_destroy_files(struct guest *guest, const char *id, bool volumes,
+                            struct dr_error *err)
 {
     struct dr_error first = DR_ERROR_INIT, later = DR_ERROR_INIT;
     container_auto struct container c = {0};
@@ -137,12 +138,25 @@ int container_destroy_by_name(struct guest *guest, const char *id, bool volumes,
     }
     if (first.kind == DR_ERR_NONE && c.state) /* none: it was never made, or torn */
         container_event(guest, &c, "destroy", NULL, NULL);
-    if (first.kind == DR_ERR_NONE)
-        journal_leave(guest, id, -1, &later); /* the caller lets go of the lock */
-    keep(&first, &later);
     if (first.kind != DR_ERR_NONE) {
         dr_error_move(err, &first);
         return dr_wrap(err, "remove container %.12s", id);
     }
     return 0;
+}
+
+int container_destroy_rest(struct guest *guest, const char *id, struct dr_error *err)
+{
+    net_down(guest, id);                       /* C31: never a reason to fail */
+    if (journal_leave(guest, id, -1, err) < 0) /* the caller lets go of the lock */
+        return dr_wrap(err, "remove container %.12s", id);
+    return 0;
+}
+
+int container_destroy_by_name(struct guest *guest, const char *id, bool volumes,
+                              struct dr_error *err)
+{
+    if (container_destroy_files(guest, id, volumes, err) < 0)
+        return -1;
+    return container_destroy_rest(guest, id, err);
 }

@@ -6,6 +6,8 @@
 #include "base/fs.h"
 #include "base/text.h"
 #include "guest/container/health.h"
+#include "guest/net/inspect.h"
+#include "guest/net/net.h"
 #include "spec/container.h"
 
 #define NEVER "0001-01-01T00:00:00Z" /* Docker's word for a time that has not come */
@@ -135,7 +137,8 @@ static json_t *host_config(const struct container *c, const struct spec_containe
     dr_json_set_int(policy, "MaximumRetryCount", dr_json_int(c->state, "restart_max", 0));
     dr_json_set(host, "RestartPolicy", policy);
     dr_json_set(host, "LogConfig", log_config(json));
-    dr_json_set_str(host, "NetworkMode", dr_json_str(c->state, "network") ?: "none");
+    dr_json_set_str(host, "NetworkMode",
+                    spec ? spec_network_first(spec) : SPEC_NETWORK_DEFAULT);
     dr_json_set_str(host, "Runtime", dr_json_str(c->state, "runtime"));
     if (!spec)
         return host;
@@ -161,27 +164,11 @@ static json_t *host_config(const struct container *c, const struct spec_containe
     return host;
 }
 
-/* C28: ports, and the networks that it is on with its addresses there. Without a network
- * of its own it has no address (C23). */
 static json_t *network_settings(const struct container *c)
 {
-    static const char *const empty[] = {"NetworkID",        "EndpointID", "Gateway",
-                                        "IPAddress",        "MacAddress", "IPv6Gateway",
-                                        "GlobalIPv6Address"};
-    json_t *settings = json_object(), *networks = json_object(), *one = json_object();
-    dr_json_set_str(settings, "SandboxKey", "");
-    dr_json_set(settings, "Ports", json_object());
-    for (size_t i = 0; i < DR_COUNT(empty); i++) {
-        dr_json_set_str(one, empty[i], "");
-        if (i >= 2) /* the default network's once more, as Docker has it */
-            dr_json_set_str(settings, empty[i], "");
-    }
-    dr_json_set_int(one, "IPPrefixLen", 0);
-    dr_json_set_int(settings, "IPPrefixLen", 0);
-    dr_json_set(one, "Aliases", json_null());
-    dr_json_set(networks, dr_json_str(c->state, "network") ?: "none", one);
-    dr_json_set(settings, "Networks", networks);
-    return settings;
+    dr_auto_json json_t *state = container_is_up(c) ? net_state(c->run_dir) : NULL;
+    const json_t *spec = dr_json_object(c->record, "spec");
+    return inspect_container_networks(dr_json_array(spec, "networks"), state);
 }
 
 /* Where its changes are; the root file system is mounted for its monitor alone. */

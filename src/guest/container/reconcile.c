@@ -22,6 +22,7 @@
 #include "guest/container/policy.h"
 #include "guest/container/record.h"
 #include "guest/container/start.h"
+#include "guest/net/net.h"
 #include "guest/runtime/children.h"
 
 #define KILL_MS 10000
@@ -170,8 +171,10 @@ static bool goes_with_its_end(const struct container *c)
 static int settle(struct guest *guest, struct container *c, int lock_fd, bool for_good,
                   struct dr_error *err)
 {
-    if (!c->state && is_there(c, "state.json"))
-        return journal_leave(guest, c->id, -1, err); /* torn: "dead", for rm to remove */
+    if (!c->state && is_there(c, "state.json")) { /* torn: "dead", for rm to remove */
+        net_down(guest, c->id);
+        return journal_leave(guest, c->id, -1, err);
+    }
     if (!c->state)
         return container_destroy_by_name(guest, c->id, !is_there(c, "rmove.json"), err);
     const char *status = container_status(c);
@@ -190,6 +193,7 @@ static int settle(struct guest *guest, struct container *c, int lock_fd, bool fo
     if (cgroup_kill(cgroup, dr_clock_ms() + KILL_MS, err) < 0 ||
         cgroup_remove(cgroup, err) < 0)
         return -1;
+    net_down(guest, c->id);
     return finish(guest, c, lock_fd, for_good, err);
 }
 
@@ -261,6 +265,7 @@ static int after_reboot(struct guest *guest, struct dr_error *err)
     name_sweep(guest);
     dr_auto_error struct dr_error ignored =
         DR_ERROR_INIT; /* full: looked at again next time */
+    net_sweep(guest);
     if (dr_mkdir_all(guest->run_root, 0700, &ignored) == 0)
         dr_file_write(AT_FDCWD, mark, guest->boot_id, strlen(guest->boot_id), 0600, 0,
                       &ignored);

@@ -106,6 +106,9 @@ json_t *container_run_request(const struct container *c)
     for (size_t i = 0; i < DR_COUNT(same); i++)
         dr_json_set(request, same[i], json_incref(json_object_get(c->record, same[i])));
     dr_json_set_str(request, "runtime", dr_json_str(c->state, "runtime"));
+    dr_json_set_str(request, "name", container_name(c));
+    dr_json_set_str(request, "hostname", dr_json_str(c->record, "hostname"));
+    dr_json_set(request, "networks", json_incref(json_object_get(spec, "networks")));
     static const char *const flags[][2] = {
         {"stdin", "stdin_open"}, {"stdin_keep", "stdin_keep"}, {"tty", "tty"}};
     for (size_t i = 0; i < DR_COUNT(flags); i++)

@@ -17,6 +17,7 @@
 #include "guest/container/event.h"
 #include "guest/container/journal.h"
 #include "guest/container/record.h"
+#include "guest/net/net.h"
 
 #define KILL_MS 10000
 
@@ -101,6 +102,7 @@ int monitor_write_end(struct monitor *m, const char *status, const char *error)
 
 int monitor_clear_run(struct monitor *m, struct dr_error *err)
 {
+    net_down(&m->guest, m->id);
     if (clear_cgroup(m, err) < 0)
         return -1;
     return dr_remove_all(AT_FDCWD, m->state_root, err);
@@ -197,6 +199,7 @@ static void finish(struct monitor *m)
     if (written == 0 && container_load_state(&m->guest, m->id, &c, &err) == 0)
         container_sync_state(&c);
     dr_error_release(&err);
+    net_down(&m->guest, m->id);
     if (clear_cgroup(m, &err) == 0 && written == 0)
         journal_leave(&m->guest, m->id, -1, &err);
     else /* the entry stays, for the next command to finish */
@@ -210,7 +213,12 @@ void monitor_finish(struct monitor *m)
     if (m->auto_remove && !is_kept(m)) {
         tell_who_asks(m);
         monitor_unmount(m);
-        container_destroy_by_name(&m->guest, m->id, true, &err);
+        /* it is gone for everybody; the kernel takes its time with links, which nobody
+         * needs to wait for */
+        if (container_destroy_files(&m->guest, m->id, true, &err) == 0) {
+            tell_clients(m);
+            container_destroy_rest(&m->guest, m->id, &err);
+        }
     } else {
         finish(m);
     }
@@ -258,6 +266,7 @@ void monitor_roll_back(struct monitor *m, bool destroy, const struct dr_error *w
         if (cgroup_kill(m->cgroup, dr_clock_ms() + KILL_MS, &err) == 0)
             clear_cgroup(m, &err);
         dr_error_release(&err);
+        net_down(&m->guest, m->id);
         dr_auto_fd int lock = container_state_lock(&m->guest, m->id);
         if (container_load_state(&m->guest, m->id, &c, &err) == 0 && c.state) {
             dr_json_set_str(c.state, "error", why->text);

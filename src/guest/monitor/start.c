@@ -15,6 +15,7 @@
 #include "guest/container/filter.h"
 #include "guest/container/record.h"
 #include "guest/monitor/setup.h"
+#include "guest/net/net.h"
 #include "guest/runtime/children.h"
 #include "guest/runtime/runtime.h"
 
@@ -214,6 +215,8 @@ int monitor_start(struct monitor *m, const json_t *request, struct dr_error *err
     if (result == 0)
         result =
             m->prepared ? put_right(m, request, err) : prepare(m, request, &runtime, err);
+    if (result == 0) /* the first instruction sees its address (C17) */
+        result = net_up(&m->guest, m->id, request, err);
     if (result == 0 && mkdir(m->state_root, 0700) < 0 && errno != EEXIST)
         result = dr_fail_errno(err, DR_ERR_START, "make %s", m->state_root);
     if (result == 0)

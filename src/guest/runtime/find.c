@@ -10,7 +10,7 @@
 
 /* In the order of preference (C03). */
 static const struct runtime_traits traits[] = {
-    [RUNTIME_YOUKI] = {.name = "youki", .no_loopback = true},
+    [RUNTIME_YOUKI] = {.name = "youki"},
     [RUNTIME_CRUN] = {.name = "crun",
                       .no_hybrid_cgroup = true,
                       .seccomp_bpf = true,

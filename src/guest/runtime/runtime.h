@@ -35,8 +35,6 @@ struct runtime_traits {
      * (CVE-2019-5736), unless it was started from a read-only mount and told so: that
      * saves it an exec. */
     bool clones_itself;
-    /* It leaves the loopback interface of a new network namespace down. */
-    bool no_loopback;
 };
 
 struct runtime {

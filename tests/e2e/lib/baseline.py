@@ -62,7 +62,10 @@ def processes():
 for what, found in (
         ("mounts", mounts()), ("links", sorted(os.listdir("/sys/class/net"))),
         ("named network namespaces", names("/run/netns")), ("cgroups", cgroups()),
-        ("processes", processes()), ("run directory", names(RUN, directories=True)),
+        ("processes", processes()), ("run directory",
+         [path for path in names(RUN, directories=True) if path != RUN + "/networks"]),
+        ("members of networks",
+         [path for path in below(RUN + "/networks") if path.endswith((".json", ".end"))]),
         ("containers, bundles, logs, volumes",
          names(ROOT + "/containers", hidden=False) + names(ROOT + "/bundles") +
          names(ROOT + "/logs") + names(ROOT + "/volumes", hidden=False)),

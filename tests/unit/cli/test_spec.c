@@ -72,6 +72,12 @@ static void flags_become_members(void **state)
                 ARGV("--stop-signal", "int", "--stop-timeout", "0", "alpine"));
     assert_spec("{" ALPINE ",\"networks\":[{\"name\":\"host\"}]}",
                 ARGV("--net=host", "alpine"));
+    assert_spec("{" ALPINE ",\"networks\":[{\"aliases\":[\"x\"],\"ip\":\"10.0.0.2\","
+                "\"mac\":\"02:00:00:00:00:01\",\"name\":\"a\"},{\"ip6\":\"fd00::2\","
+                "\"name\":\"b\"}]}",
+                ARGV("--ip", "10.0.0.2", "--network", "a", "--network",
+                     "name=b,ip6=fd00::2", "--network-alias", "x", "--mac-address",
+                     "02:00:00:00:00:01", "alpine"));
 }
 
 static void relative_sources_are_seen_from_here(void **state)
@@ -99,10 +105,11 @@ static void mounts_are_volumes_and_tmpfs(void **state)
 
 static void bad_values_are_named(void **state)
 {
-    assert_refused(
-        "--network bridge is not supported yet (networks of containers are still "
-        "to come); use none or host",
-        DR_ERR_UNSUPPORTED, ARGV("--network", "bridge", "alpine"));
+    assert_refused("--network: 'name=a,x=b': there is no option 'x'; name, alias, ip, "
+                   "ip6 and mac-address are what there is",
+                   DR_ERR_INVALID, ARGV("--network", "name=a,x=b", "alpine"));
+    assert_refused("network: 'host' goes with no other network", DR_ERR_INVALID,
+                   ARGV("--network", "web", "--network", "host", "alpine"));
     assert_refused("--env-file: open /does/not/exist: No such file or directory",
                    DR_ERR_NOT_FOUND, ARGV("--env-file", "/does/not/exist", "alpine"));
     assert_refused("invalid environment variable \"=x\": it must be NAME or NAME=VALUE",

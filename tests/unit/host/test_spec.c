@@ -252,7 +252,8 @@ static void a_spec_that_cannot_be_is_refused_before_anything_is_asked(void **sta
     } bad[] = {
         {NULL, "workdir", "/", "no image", DRAY_ERR_INVALID},
         {"Bad Name", "workdir", "/", "image: ", DRAY_ERR_INVALID},
-        {"alpine", "network", "bridge", "network: 'bridge'", DRAY_ERR_UNSUPPORTED},
+        {"alpine", "network", "a b", "network: 'a b' is no network's name",
+         DRAY_ERR_INVALID},
         {"alpine", "memory", "1k", "memory", DRAY_ERR_INVALID},
         {"alpine", "hostname", "a b", "hostname: 'a b'", DRAY_ERR_INVALID},
     };

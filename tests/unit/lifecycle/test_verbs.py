@@ -656,7 +656,7 @@ def stats_of_all_follow_who_comes_and_goes_C27():
 
 def network_of_a_host_container_is_counted_without_lo():
     with session() as s:
-        a = detached(s, "sleep", "1000", network="host")
+        a = detached(s, "sleep", "1000", networks=[{"name": "host"}])
         item, = sample(s, ids=[a])
         want = 0
         for line in open("/proc/net/dev").read().splitlines()[2:]:

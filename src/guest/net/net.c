@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest/net/net.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fs.h"
+#include "guest/container/names.h"
+#include "guest/container/record.h"
+#include "guest/net/lease.h"
+#include "guest/net/member.h"
+#include "guest/net/namespace.h"
+#include "spec/container.h"
+
+#define STATE_MAX (1u << 20)
+#define CONTAINER "container:"
+
+static const char *name_at(const json_t *networks, size_t i)
+{
+    const char *name = dr_json_str(json_array_get(networks, i), "name");
+    return name ? name : SPEC_NETWORK_DEFAULT;
+}
+
+static int write_state(const char *run_dir, json_t *networks, struct dr_error *err)
+{
+    dr_auto_json json_t *state = json_object();
+    dr_json_set(state, "networks", json_incref(networks));
+    dr_auto_free char *path = dr_path_join(run_dir, NET_STATE);
+    dr_auto_free char *text = dr_json_text(state);
+    return dr_file_write(AT_FDCWD, path, text, strlen(text), 0600, 0, err);
+}
+
+json_t *net_state(const char *run_dir)
+{
+    dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+    dr_auto_free char *path = dr_path_join(run_dir, NET_STATE);
+    dr_auto_buf struct dr_buf text = DR_BUF_INIT(STATE_MAX);
+    if (dr_file_read(AT_FDCWD, path, &text, &ignored) < 0)
+        return NULL;
+    return dr_json_parse(text.data ? text.data : "", text.len, STATE_MAX, &ignored);
+}
+
+/* --- somebody else's namespace --- */
+
+static int borrow(const struct guest *guest, const char *path, const char *whose,
+                  struct dr_error *err)
+{
+    container_auto struct container other = {0};
+    char source[64];
+    pid_t pid = 0;
+    if (container_find(guest, whose, &other, err) < 0)
+        return dr_wrap(err, "network " CONTAINER "%s", whose);
+    dr_auto_fd int pidfd = container_pidfd(&other, &pid);
+    if (pidfd < 0)
+        return dr_fail(err, DR_ERR_CONFLICT,
+                       "network " CONTAINER "%s: that container is not running", whose);
+    snprintf(source, sizeof source, "/proc/%d/ns/net", (int)pid);
+    if (netns_borrow(source, path, err) < 0)
+        return dr_wrap(err, "network " CONTAINER "%s", whose);
+    struct pollfd dead = {.fd = pidfd, .events = POLLIN};
+    if (poll(&dead, 1, 0) > 0) /* it may be another process's by now */
+        return dr_fail(err, DR_ERR_CONFLICT,
+                       "network " CONTAINER "%s: that container has just ended", whose);
+    return 0;
+}
+
+/* --- networks of ours --- */
+
+struct run {
+    const struct guest *guest;
+    const char *id;
+    const json_t *request;
+    int ns_fd, ns_socket, root_socket;
+    bool way_out, way_out6; /* one of the networks has it already */
+    json_t *joined;
+};
+
+static int join_one(struct run *run, unsigned slot, const json_t *wanted,
+                    const char *name, struct dr_error *err)
+{
+    network_auto struct network network = {0};
+    json_t *state = NULL;
+    if (network_load(run->guest, name, &network, err) < 0)
+        return -1;
+    bool v4 = network.pools[0].gateway.family && !network.internal;
+    bool v6 = network.pools[1].gateway.family && !network.internal;
+    struct member member = {.id = run->id,
+                            .name = dr_json_str(run->request, "name"),
+                            .hostname = dr_json_str(run->request, "hostname"),
+                            .wanted = wanted,
+                            .slot = slot,
+                            .way_out = v4 && !run->way_out,
+                            .way_out6 = v6 && !run->way_out6,
+                            .ns_fd = run->ns_fd,
+                            .ns_socket = run->ns_socket,
+                            .root_socket = run->root_socket};
+    if (member_join(run->guest, &network, &member, &state, err) < 0)
+        return -1;
+    run->way_out |= v4;
+    run->way_out6 |= v6;
+    json_array_append_new(run->joined, state);
+    return 0;
+}
+
+static int join_all(struct run *run, const json_t *networks, struct dr_error *err)
+{
+    size_t count = json_array_size(networks);
+    if (count > MEMBER_SLOTS)
+        return dr_fail(err, DR_ERR_INVALID, "%zu networks: at most %d are possible",
+                       count, MEMBER_SLOTS);
+    if (!count)
+        return join_one(run, 0, NULL, SPEC_NETWORK_DEFAULT, err);
+    for (size_t i = 0; i < count; i++)
+        if (join_one(run, (unsigned)i, json_array_get(networks, i), name_at(networks, i),
+                     err) < 0)
+            return -1;
+    return 0;
+}
+
+static int make(const struct guest *guest, const char *id, const char *run_dir,
+                const char *path, const json_t *request, bool bridges,
+                struct dr_error *err)
+{
+    dr_auto_fd int ns_fd = -1;
+    dr_auto_fd int ns_socket = -1;
+    dr_auto_fd int root_socket = -1;
+    dr_auto_json json_t *joined = json_array();
+    if (netns_make(path, &ns_fd, &ns_socket, err) < 0)
+        return -1;
+    if (!bridges)
+        return 0;
+    if ((root_socket = nl_open(NETLINK_ROUTE, err)) < 0)
+        return -1;
+    struct run run = {.guest = guest,
+                      .id = id,
+                      .request = request,
+                      .ns_fd = ns_fd,
+                      .ns_socket = ns_socket,
+                      .root_socket = root_socket,
+                      .joined = joined};
+    if (join_all(&run, dr_json_array(request, "networks"), err) < 0)
+        return -1;
+    return write_state(run_dir, joined, err);
+}
+
+int net_up(const struct guest *guest, const char *id, const json_t *request,
+           struct dr_error *err)
+{
+    const json_t *networks = dr_json_array(request, "networks");
+    const char *first = name_at(networks, 0);
+    dr_auto_free char *run_dir = container_run_dir(guest, id);
+    dr_auto_free char *path = dr_path_join(run_dir, NETNS_FILE);
+    bool shared = strncmp(first, CONTAINER, strlen(CONTAINER)) == 0;
+    bool none = strcmp(first, "none") == 0;
+    if (strcmp(first, "host") == 0)
+        return 0;
+    int result = shared ? borrow(guest, path, first + strlen(CONTAINER), err)
+                        : make(guest, id, run_dir, path, request, !none, err);
+    if (result < 0)
+        net_down(guest, id);
+    return result;
+}
+
+struct leaving {
+    const struct guest *guest;
+    const char *id;
+};
+
+static void leave(void *arg, const char *network_id)
+{
+    const struct leaving *leaving = arg;
+    member_leave(leaving->guest, network_id, leaving->id);
+}
+
+void net_down(const struct guest *guest, const char *id)
+{
+    struct leaving leaving = {guest, id};
+    dr_auto_free char *run_dir = container_run_dir(guest, id);
+    dr_auto_free char *path = dr_path_join(run_dir, NETNS_FILE);
+    dr_auto_free char *state = dr_path_join(run_dir, NET_STATE);
+    unlink(state);
+    netns_drop(path);
+    lease_each_network(guest, leave, &leaving);
+}
+
+void net_sweep(const struct guest *guest)
+{
+    dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+    dr_auto_free char *path = dr_path_join(guest->run_root, "networks");
+    dr_remove_all(AT_FDCWD, path, &ignored);
+}
+
+int net_check(const struct guest *guest, const json_t *networks, struct dr_error *err)
+{
+    for (size_t i = 0; i < json_array_size(networks); i++) {
+        const char *name = name_at(networks, i);
+        network_auto struct network network = {0};
+        container_auto struct container other = {0};
+        if (strcmp(name, "none") == 0 || strcmp(name, "host") == 0)
+            return 0;
+        if (strncmp(name, CONTAINER, strlen(CONTAINER)) == 0)
+            return container_find(guest, name + strlen(CONTAINER), &other, err) < 0
+                       ? dr_wrap(err, "network %s", name)
+                       : 0;
+        if (network_load(guest, name, &network, err) < 0)
+            return -1;
+    }
+    return 0;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The network of one container's run (C17, C29 to C31): made by its monitor before the
+ * runtime starts, taken away after its end, or by whoever finds what a crash has left.
+ */
+#ifndef DRAY_GUEST_NET_NET_H
+#define DRAY_GUEST_NET_NET_H
+
+#include "guest/guest.h"
+
+/* In the run directory: what is true now, {"networks":[…member_join()'s…]}. */
+#define NET_STATE "network.json"
+
+/*
+ * request: {"networks":[…spec_network…],"name","hostname"}. In the container's run
+ * directory `netns` is the namespace to join then (none of its own with "host"), and
+ * NET_STATE is written. After a failure nothing is left. DR_ERR_NOT_FOUND for an unknown
+ * network, DR_ERR_CONFLICT and DR_ERR_NETWORK for what is in the way.
+ */
+int net_up(const struct guest *guest, const char *id, const json_t *request,
+           struct dr_error *err);
+/* From any state; never fails (C31). Called without a monitor too: the namespace was the
+ * lost one's. */
+void net_down(const struct guest *guest, const char *id);
+
+/* After a reboot, of which a run directory on a disk knows nothing: who was on networks
+ * is not any more. */
+void net_sweep(const struct guest *guest);
+
+/* NET_STATE of a container's run directory; NULL: it does not run, or on no network of
+ * ours. A new reference. */
+json_t *net_state(const char *run_dir);
+
+/* Can a container be made that is on these networks? spec's array. DR_ERR_NOT_FOUND. */
+int net_check(const struct guest *guest, const json_t *networks, struct dr_error *err);
+
+#endif
