@@ -175,7 +175,8 @@ struct dray_target;
 
 struct dray_open_options {
     size_t size;
-    /* "local:", "ssh://[USER@]HOST[:PORT]" (by the user's own ssh: its config, agent,
+    /* The name of a target in the user's config.yaml (see dray_targets), or an address:
+     * "local:", "ssh://[USER@]HOST[:PORT]" (by the user's own ssh: its config, agent,
      * known hosts), "exec://WORD WORD…" (a command that `sh` is added to); NULL: local:
      */
     const char *target;
@@ -211,6 +212,11 @@ void dray_close(struct dray_target *target);
 /* How many processes this handle has started to reach its target: 1, unless the
  * connection was lost in between. */
 int dray_spawn_count(const struct dray_target *target);
+/* How fit the target is, for a person: [{"what":"runtime","state":"ok|warning|missing",
+ * "text","advice"}…]: kernel, cgroups, runtimes with known faults, overlayfs, packet
+ * filter, disk space. "missing": containers cannot run, or not with that. */
+int dray_target_examine(struct dray_target *target, const struct dray_call *call,
+                        char **ret_json, struct dray_error **ret_err);
 /* About the target: {"build","kernel","os","arch","cgroup","boot_id","cpus",
  * "memory_bytes","root",…,"runtime":{"name","path","version"},"runtimes":[…],
  * "containers","running","images","layers","warnings":[…]}. */
@@ -219,6 +225,33 @@ int dray_info(struct dray_target *target, const struct dray_call *call, char **r
 /* What the helper said of itself when it was started: {"build","os","arch","variant",
  * "boot_id","kernel","cgroup","euid","pid","cpus"}. Asks nothing again. */
 int dray_hello(struct dray_target *target, char **ret_json, struct dray_error **ret_err);
+
+/* --- named targets (C01): config.yaml below $XDG_CONFIG_HOME/dray or ~/.config/dray ---
+ */
+
+/* What a name stands for; members as those of dray_open_options, which come first where
+ * they are set. */
+struct dray_target_settings {
+    size_t size;
+    const char *name; /* letters, digits, _ . and -; not "local" */
+    const char *url;
+    const char *root, *run_root, *bundle_root, *log_root, *runtime;
+    const char *user; /* ssh's, when the URL has none */
+    int64_t connect_timeout_ms;
+};
+/* {"file":…,"current":"lab" or null,"targets":[{"name","url","root",…,"current":bool}]}:
+ * what is not set is not there. A file that is not right: DRAY_ERR_CONFIG, and its text
+ * begins with FILE:LINE:COLUMN. */
+int dray_targets(char **ret_json, struct dray_error **ret_err);
+/* The one in use (owned), NULL when that is this machine. */
+int dray_target_current(char **ret_name, struct dray_error **ret_err);
+/* These change the file where they have to; comments stay. DRAY_ERR_EXISTS. */
+int dray_target_add(const struct dray_target_settings *settings,
+                    struct dray_error **ret_err);
+/* "local", a name or an address. */
+int dray_target_use(const char *name, struct dray_error **ret_err);
+/* Takes it out of the file, and touches nothing over there. DRAY_ERR_NOT_FOUND. */
+int dray_target_forget(const char *name, struct dray_error **ret_err);
 
 /* --- identity (C05) --- */
 

@@ -159,6 +159,17 @@ struct volume_rm_args {
     bool force;
 };
 
+struct target_ls_args {
+    bool quiet;
+    const char *format;
+};
+
+struct target_add_args {
+    const char *root, *run_root, *bundle_root, *log_root, *runtime, *user;
+    const char *connect_timeout;
+    bool use;
+};
+
 struct format_args {
     const char *format;
 };
@@ -199,6 +210,8 @@ extern const struct cli_option cli_system_df_options[];
 extern const struct cli_option cli_events_options[];
 extern const struct cli_option cli_volume_create_options[];
 extern const struct cli_option cli_volume_ls_options[];
+extern const struct cli_option cli_target_ls_options[];
+extern const struct cli_option cli_target_add_options[];
 extern const struct cli_option cli_volume_rm_options[];
 
 #endif

@@ -59,6 +59,7 @@ struct cli {
     char **words;      /* behind the options; NULL-terminated */
     size_t word_count;
     struct dray_target *target; /* see cli_target */
+    char *current; /* owned: the target that config.yaml has in use, once it was asked */
 };
 
 /* --- verbs.c --- */
@@ -336,6 +337,12 @@ CLI_VERB(stop);
 CLI_VERB(system_df);
 CLI_VERB(system_prune);
 CLI_VERB(tag);
+CLI_VERB(target_add);
+CLI_VERB(target_check);
+CLI_VERB(target_inspect);
+CLI_VERB(target_ls);
+CLI_VERB(target_rm);
+CLI_VERB(target_use);
 CLI_VERB(top);
 CLI_VERB(unpause);
 CLI_VERB(update);

@@ -12,6 +12,7 @@ struct completion_words completion_words(const struct cli_verb *verb)
     } kinds[] = {{"CONTAINER:SRC", "copy"},   {"CONTAINER", "container"},
                  {"[CONTAINER", "container"}, {"IMAGE", "image"},
                  {"[REPOSITORY", "image"},    {"VOLUME", "volume"},
+                 {"TARGET", "target"},        {"[TARGET", "target"},
                  {"NAME|ID", "any"},          {"[COMMAND]", "verb"},
                  {"bash|", "shell"}};
     const char *again = strchr(verb->words, ' ');

@@ -123,6 +123,7 @@ static void print_words(FILE *out, const struct cli_verb *verb)
                  {"copy", "(__dray_containers):"},
                  {"image", "(__dray_images)"},
                  {"volume", "(__dray_volumes)"},
+                 {"target", "(__dray_targets)"},
                  {"any", "(__dray_containers; __dray_images; __dray_volumes)"},
                  {"shell", "bash zsh fish"}};
     struct completion_words words = completion_words(verb);
@@ -155,6 +156,7 @@ void completion_fish(FILE *out)
           "'{{.Names}}'\nend\n"
           "function __dray_images\n    __dray_program images --format "
           "'{{.Repository}}:{{.Tag}}' | string match -v '*<none>*'\nend\n"
+          "function __dray_targets\n    __dray_program target ls -q\nend\n\n"
           "function __dray_volumes\n    __dray_program volume ls -q\nend\n\n"
           "complete -c dray -f\ncomplete -c dray -l help -d 'Show help'\n",
           out);

@@ -153,6 +153,7 @@ static const char scan[] =
     "            done ;;\n"
     "    esac\n"
     "    case $1 in\n"
+    "    target) \"$program\" \"${globals[@]}\" target ls -q 2>/dev/null ;;\n"
     "    volume | any) \"$program\" \"${globals[@]}\" volume ls -q 2>/dev/null ;;\n"
     "    verb) echo \"$_dray_top\" ;;\n"
     "    shell) echo 'bash zsh fish' ;;\n"

@@ -12,9 +12,10 @@
 
 /* What stands behind a verb's options. */
 struct completion_words {
-    const char *kind; /* "container", "image", "volume", "any", "copy", "verb", "shell";
-                         "": a path or a name that nobody can guess */
-    bool first_only;  /* what follows the first is something else */
+    const char *
+        kind; /* "container", "image", "volume", "target", "any", "copy", "verb", "shell";
+                 "": a path or a name that nobody can guess */
+    bool first_only; /* what follows the first is something else */
 };
 struct completion_words completion_words(const struct cli_verb *verb);
 

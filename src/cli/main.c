@@ -125,6 +125,7 @@ static int run_verb(struct cli *cli, char **argv)
     else
         code = verb->run(cli, args);
     dray_close(cli->target);
+    dray_free(cli->current);
     cli_args_release(verb->options, args);
     cli_parsed_release(&parsed);
     return code;

@@ -134,6 +134,31 @@ const struct cli_option cli_volume_ls_options[] = {
     {'q', "quiet", CLI_BOOL, VOLUME_LS(quiet), NULL, "Only show names"},
     {0}};
 
+#define TARGET_LS(member) offsetof(struct target_ls_args, member)
+const struct cli_option cli_target_ls_options[] = {
+    {0, "format", CLI_TEXT, TARGET_LS(format), "string",
+     "table, json, 'table TEMPLATE' or a template as '{{.Name}}'"},
+    {'q', "quiet", CLI_BOOL, TARGET_LS(quiet), NULL, "Only show names"},
+    {0}};
+
+#define TARGET_ADD(member) offsetof(struct target_add_args, member)
+const struct cli_option cli_target_add_options[] = {
+    {0, "bundle-root", CLI_TEXT, TARGET_ADD(bundle_root), "dir",
+     "Bundles there (default: bundles below its root)"},
+    {0, "connect-timeout", CLI_TEXT, TARGET_ADD(connect_timeout), "duration",
+     "How long reaching it may take (default 30s)"},
+    {0, "log-root", CLI_TEXT, TARGET_ADD(log_root), "dir",
+     "Logs there (default: logs below its root)"},
+    {0, "root", CLI_TEXT, TARGET_ADD(root), "dir", "State there (default /var/lib/dray)"},
+    {0, "run-root", CLI_TEXT, TARGET_ADD(run_root), "dir",
+     "Volatile state there (default /run/dray)"},
+    {0, "runtime", CLI_TEXT, TARGET_ADD(runtime), "NAME|PATH",
+     "OCI runtime there (default: youki, crun or runc)"},
+    {0, "use", CLI_BOOL, TARGET_ADD(use), NULL, "Use it from now on"},
+    {0, "user", CLI_TEXT, TARGET_ADD(user), "string",
+     "User to log in as, when the URL names none"},
+    {0}};
+
 const struct cli_option cli_volume_rm_options[] = {
     {'f', "force", CLI_BOOL, offsetof(struct volume_rm_args, force), NULL,
      "An unknown one is no error"},

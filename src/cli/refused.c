@@ -128,7 +128,7 @@ static const struct {
     {"builder", "build with another tool, push, and pull from the registry"},
     {"buildx", "build with another tool, push, and pull from the registry"},
     {"compose", "deployments are still to come"},
-    {"context", "targets other than local: are still to come"},
+    {"context", "use target: dray target add, ls, use, rm"},
     {"import", "images come from registries for now"},
     {"load", "images come from registries for now"},
     {"manifest", "use a registry's tools"},

@@ -12,6 +12,11 @@ struct dray_target *cli_target(struct cli *cli, struct dr_error *err)
     if (cli->target)
         return cli->target;
     struct dray_error *failed = NULL;
+    if (!cli->global.target) {
+        if (cli_rc(dray_target_current(&cli->current, &failed), &failed, err) < 0)
+            return NULL;
+        cli->global.target = cli->current;
+    }
     struct dray_open_options options = {
         .size = sizeof(options),
         .target = cli->global.target,

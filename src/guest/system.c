@@ -9,6 +9,7 @@
 #include "base/fs.h"
 #include "guest/cgroup/cgroup.h"
 #include "guest/container/container.h"
+#include "guest/examine.h"
 #include "guest/files/usage.h"
 #include "guest/guest.h"
 #include "guest/images/images.h"
@@ -109,6 +110,20 @@ static int op_check(struct guest *guest, struct wire_chan *chan, const json_t *r
     return 0;
 }
 
+static int op_examine(struct guest *guest, struct wire_chan *chan, const json_t *request,
+                      json_t **ret_reply, struct dr_error *err)
+{
+    dr_auto_json json_t *all = examine(guest);
+    size_t i;
+    json_t *one;
+    json_array_foreach (all, i, one) {
+        dr_auto_json json_t *event = json_pack("{s:s,s:O}", "event", "item", "item", one);
+        if (wire_event(chan, event, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int op_df(struct guest *guest, struct wire_chan *chan, const json_t *request,
                  json_t **ret_reply, struct dr_error *err)
 {
@@ -119,5 +134,6 @@ const struct guest_op guest_system_ops[] = {
     {"system.check", op_check},
     {"system.info", op_info},
     {"system.df", op_df},
+    {"system.examine", op_examine},
     {NULL, NULL},
 };

@@ -5,10 +5,12 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "host/config.h"
 #include "host/registries.h"
 
 #define DEFAULT_ROOT "/var/lib/dray"
 #define DEFAULT_RUN_ROOT "/run/dray"
+#define BOOT_WORDS_MS 1500 /* to say why the helper did not come */
 #define CONNECT_TIMEOUT_MS 30000
 
 static json_t *our_hello(const struct dray_target *target)
@@ -29,6 +31,7 @@ static void target_free(struct dray_target *target)
     pthread_cond_destroy(&target->idle);
     pthread_mutex_destroy(&target->lock);
     free(target->address);
+    free(target->user);
     free(target->root);
     free(target->run_root);
     free(target->bundle_root);
@@ -43,8 +46,7 @@ static void target_free(struct dray_target *target)
 static int prepare(void *arg, int cancel_fd, struct dr_error *err)
 {
     struct session *session = arg;
-    return transport_boot(&session->transport, session->hello_deadline_ms, cancel_fd,
-                          err);
+    return transport_boot(&session->transport, session->boot_deadline_ms, cancel_fd, err);
 }
 
 static void explain(void *arg, struct dr_error *err)
@@ -63,6 +65,7 @@ static int connect_session(struct dray_target *target, struct session **ret_sess
     session->hello_deadline_ms = dr_clock_ms() + target->connect_timeout_ms;
     struct transport_options options = {
         .target = target->address,
+        .user = target->user,
         .root = target->root ? target->root : DEFAULT_ROOT,
         .run_root = target->run_root ? target->run_root : DEFAULT_RUN_ROOT,
         .timeout_ms = target->connect_timeout_ms};
@@ -72,6 +75,9 @@ static int connect_session(struct dray_target *target, struct session **ret_sess
             : transport_open(&options, &session->transport, err);
     target->spawn_count += session->transport.spawn_count;
     session->hello_deadline_ms += transport_patience_ms(&session->transport);
+    session->boot_deadline_ms = session->hello_deadline_ms;
+    if (transport_needs_boot(&session->transport))
+        session->hello_deadline_ms += BOOT_WORDS_MS;
     if (rc == 0) {
         struct wire_mux_options mux = {.side = WIRE_HOST,
                                        .read_fd = session->transport.read_fd,
@@ -150,26 +156,47 @@ static int check_places(const struct dray_open_options *o, struct dr_error *err)
     return 0;
 }
 
+static char *either(const char *option, char **setting)
+{
+    return option ? dr_strdup(option) : DR_TAKE(*setting);
+}
+
+/* named is emptied. */
+static void take_settings(struct dray_target *target, const struct dray_open_options *o,
+                          struct config_target *named)
+{
+    target->address = DR_TAKE(named->url);
+    target->user = DR_TAKE(named->user);
+    target->root = either(o->root, &named->root);
+    target->run_root = either(o->run_root, &named->run_root);
+    target->bundle_root = either(o->bundle_root, &named->bundle_root);
+    target->log_root = either(o->log_root, &named->log_root);
+    target->runtime = either(o->runtime, &named->runtime);
+    target->connect_timeout_ms = o->connect_timeout_ms > 0 ? o->connect_timeout_ms
+                                 : named->connect_timeout_ms > 0
+                                     ? named->connect_timeout_ms
+                                     : CONNECT_TIMEOUT_MS;
+    config_target_release(named);
+}
+
 int target_open(const struct dray_open_options *options,
                 const struct connector *connector, struct dray_target **ret_target,
                 struct dr_error *err)
 {
     struct dray_open_options o = {0};
     struct dray_registry_options registry = {0};
+    struct config_target named;
     if (API_COPY(&o, options, err) < 0 || check_places(&o, err) < 0 ||
-        registries_copy(o.registry, &registry, err) < 0)
+        config_resolve(o.target, &named, err) < 0)
         return -1;
+    if (registries_copy(o.registry, &registry, err) < 0) {
+        config_target_release(&named);
+        return -1;
+    }
     struct dray_target *target = dr_alloc(sizeof *target);
     target->registry = registry;
-    target->address = dr_strdup(o.target);
-    target->root = dr_strdup(o.root);
-    target->run_root = dr_strdup(o.run_root);
-    target->bundle_root = dr_strdup(o.bundle_root);
-    target->log_root = dr_strdup(o.log_root);
-    target->runtime = dr_strdup(o.runtime);
+    take_settings(target, &o, &named);
     target->cache_dir = dr_strdup(o.cache_dir);
-    target->connect_timeout_ms =
-        o.connect_timeout_ms > 0 ? o.connect_timeout_ms : CONNECT_TIMEOUT_MS;
     if (connector)
         target->connector = *connector;
     pthread_mutex_init(&target->lock, NULL);
@@ -269,6 +296,12 @@ int target_hello(struct dray_target *target, json_t **ret_hello, struct dr_error
         *ret_hello = json_incref(hello);
     session_unref(session);
     return rc;
+}
+
+int dray_target_examine(struct dray_target *target, const struct dray_call *call,
+                        char **ret_json, struct dray_error **ret_err)
+{
+    return api_list(target, request_new("system.examine"), call, ret_json, ret_err);
 }
 
 int dray_hello(struct dray_target *target, char **ret_json, struct dray_error **ret_err)

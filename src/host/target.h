@@ -21,7 +21,8 @@ struct session {
     struct transport transport;
     struct wire_mux *mux;
     int64_t hello_deadline_ms;
-    bool used; /* a call has it, or had it; under the target's lock */
+    int64_t boot_deadline_ms; /* a little earlier: who brings the helper knows more */
+    bool used;                /* a call has it, or had it; under the target's lock */
 };
 
 /* Starts a helper. Tests put one here that records and plays answers (C34). */
@@ -35,7 +36,7 @@ void session_unref(struct session *session); /* NULL is fine */
 /* --- targets --- */
 
 struct dray_target {
-    char *address, *root, *run_root, *bundle_root, *log_root, *runtime, *cache_dir;
+    char *address, *user, *root, *run_root, *bundle_root, *log_root, *runtime, *cache_dir;
     struct dray_registry_options registry; /* strings owned */
     int64_t connect_timeout_ms;
     struct connector connector; /* connect NULL: the transport that address names */

@@ -215,6 +215,19 @@ int transport_address_parse(const char *text, struct transport_address *ret,
                    safe);
 }
 
+int transport_address_user(struct transport_address *address, const char *user,
+                           struct dr_error *err)
+{
+    if (!user || address->scheme != TRANSPORT_SSH)
+        return 0;
+    if (!plain(user)) {
+        dr_auto_free char *safe = dr_escape(user, 100);
+        return dr_fail(err, DR_ERR_CONFIG, "'%s' is no name of a user", safe);
+    }
+    address->user = dr_strdup(user);
+    return 0;
+}
+
 char *transport_address_of_words(char *const *words)
 {
     size_t size = sizeof "exec://";

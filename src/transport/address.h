@@ -41,6 +41,9 @@ int transport_address_parse(const char *text, struct transport_address *ret,
 void transport_address_release(struct transport_address *address);
 #define dr_auto_address DR_CLEANUP(transport_address_release)
 
+/* The user of an ssh address that names none; NULL leaves it so. Others have none. */
+int transport_address_user(struct transport_address *address, const char *user,
+                           struct dr_error *err);
 /* exec://… of a list of words; owned. */
 char *transport_address_of_words(char *const *words);
 

@@ -76,6 +76,8 @@ int transport_open(const struct transport_options *o, struct transport *ret,
     dr_auto_address struct transport_address address;
     if (transport_address_parse(o->target, &address, err) < 0)
         return -1;
+    if (!address.user && transport_address_user(&address, o->user, err) < 0)
+        return -1;
     if (address.scheme == TRANSPORT_LOCAL)
         return transport_local(o->root, ret, err);
     if (!kinds[address.scheme])

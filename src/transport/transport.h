@@ -27,6 +27,7 @@ struct transport {
 
 struct transport_options {
     const char *target; /* a URL (address.h); NULL: local: */
+    const char *user;   /* for ssh, when the URL names none; may be NULL */
     /* where the target keeps its things: the helper is put below one of them, as
      * bin/<sha256>/dray-guest, when it is in none. Absolute. */
     const char *root, *run_root;

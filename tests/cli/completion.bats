@@ -13,6 +13,7 @@ printf '%s\n' "$*" >>"$CALLS"
 case "$*" in
 *"ps -a --format {{.Names}}") printf 'web\nweb2\ndb\n' ;;
 *"images --format {{.Repository}}:{{.Tag}}") printf 'alpine:3\nalpine:latest\n<none>:<none>\n' ;;
+*"target ls -q") printf 'lab\nlocal\n' ;;
 *"volume ls -q") printf 'data\n' ;;
 *) exec "$REAL" "$@" ;;
 esac
@@ -111,6 +112,7 @@ offers() {
     offers "dray stop -t 5 d" db
     offers "dray container exec d" db
     offers "dray volume rm " data
+    offers "dray target use l" lab local
     offers "dray inspect d" data db
     grep -qx "ps -a --format {{.Names}}" calls
     offers "dray --root /r --run-root=/rr rm d" db

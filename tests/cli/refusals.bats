@@ -269,9 +269,11 @@ teardown() {
     grep -qF 'unknown command: \x1b[31m' err
 }
 
-@test "a target that is not there yet is refused by its name" {
-    "$DRAY" --target ssh://host ps 2>err && false
-    grep -q "^dray: .*ssh://host.* is not supported yet" err
-    DRAY_TARGET=wsl://x "$DRAY" ps 2>err && false
-    grep -q "wsl://x" err
+@test "a target of no known kind, and an address that is none, are refused by name" {
+    "$DRAY" --target nosuch://host ps 2>err && false
+    grep -q "^dray: target 'nosuch://host' is of no kind that dray knows; it is local:, ssh://" err
+    rc=0
+    DRAY_TARGET=ssh://-oProxyCommand=id "$DRAY" ps 2>err || rc=$?
+    [ "$rc" = 78 ]
+    grep -qF "dray: target 'ssh://-oProxyCommand=id': a host cannot begin with '-'" err
 }

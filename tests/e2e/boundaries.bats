@@ -148,6 +148,31 @@ all_of_it() {
     ok --target ssh://far rm -f on
 }
 
+@test "C01: a target of config.yaml: its address, its settings, and a check of it" {
+    export XDG_CONFIG_HOME=$OUT
+    ok target add --use --root "$E2E/named" --runtime crun --connect-timeout 40s lab ssh://far
+    ok target add mute "exec://sh -c sleep%20100" --connect-timeout 300ms
+    (unset DRAY_ROOT DRAY_RUNTIME && ok info --format '{{.root}} {{.runtime.name}}' && same "$output" "$E2E/named crun")
+    ok target ls --format '{{.Name}}{{.Current}} {{.URL}}'
+    same "$output" "local local:
+lab* ssh://far
+mute exec://sh -c sleep%20100"
+    ok target check
+    for part in lab: "ok       connection" kernel cgroups "crun" overlayfs "free for"; do has "$output" "$part"; done
+    refused 69 "did not answer in time" -- --target mute ps
+    refused 69 "did not answer in time" -- target check mute
+    refused 78 "no target is called 'lap'; did you mean lab?" -- --target lap ps
+    ok target check local --format json
+    same "$(jq -r '.[0].state' <<<"$output")" ok
+    exits 78 --runtime /no/such/runtime target check
+    has "$output" "missing  runtime"
+    ok target rm lab
+    ok target ls -q
+    same "$output" $'local\nmute'
+    ok ps
+    rm -rf "$E2E/named"
+}
+
 @test "C33: a far side that hangs, babbles or closes early is a typed error" {
     refused 69 "status 3" -- --target "exec://sh -c exit%203" ps
     refused 69 "lost my mind" -- --target "exec://sh -c echo%20lost%20my%20mind;exit%201" ps

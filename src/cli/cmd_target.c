@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* target: the targets that have a name, and how fit one is. */
+#include <string.h>
+
+#include "base/text.h"
+#include "cli/args.h"
+#include "cli/cli.h"
+
+static const struct cli_column columns[] = {
+    {"Name", "NAME", true},        {"Current", "CURRENT", true}, {"URL", "URL", true},
+    {"Runtime", "RUNTIME", false}, {"Root", "ROOT", false},      {0}};
+
+static json_t *read_targets(struct dr_error *err)
+{
+    struct dray_error *failed = NULL;
+    char *text = NULL;
+    int rc = dray_targets(&text, &failed);
+    return cli_rc_json(rc, &text, &failed, err);
+}
+
+static void add_row(json_t *rows, const char *name, const char *url, bool current,
+                    const json_t *target)
+{
+    json_t *row = json_object();
+    const char *runtime = dr_json_str(target, "runtime"),
+               *root = dr_json_str(target, "root");
+    dr_json_set_str(row, "Name", name);
+    dr_json_set_str(row, "Current", current ? "*" : "");
+    dr_json_set_str(row, "URL", url);
+    dr_json_set_str(row, "Runtime", runtime ? runtime : "");
+    dr_json_set_str(row, "Root", root ? root : "");
+    json_array_append_new(rows, row);
+}
+
+int cmd_target_ls(struct cli *cli, void *arg)
+{
+    const struct target_ls_args *args = arg;
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    if (cli_format_check(args->format, &err) < 0)
+        return cli_usage_error(cli, &err);
+    dr_auto_json json_t *all = read_targets(&err);
+    if (!all)
+        return cli_error(cli, &err);
+    dr_auto_json json_t *rows = json_array();
+    const char *current = dr_json_str(all, "current");
+    size_t i;
+    json_t *one;
+    bool local = !current || strcmp(current, "local") == 0;
+    add_row(rows, "local", "local:", local, NULL);
+    json_array_foreach (dr_json_array(all, "targets"), i, one)
+        add_row(rows, dr_json_str(one, "name"), dr_json_str(one, "url"),
+                dr_json_bool(one, "current"), one);
+    if (cli_list_print(args->quiet && !args->format ? "{{.Name}}" : args->format, columns,
+                       rows, &err) < 0)
+        return cli_error(cli, &err);
+    return CLI_OK;
+}
+
+int cmd_target_add(struct cli *cli, void *arg)
+{
+    const struct target_add_args *args = arg;
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    struct dray_error *failed = NULL;
+    struct dray_target_settings settings = {
+        .size = sizeof settings,
+        .name = cli->words[0],
+        .url = cli->words[1],
+        .root = args->root,
+        .run_root = args->run_root,
+        .bundle_root = args->bundle_root,
+        .log_root = args->log_root,
+        .runtime = args->runtime,
+        .user = args->user,
+    };
+    int64_t ns = 0;
+    if (args->connect_timeout) {
+        if (dr_duration_parse(args->connect_timeout, &ns, &err) < 0 || ns < 1000000) {
+            dr_error_release(&err);
+            dr_fail(&err, DR_ERR_INVALID,
+                    "invalid argument \"%s\" for \"--connect-timeout\" flag: it must be "
+                    "a time, as 10s",
+                    args->connect_timeout);
+            return cli_usage_error(cli, &err);
+        }
+        settings.connect_timeout_ms = ns / 1000000;
+    }
+    if (cli_rc(dray_target_add(&settings, &failed), &failed, &err) < 0 ||
+        (args->use && cli_rc(dray_target_use(cli->words[0], &failed), &failed, &err) < 0))
+        return cli_error(cli, &err);
+    cli_line(cli->words[0]);
+    return CLI_OK;
+}
+
+int cmd_target_use(struct cli *cli, void *args)
+{
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    struct dray_error *failed = NULL;
+    if (cli_rc(dray_target_use(cli->words[0], &failed), &failed, &err) < 0)
+        return cli_error(cli, &err);
+    cli_line(cli->words[0]);
+    return CLI_OK;
+}
+
+int cmd_target_rm(struct cli *cli, void *args)
+{
+    int code = CLI_OK;
+    for (char **word = cli->words; *word; word++) {
+        dr_auto_error struct dr_error err = DR_ERROR_INIT;
+        struct dray_error *failed = NULL;
+        if (cli_rc(dray_target_forget(*word, &failed), &failed, &err) < 0)
+            code = cli_error(cli, &err);
+        else
+            cli_line(*word);
+    }
+    return code;
+}
+
+/* One of the file's, or NULL with err; a new reference. */
+static json_t *find_target(const json_t *all, const char *name, struct dr_error *err)
+{
+    size_t i;
+    json_t *one;
+    if (strcmp(name, "local") == 0)
+        return json_pack("{s:s,s:s}", "name", "local", "url", "local:");
+    json_array_foreach (dr_json_array(all, "targets"), i, one)
+        if (strcmp(dr_json_str(one, "name"), name) == 0)
+            return json_incref(one);
+    dr_auto_free char *safe = dr_escape(name, 100);
+    dr_fail(err, DR_ERR_NOT_FOUND,
+            "no target is called '%s'; `dray target ls` lists them", safe);
+    return NULL;
+}
+
+int cmd_target_inspect(struct cli *cli, void *arg)
+{
+    const struct format_args *args = arg;
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    if (cli_format_check(args->format, &err) < 0)
+        return cli_usage_error(cli, &err);
+    dr_auto_json json_t *all = read_targets(&err);
+    if (!all)
+        return cli_error(cli, &err);
+    const char *current = dr_json_str(all, "current");
+    dr_auto_json json_t *list = json_array();
+    const char *otherwise[] = {current ? current : "local", NULL};
+    const char *const *words =
+        cli->word_count ? (const char *const *)cli->words : otherwise;
+    for (; *words; words++) {
+        json_t *one = find_target(all, *words, &err);
+        if (!one)
+            return cli_error(cli, &err);
+        json_array_append_new(list, one);
+    }
+    if (!args->format) {
+        dr_auto_free char *text = json_dumps(list, JSON_INDENT(4));
+        puts(text);
+        return CLI_OK;
+    }
+    size_t i;
+    json_t *one;
+    json_array_foreach (list, i, one) {
+        dr_auto_buf struct dr_buf buf = DR_BUF_INIT(1u << 20);
+        const char *format =
+            strcmp(args->format, "json") == 0 ? "{{json .}}" : args->format;
+        if (cli_format(format, one, &buf, &err) < 0)
+            return cli_error(cli, &err);
+        puts(buf.data ? buf.data : "");
+    }
+    return CLI_OK;
+}
+
+static void print_finding(const json_t *one)
+{
+    const char *advice = dr_json_str(one, "advice");
+    dr_auto_free char *text = dr_escape(dr_json_str(one, "text"), 0);
+    printf("  %-8s %-14s %s\n", dr_json_str(one, "state"), dr_json_str(one, "what"),
+           text);
+    if (advice && *advice) {
+        dr_auto_free char *safe = dr_escape(advice, 0);
+        printf("  %-8s %-14s -> %s\n", "", "", safe);
+    }
+}
+
+/* What the far side said when it was reached, in a line of its own. */
+static json_t *hello_finding(struct dray_target *target, struct dr_error *err)
+{
+    struct dray_error *failed = NULL;
+    char *text = NULL;
+    int rc = dray_hello(target, &text, &failed);
+    dr_auto_json json_t *hello = cli_rc_json(rc, &text, &failed, err);
+    if (!hello)
+        return NULL;
+    dr_auto_free char *said =
+        dr_printf("the helper %s for %s runs", dr_json_str(hello, "build"),
+                  dr_json_str(hello, "arch"));
+    return json_pack("{s:s,s:s,s:s}", "what", "connection", "state", "ok", "text", said);
+}
+
+int cmd_target_check(struct cli *cli, void *arg)
+{
+    const struct format_args *args = arg;
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    struct dray_error *failed = NULL;
+    char *text = NULL;
+    if (cli_format_check(args->format, &err) < 0)
+        return cli_usage_error(cli, &err);
+    if (cli->words[0])
+        cli->global.target = cli->words[0];
+    struct dray_target *target = cli_target(cli, &err);
+    dr_auto_json json_t *first = target ? hello_finding(target, &err) : NULL;
+    if (!first)
+        return cli_error(cli, &err);
+    int rc = dray_target_examine(target, NULL, &text, &failed);
+    dr_auto_json json_t *all = cli_rc_json(rc, &text, &failed, &err);
+    if (!all)
+        return cli_error(cli, &err);
+    json_array_insert(all, 0, first);
+    bool fit = true;
+    size_t i;
+    json_t *one;
+    json_array_foreach (all, i, one)
+        fit = fit && strcmp(dr_json_str(one, "state"), "missing") != 0;
+    if (args->format) {
+        dr_auto_buf struct dr_buf buf = DR_BUF_INIT(1u << 20);
+        const char *format =
+            strcmp(args->format, "json") == 0 ? "{{json .}}" : args->format;
+        if (cli_format(format, all, &buf, &err) < 0)
+            return cli_error(cli, &err);
+        puts(buf.data ? buf.data : "");
+        return fit ? CLI_OK : CLI_CONFIG;
+    }
+    dr_auto_free char *name =
+        dr_escape(cli->global.target ? cli->global.target : "local:", 200);
+    printf("%s:\n", name);
+    json_array_foreach (all, i, one)
+        print_finding(one);
+    return fit ? CLI_OK : CLI_CONFIG;
+}
