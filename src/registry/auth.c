@@ -225,6 +225,7 @@ static int fetch_token(struct registry *reg, struct dr_error *err)
                       ? basic_header(&auth->credentials)
                       : NULL;
     struct http_request request = {.url = url.data,
+                                   .tls = &reg->tls,
                                    .own = strcmp(realm.host, reg->origin.host) == 0,
                                    .authorization = basic,
                                    .post = form.len ? form.data : NULL,

@@ -19,7 +19,8 @@ enum phase {
 };
 
 struct job {
-    struct registry *reg;
+    struct registry *reg; /* whom it comes from: a mirror, or the registry itself */
+    size_t endpoint;      /* which of them */
     const struct oci_descriptor *descriptor;
     struct store_fetch *fetch;
     size_t index;
@@ -131,6 +132,9 @@ static int64_t have_bytes(void *context)
 static int begin_loading(struct job *job, struct dr_error *err)
 {
     exchange_release(&job->exchange);
+    free(job->path);
+    job->path =
+        dr_printf("/v2/%s/blobs/%s", job->reg->ref.path, job->descriptor->digest.text);
     job->exchange = (struct exchange){.reg = job->reg,
                                       .path = job->path,
                                       .pinned = true,
@@ -225,14 +229,33 @@ static int step_loading(struct batch *batch, struct job *job, struct dr_error *e
     return finish(batch, job, err);
 }
 
+/* A blob is the same wherever it comes from: what one cannot give the next one may. What
+ * was received stays, when it was not wrong. */
+static int go_on_elsewhere(struct batch *batch, struct job *job, struct dr_error *err)
+{
+    struct registry *reg = batch->reg;
+    if (job->endpoint == reg->n_mirrors || !registry_next_may_help(reg, err) ||
+        store_fetch_state(job->fetch) != STORE_OWNED)
+        return job->endpoint == reg->n_mirrors
+                   ? -1
+                   : dr_wrap(err, "mirror %s", job->reg->api_host);
+    dr_error_release(err);
+    dr_error_release(&job->why);
+    job->reg = registry_endpoint(reg, ++job->endpoint);
+    job->restarts = 0;
+    return begin_loading(job, err);
+}
+
 static int step(struct batch *batch, struct job *job, struct dr_error *err)
 {
+    int rc;
     switch (job->phase) {
     case PHASE_QUEUED:
     case PHASE_FOLLOWING:
         return place(batch, job, err);
     case PHASE_LOADING:
-        return step_loading(batch, job, err);
+        rc = step_loading(batch, job, err);
+        return rc < 0 ? go_on_elsewhere(batch, job, err) : rc;
     default:
         return 0;
     }
@@ -265,11 +288,11 @@ static int fetch_all(struct registry *reg, struct store_fetch *const *fetches,
     batch.jobs = dr_alloc((n + 1) * sizeof *batch.jobs);
     for (size_t i = 0; i < n; i++)
         batch.jobs[i] = (struct job){
-            .reg = reg,
+            .reg = registry_endpoint(reg, reg->chosen),
+            .endpoint = reg->chosen,
             .descriptor = &descs[i],
             .fetch = fetches[i],
             .index = i,
-            .path = dr_printf("/v2/%s/blobs/%s", reg->ref.path, descs[i].digest.text),
             .told_ms = INT64_MIN / 2,
         };
     dr_auto_error struct dr_error disk = DR_ERROR_INIT;

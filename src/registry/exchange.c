@@ -51,6 +51,7 @@ static int launch(struct exchange *x, struct dr_error *err)
         .source_len = x->source_len,
         .accept = x->accept,
         .authorization = own ? reg->auth.header : NULL,
+        .tls = &reg->tls,
         .own = own,
         .range_from = x->no_range ? 0 : x->have_before,
         .if_range = x->etag && origin_equal(&x->etag_of, &to) ? x->etag : NULL,

@@ -22,13 +22,6 @@ int http_new(const struct http_options *options, struct http **ret_http,
     const struct curl_api *curl = curl_load(err);
     if (!curl)
         return -1;
-    CURL *probe = curl->easy_init();
-    int able = probe ? tls_apply(options->tls, true, curl, probe) : 0;
-    curl->easy_cleanup(probe);
-    if (able < 0)
-        return dr_fail(err, DR_ERR_CONFIG,
-                       "the installed libcurl is too old for CAs besides the system's: "
-                       "version 7.77 is needed");
     CURLM *multi = curl->multi_init();
     if (!multi)
         return dr_fail(err, DR_ERR_INTERNAL, "libcurl gave no handle");
@@ -38,6 +31,17 @@ int http_new(const struct http_options *options, struct http **ret_http,
     http->options = *options;
     *ret_http = http;
     return 0;
+}
+
+int http_check_tls(struct http *http, const struct tls *tls, struct dr_error *err)
+{
+    CURL *probe = http->curl->easy_init();
+    int rc = probe ? tls_apply(tls, true, http->curl, probe) : 0;
+    http->curl->easy_cleanup(probe);
+    return rc == 0 ? 0
+                   : dr_fail(err, DR_ERR_CONFIG,
+                             "the installed libcurl is too old for CAs besides the "
+                             "system's: version 7.77 is needed");
 }
 
 void http_free(struct http *http)
@@ -266,8 +270,8 @@ static void set_options(struct http_call *call, const struct http_request *reque
     curl->easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     /* calls that start together share one connection where the server does HTTP/2 */
     curl->easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
-    tls_apply(o->tls, request->own, curl, easy);
-    proxy_apply(o->no_proxy, request->url, curl, easy);
+    tls_apply(request->tls, request->own, curl, easy);
+    proxy_apply(request->url, curl, easy);
     curl->easy_setopt(easy, CURLOPT_ERRORBUFFER, call->detail);
     curl->easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl->easy_setopt(easy, CURLOPT_HEADERDATA, call);

@@ -19,10 +19,8 @@
 
 struct http_options {
     int connect_timeout_ms, stall_timeout_ms;
-    const struct tls *tls; /* borrowed */
-    bool no_proxy;         /* loopback */
-    int64_t deadline_ms;   /* dr_clock_ms() time; 0: none */
-    atomic_bool *cancel;   /* borrowed; or NULL */
+    int64_t deadline_ms; /* dr_clock_ms() time; 0: none */
+    atomic_bool *cancel; /* borrowed; or NULL */
 };
 
 struct http_request {
@@ -41,6 +39,7 @@ struct http_request {
     const char *content_range; /* of the body, or NULL */
     const char *accept;        /* or NULL */
     const char *authorization; /* the header's value, or NULL */
+    const struct tls *tls;     /* borrowed */
     bool own;                  /* to the registry itself, see tls.h */
     int64_t range_from;        /* > 0: "Range: bytes=N-" */
     const char *if_range;      /* goes with it: a strong ETag, or NULL */
@@ -86,6 +85,8 @@ struct http;
 int http_new(const struct http_options *options, struct http **ret_http,
              struct dr_error *err);
 void http_free(struct http *http);
+/* Can this libcurl do what requests with it will need? DR_ERR_CONFIG. */
+int http_check_tls(struct http *http, const struct tls *tls, struct dr_error *err);
 
 /* Starts a call; call is zero or was used before (its answer is forgotten then). */
 void http_start(struct http *http, struct http_call *call,

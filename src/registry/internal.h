@@ -23,8 +23,16 @@ struct registry {
     struct origin origin;            /* of the registry, with the scheme in use */
     bool guessing;                   /* whether it speaks TLS is not known yet */
     struct tls tls;
+    char *api_root; /* instead of "/v2", owned; NULL: that */
+    char *ns;       /* the host that it mirrors, for "?ns=", owned; or NULL */
     bool contacted; /* it answered something: what fails now may pass */
     struct http *http;
+    bool http_borrowed; /* of the registry that it mirrors */
+    /* Who is asked before this one, in this order; each a registry of its own, with its
+     * own credentials, that is only used under the lock of this one. */
+    struct registry **mirrors;
+    size_t n_mirrors;
+    size_t chosen; /* who knew the image: blobs come from there on; n_mirrors: itself */
     struct auth auth;
     /* Manifests and configs on their way into the store: nobody waits for the disk. */
     struct committer *committer; /* NULL: none yet */
@@ -36,6 +44,17 @@ struct registry {
  * Best effort: a cache that cannot be written to makes itself heard with the layers. */
 void registry_keep_document(struct registry *reg, const struct oci_digest *digest,
                             const void *data, size_t len);
+
+/* The index-th to be asked: the mirrors, then reg itself. */
+struct registry *registry_endpoint(struct registry *reg, size_t index);
+/* Has something gone wrong that the next one may do better? Not what the user or this
+ * machine is the cause of. */
+bool registry_next_may_help(const struct registry *reg, const struct dr_error *err);
+/* Asks them one after the other until one answers; that one is the chosen one then. What
+ * the registry itself says is the error. */
+typedef int registry_ask(struct registry *endpoint, void *arg, struct dr_error *err);
+int registry_try(struct registry *reg, registry_ask *ask, void *arg,
+                 struct dr_error *err);
 
 /* The URL of a path of the API, owned. */
 char *registry_url(const struct registry *reg, const char *path);

@@ -35,7 +35,9 @@ int registry_login(const struct oci_ref *ref, const struct registry_options *opt
             return dr_fail(err, DR_ERR_NOT_FOUND, "there are no credentials for %s",
                            ref->host);
     }
-    if (registry_open(ref, options, &reg, err) < 0)
+    struct registry_options direct = *options;
+    direct.direct = true;
+    if (registry_open(ref, &direct, &reg, err) < 0)
         return -1;
     free(reg->familiar);
     reg->familiar = credentials_registry_text(ref);

@@ -4,15 +4,20 @@
 #include <string.h>
 #include <strings.h>
 
+#include "registry/origin.h"
+
 static const char *set(const char *name)
 {
     const char *value = getenv(name);
     return value && *value ? value : NULL;
 }
 
-void proxy_apply(bool loopback, const char *url, const struct curl_api *curl, CURL *easy)
+void proxy_apply(const char *url, const struct curl_api *curl, CURL *easy)
 {
-    if (loopback) {
+    struct origin at;
+    dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+    if (origin_parse(url, &at, &ignored) == 0 &&
+        origin_place(at.host) == ORIGIN_LOOPBACK) {
         curl->easy_setopt(easy, CURLOPT_NOPROXY, "*");
         return;
     }

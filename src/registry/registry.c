@@ -4,13 +4,21 @@
 #include <string.h>
 
 #include "registry/internal.h"
+#include "registry/route.h"
 
-#define DOCKER_HUB_API "registry-1.docker.io"
+#define MIRROR_RETRY_MS 5000 /* then the next one may be quicker */
 
 char *registry_url(const struct registry *reg, const char *path)
 {
-    return dr_printf("%s://%s%s", reg->origin.https ? "https" : "http", reg->api_host,
-                     path);
+    const char *scheme = reg->origin.https ? "https" : "http";
+    bool api = strncmp(path, "/v2/", 4) == 0;
+    const char *root = reg->api_root && api ? reg->api_root : "";
+    const char *rest = reg->api_root && api ? path + strlen("/v2") : path;
+    return dr_printf("%s://%s%s%s%s%s", scheme, reg->api_host, root, rest,
+                     !reg->ns            ? ""
+                     : strchr(rest, '?') ? "&ns="
+                                         : "?ns=",
+                     reg->ns ? reg->ns : "");
 }
 
 int registry_set_scheme(struct registry *reg, bool https, struct dr_error *err)
@@ -34,6 +42,7 @@ static void copy_options(const struct registry_options *from, struct registry_op
     to->auth_file = dr_strdup(to->auth_file);
     to->ca_file = dr_strdup(to->ca_file);
     to->cert_dir = dr_strdup(to->cert_dir);
+    to->registries_conf = dr_strdup(to->registries_conf);
     size_t n = 0;
     while (to->allow_realms && to->allow_realms[n])
         n++;
@@ -57,48 +66,112 @@ static void release_options(struct registry_options *options)
     free((char *)options->auth_file);
     free((char *)options->ca_file);
     free((char *)options->cert_dir);
+    free((char *)options->registries_conf);
     for (const char *const *p = options->allow_realms; p && *p; p++)
         free((char *)*p);
     free((void *)options->allow_realms);
 }
 
-int registry_open(const struct oci_ref *ref, const struct registry_options *options,
-                  struct registry **ret_registry, struct dr_error *err)
+/* The credentials that a call names are for the host that its reference names. */
+static void drop_credentials(struct registry *reg)
+{
+    if (reg->options.password)
+        explicit_bzero((char *)reg->options.password, strlen(reg->options.password));
+    free((char *)reg->options.user);
+    free((char *)reg->options.password);
+    reg->options.user = reg->options.password = NULL;
+}
+
+static int set_up(struct registry *reg, const struct endpoint *e, struct dr_error *err)
+{
+    const struct registry_options *o = &reg->options;
+    if (registry_set_scheme(reg, true, err) < 0)
+        return -1;
+    bool loopback = origin_place(reg->origin.host) == ORIGIN_LOOPBACK;
+    struct tls_options tls = {.ca_file = o->ca_file,
+                              .cert_dir = e->mirror ? NULL : o->cert_dir,
+                              .ca_files = (const char *const *)e->ca_files,
+                              .cert = e->cert,
+                              .key = e->key,
+                              .insecure = e->insecure || (!e->mirror && o->insecure)};
+    if (tls_load(reg->ref.host, &tls, &reg->tls, err) < 0 ||
+        http_check_tls(reg->http, &reg->tls, err) < 0)
+        return -1;
+    reg->guessing =
+        !e->plain_http && (tls.insecure || (loopback && reg->tls.ca.len == 0));
+    bool http = e->plain_http || (loopback && reg->guessing);
+    return registry_set_scheme(reg, !http, err);
+}
+
+/* of: whose mirror it is, or NULL. */
+static int endpoint_open(const struct oci_ref *named, const struct endpoint *e,
+                         const struct registry_options *options, struct registry *of,
+                         struct registry **ret, struct dr_error *err)
 {
     struct registry *reg = dr_alloc(sizeof *reg);
     pthread_mutex_init(&reg->lock, NULL);
     copy_options(options, &reg->options);
-    oci_ref_copy(ref, &reg->ref);
-    reg->familiar = oci_ref_familiar(ref);
-    bool hub = strcmp(ref->host, OCI_DEFAULT_HOST) == 0;
-    reg->api_host = dr_strdup(hub ? DOCKER_HUB_API : ref->host);
-
-    int rc = registry_set_scheme(reg, true, err);
-    if (rc == 0) {
-        bool loopback = origin_place(reg->origin.host) == ORIGIN_LOOPBACK;
-        const struct registry_options *o = &reg->options;
-        struct tls_options tls = {
-            .ca_file = o->ca_file, .cert_dir = o->cert_dir, .insecure = o->insecure};
-        rc = tls_load(reg->ref.host, &tls, &reg->tls, err);
-        reg->guessing = o->insecure || (loopback && reg->tls.ca.len == 0);
-        if (rc == 0)
-            rc = registry_set_scheme(reg, !(loopback && reg->guessing), err);
+    oci_ref_copy(&e->ref, &reg->ref);
+    reg->familiar = oci_ref_familiar(named);
+    reg->api_host = dr_strdup(e->api_host);
+    reg->api_root = dr_strdup(e->api_root);
+    reg->ns = dr_strdup(e->ns);
+    if (strcmp(named->host, e->ref.host) != 0)
+        drop_credentials(reg);
+    int rc = 0;
+    if (of) {
+        reg->http = of->http;
+        reg->http_borrowed = true;
+        if (reg->options.retry_deadline_ms > MIRROR_RETRY_MS)
+            reg->options.retry_deadline_ms = MIRROR_RETRY_MS;
+    } else {
         struct http_options http = {.connect_timeout_ms = reg->options.connect_timeout_ms,
                                     .stall_timeout_ms = reg->options.stall_timeout_ms,
-                                    .tls = &reg->tls,
-                                    .no_proxy = loopback,
                                     .deadline_ms = reg->options.deadline_ms,
                                     .cancel = reg->options.cancel};
-        if (rc == 0)
-            rc = http_new(&http, &reg->http, err);
+        rc = http_new(&http, &reg->http, err);
     }
+    if (rc == 0)
+        rc = set_up(reg, e, err);
     if (rc < 0) {
-        dr_wrap(err, "%s", reg->familiar);
         registry_close(reg);
         return -1;
     }
-    *ret_registry = reg;
+    *ret = reg;
     return 0;
+}
+
+static int open_route(const struct oci_ref *ref, const struct route *route,
+                      const struct registry_options *options, struct registry **ret,
+                      struct dr_error *err)
+{
+    struct registry *reg;
+    size_t last = route->n - 1;
+    if (endpoint_open(ref, &route->endpoints[last], options, NULL, &reg, err) < 0)
+        return -1;
+    reg->mirrors = dr_alloc(route->n * sizeof *reg->mirrors);
+    for (size_t i = 0; i < last; i++, reg->n_mirrors++)
+        if (endpoint_open(ref, &route->endpoints[i], options, reg, &reg->mirrors[i],
+                          err) < 0) {
+            dr_wrap(err, "mirror %s", route->endpoints[i].api_host);
+            registry_close(reg);
+            return -1;
+        }
+    *ret = reg;
+    return 0;
+}
+
+int registry_open(const struct oci_ref *ref, const struct registry_options *options,
+                  struct registry **ret_registry, struct dr_error *err)
+{
+    dr_auto_route struct route route = {0};
+    bool direct = options && options->direct;
+    const char *conf = options ? options->registries_conf : NULL;
+    if (route_find(ref, conf, direct, &route, err) == 0 &&
+        open_route(ref, &route, options, ret_registry, err) == 0)
+        return 0;
+    dr_auto_free char *familiar = oci_ref_familiar(ref);
+    return dr_wrap(err, "%s", familiar);
 }
 
 void registry_keep_document(struct registry *reg, const struct oci_digest *digest,
@@ -137,14 +210,20 @@ void registry_close(struct registry *reg)
 {
     if (!reg)
         return;
+    for (size_t i = 0; i < reg->n_mirrors; i++)
+        registry_close(reg->mirrors[i]);
+    free(reg->mirrors);
     finish_documents(reg);
     auth_release(&reg->auth);
-    http_free(reg->http);
+    if (!reg->http_borrowed)
+        http_free(reg->http);
     tls_release(&reg->tls);
     release_options(&reg->options);
     oci_ref_release(&reg->ref);
     free(reg->familiar);
     free(reg->api_host);
+    free(reg->api_root);
+    free(reg->ns);
     pthread_mutex_destroy(&reg->lock);
     free(reg);
 }

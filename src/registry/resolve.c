@@ -266,19 +266,34 @@ static int resolve(struct registry *reg, const struct oci_platform *platform,
     return check_platform(image, platform, err);
 }
 
+struct question {
+    const struct oci_platform *platform;
+    const struct oci_digest *known;
+    struct oci_image *image;
+    struct oci_digest *digest;
+};
+
+static int ask_image(struct registry *endpoint, void *arg, struct dr_error *err)
+{
+    const struct question *q = arg;
+    oci_image_release(q->image); /* what one that failed had begun */
+    int rc = resolve(endpoint, q->platform, q->known, q->image, err);
+    if (rc < 0 && err->origin == DR_AT_UNSET && err->kind != DR_ERR_INTERNAL)
+        err->origin = DR_AT_REGISTRY;
+    return rc;
+}
+
 int registry_resolve(struct registry *reg, const struct oci_platform *platform,
                      const struct oci_digest *known, struct oci_image *ret_image,
                      struct dr_error *err)
 {
     dr_auto_image struct oci_image image = OCI_IMAGE_INIT;
+    struct question q = {.platform = platform, .known = known, .image = &image};
     pthread_mutex_lock(&reg->lock);
-    int rc = resolve(reg, platform, known, &image, err);
+    int rc = registry_try(reg, ask_image, &q, err);
     pthread_mutex_unlock(&reg->lock);
-    if (rc < 0) {
-        if (err->origin == DR_AT_UNSET && err->kind != DR_ERR_INTERNAL)
-            err->origin = DR_AT_REGISTRY;
+    if (rc < 0)
         return dr_wrap(err, "%s", reg->familiar);
-    }
     if (rc == 0) {
         *ret_image = image;
         image = OCI_IMAGE_INIT;
@@ -286,13 +301,20 @@ int registry_resolve(struct registry *reg, const struct oci_platform *platform,
     return rc;
 }
 
+static int ask_digest(struct registry *endpoint, void *arg, struct dr_error *err)
+{
+    const struct question *q = arg;
+    DR_CLEANUP(document_release) struct document doc = {0};
+    return head_or_get(endpoint, q->digest, &doc, err);
+}
+
 int registry_head_digest(struct registry *reg, struct oci_digest *ret_digest,
                          struct dr_error *err)
 {
-    DR_CLEANUP(document_release) struct document doc = {0};
     struct oci_digest digest;
+    struct question q = {.digest = &digest};
     pthread_mutex_lock(&reg->lock);
-    int rc = head_or_get(reg, &digest, &doc, err);
+    int rc = registry_try(reg, ask_digest, &q, err);
     pthread_mutex_unlock(&reg->lock);
     if (rc < 0)
         return dr_wrap(err, "%s", reg->familiar);

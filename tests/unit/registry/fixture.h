@@ -147,6 +147,7 @@ static inline int setup(void **state)
     /* the fast clock of tests; no file of the person who runs them */
     f->options = (struct registry_options){.store = f->store,
                                            .auth_file = "",
+                                           .registries_conf = "",
                                            .tries = 3,
                                            .stall_timeout_ms = 1000,
                                            .connect_timeout_ms = 2000};
