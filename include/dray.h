@@ -351,10 +351,10 @@ int dray_reference_normalize(const char *text, char **ret_text,
  *        mac_address memory cpus cpu_shares pids_limit shm_size stop_signal stop_timeout
  *        log_driver restart health_cmd health_interval health_timeout health_start_period
  *        health_start_interval health_retries; and, with "true" or "false": tty
- *        interactive rm read_only privileged init no_healthcheck; entrypoint (one word or
- *        "" to clear the image's)
- *   add: args env label volume tmpfs network network_alias device ulimit sysctl cap_add
- *        cap_drop security_opt log_opt health_test annotation entrypoint
+ *        interactive rm read_only privileged init no_healthcheck publish_all; entrypoint
+ *        (one word or "" to clear the image's)
+ *   add: args env label volume tmpfs network network_alias publish expose device ulimit
+ *        sysctl cap_add cap_drop security_opt log_opt health_test annotation entrypoint
  *
  * restart: "no", "always", "unless-stopped", "on-failure[:N]". health_test: the word list
  * of the image-spec, "CMD-SHELL" and a text, or TCP or HTTP and where, word by word.

@@ -51,7 +51,7 @@ const struct cli_option cli_rm_options[] = {
 const struct cli_option cli_ps_options[] = {
     {'a', "all", CLI_BOOL, PS(all), NULL, "Show all containers, not only running ones"},
     {'f', "filter", CLI_LIST, PS(filters), "filter",
-     "Show what matches: ancestor=, exited=, health=, id=, label=, name=, status="},
+     "Show what matches, as name=web, status=exited, label=a=b or publish=8080"},
     {0, "format", CLI_TEXT, PS(format), "string",
      "table, json, 'table TEMPLATE' or a template as '{{.ID}}'"},
     {'n', "last", CLI_INT, PS(last), "int", "Show the n last created, whatever they do",

@@ -6,14 +6,28 @@
 
 #include "base/text.h"
 #include "cli/cli.h"
+#include "cli/ps-ports.h"
 #include "cli/ps.h"
 
-enum filter_key { ANCESTOR, EXITED, HEALTH, ID, LABEL, NAME, NETWORK, STATUS, KEYS };
+enum filter_key {
+    ANCESTOR,
+    EXITED,
+    EXPOSE,
+    HEALTH,
+    ID,
+    LABEL,
+    NAME,
+    NETWORK,
+    PUBLISH,
+    STATUS,
+    KEYS
+};
 
-static const char *const key_names[KEYS] = {"ancestor", "exited", "health",  "id",
-                                            "label",    "name",   "network", "status"};
-static const char *const docker_only[] = {"before",  "expose", "is-task", "isolation",
-                                          "publish", "since",  "volume"};
+static const char *const key_names[KEYS] = {"ancestor", "exited", "expose", "health",
+                                            "id",       "label",  "name",   "network",
+                                            "publish",  "status"};
+static const char *const docker_only[] = {"before", "is-task", "isolation", "since",
+                                          "volume"};
 /* What ps_state may say, and more of Docker's words. */
 static const char *const statuses[] = {"created",  "dead",     "exited",
                                        "paused",   "running",  "creating",
@@ -21,10 +35,11 @@ static const char *const statuses[] = {"created",  "dead",     "exited",
 
 struct filter {
     enum filter_key key;
-    const char *value; /* borrowed */
-    char *image;       /* ANCESTOR: its familiar name */
-    int64_t code;      /* EXITED */
-    regex_t regex;     /* NAME */
+    const char *value;          /* borrowed */
+    char *image;                /* ANCESTOR: its familiar name */
+    int64_t code;               /* EXITED */
+    struct ps_port_filter port; /* EXPOSE, PUBLISH */
+    regex_t regex;              /* NAME */
     bool has_regex;
 };
 
@@ -43,7 +58,7 @@ static int fail_key(const char *text, size_t len, struct dr_error *err)
     return dr_fail(
         err, DR_ERR_INVALID,
         "--filter %s: it must be KEY=VALUE with one of the keys ancestor, exited, "
-        "health, id, label, name, network and status",
+        "expose, health, id, label, name, network, publish and status",
         safe);
 }
 
@@ -118,6 +133,14 @@ static int parse_one(const char *text, struct filter *f, struct dr_error *err)
                    : dr_fail(err, DR_ERR_INVALID,
                              "--filter exited=%s: it must be a number from 0 to 255",
                              f->value);
+    case EXPOSE:
+    case PUBLISH:
+        return ps_port_filter_parse(f->value, &f->port)
+                   ? 0
+                   : dr_fail(err, DR_ERR_INVALID,
+                             "--filter %s: it must be a port, or a range, with /tcp or "
+                             "/udp behind it or not",
+                             text);
     case ID:
     case LABEL:
     case NETWORK:
@@ -209,6 +232,9 @@ static bool match_one(const struct filter *f, const struct dray_container *c)
     case EXITED:
         return c->state.phase == DRAY_EXITED && c->state.exit_known &&
                c->state.exit_code == f->code;
+    case EXPOSE:
+    case PUBLISH:
+        return ps_port_filter_match(&f->port, f->key == PUBLISH, c);
     case HEALTH:
         return strcmp(ps_health(c->state.health), f->value) == 0;
     case ID:
@@ -234,13 +260,14 @@ bool ps_filter_match(const struct ps_filter *filter,
     for (size_t i = 0; i < filter->count; i++) {
         const struct filter *f = &filter->filters[i];
         bool match = match_one(f, container);
+        enum filter_key key = f->key == EXPOSE ? PUBLISH : f->key; /* either will do */
         if (f->key == LABEL && !match)
             return false;
-        asked[f->key] = true;
-        matched[f->key] = matched[f->key] || match;
+        asked[key] = true;
+        matched[key] = matched[key] || match;
     }
-    for (size_t key = 0; key < KEYS; key++)
-        if (asked[key] && !matched[key])
+    for (size_t k = 0; k < KEYS; k++)
+        if (asked[k] && !matched[k])
             return false;
     return true;
 }

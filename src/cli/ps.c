@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "cli/cli.h"
+#include "cli/ps-ports.h"
 
 #define COMMAND_WIDTH 20
 #define SECOND_NS INT64_C(1000000000)
@@ -121,7 +122,7 @@ json_t *ps_row(const struct dray_container *container, int64_t now_ns, bool no_t
     set(row, "Labels", labels(container->labels));
     set(row, "Names", dr_strdup(container->name));
     set(row, "Networks", dr_strdup(container->network));
-    set(row, "Ports", NULL);
+    set(row, "Ports", ps_ports(container));
     set(row, "RunningFor", cli_ago(state->created_ns, now_ns));
     set(row, "State", dr_strdup(ps_state(state->phase)));
     set(row, "Status", ps_status(state, now_ns));

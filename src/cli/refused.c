@@ -16,9 +16,6 @@
 
 /* "run" stands for create too. */
 static const struct cli_refused flags[] = {
-    {"run", 'p', "publish", NETWORKS},
-    {"run", 'P', "publish-all", NETWORKS},
-    {"run", 0, "expose", NETWORKS},
     {"run", 0, "link", NETWORKS},
     {"run", 0, "link-local-ip", NETWORKS},
     {"run", 0, "add-host", NETWORKS},

@@ -34,6 +34,7 @@
         {0,        "env-file",                                                             \
          CLI_LIST, RUN(env_files),                                                         \
          "list",   "Read in a file of environment variables"},                             \
+        {0, "expose", CLI_LIST, RUN(expose), "list", "Expose a port, for -P"},             \
         {0,        "health-cmd",                                                           \
          CLI_TEXT, RUN(health_cmd),                                                        \
          "string", "Command that checks the health of the container"},                     \
@@ -102,6 +103,11 @@
         {0,        "privileged",                                                           \
          CLI_BOOL, RUN(privileged),                                                        \
          NULL,     "Give extended privileges to the container"},                           \
+        {'p',          "publish", CLI_LIST,                                                \
+         RUN(publish), "list",    "Publish a port: [[ADDRESS:]HOST:]CONTAINER[/udp]"},     \
+        {'P',      "publish-all",                                                          \
+         CLI_BOOL, RUN(publish_all),                                                       \
+         NULL,     "Publish all exposed ports on free ones"},                              \
         {0,         "pull",   CLI_TEXT,                                                    \
          RUN(pull), "string", "Pull first: always, missing (default), newer or never"},    \
         {'q', "quiet", CLI_BOOL, RUN(quiet), NULL, "Suppress the pull output"},            \

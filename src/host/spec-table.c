@@ -284,6 +284,18 @@ static int ulimit(struct spec_container *spec, const struct spec_row *row,
     return 0;
 }
 
+static int publish(struct spec_container *spec, const struct spec_row *row,
+                   const char *value, struct dr_error *err)
+{
+    return spec_publish_parse(value, spec, err);
+}
+
+static int expose(struct spec_container *spec, const struct spec_row *row,
+                  const char *value, struct dr_error *err)
+{
+    return spec_expose_parse(value, spec, err);
+}
+
 static int log_opt(struct spec_container *spec, const struct spec_row *row,
                    const char *value, struct dr_error *err)
 {
@@ -373,6 +385,8 @@ const struct spec_row spec_rows[] = {
      .meaning = "all capabilities and devices"},
     {"init", false, flag, AT(init), .form = BOOLEAN,
      .meaning = "an init reaps processes"},
+    {"publish_all", false, flag, AT(publish_all), .form = BOOLEAN,
+     .meaning = "every exposed port is published on a free one"},
     {"no_healthcheck", false, no_healthcheck, .form = BOOLEAN,
      .meaning = "the image's health check is off"},
     {"entrypoint", false, entrypoint, .form = "one word; empty: none at all",
@@ -393,6 +407,10 @@ const struct spec_row spec_rows[] = {
     {"network", true, one_network, .form = NETWORK, .meaning = "one more network"},
     {"network_alias", true, network_alias, .form = "a host name",
      .meaning = "one more name on the first network"},
+    {"publish", true, publish, .form = "[[ADDRESS:]HOST:]CONTAINER[/tcp|/udp]",
+     .meaning = "a port, or a range of them; the address is 127.0.0.1 unless given"},
+    {"expose", true, expose, .form = "PORT[/tcp|/udp], or a range",
+     .meaning = "what `publish_all` publishes, on top of the image's"},
     {"device", true, device, .form = "PATH[:PATH[:rwm]]",
      .meaning = "a device from over there"},
     {"ulimit", true, ulimit, .form = "NAME=SOFT[:HARD]", .meaning = "a resource limit"},

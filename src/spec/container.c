@@ -74,6 +74,7 @@ static const struct spec_field network_fields[] = {
 static const struct spec_field port_fields[] = {
     TEXT(spec_port, host_ip),
     NUMBER(spec_port, host_port, 0, 0, 65535),
+    NUMBER(spec_port, host_port_last, 0, 0, 65535),
     NUMBER(spec_port, container_port, 0, 1, 65535),
     TEXT(spec_port, protocol),
     {NULL},

@@ -50,8 +50,9 @@ struct spec_network {
 /* A port of the container that the guest's root namespace listens on. Ranges are one of
  * these per port. */
 struct spec_port {
-    char *host_ip;     /* NULL: 127.0.0.1 */
-    int64_t host_port; /* 0: one that is free */
+    char *host_ip;          /* NULL: 127.0.0.1 */
+    int64_t host_port;      /* 0: one that is free */
+    int64_t host_port_last; /* any one from host_port to this; 0: host_port itself */
     int64_t container_port;
     char *protocol; /* "tcp" or "udp" */
 };
@@ -211,6 +212,16 @@ const char *spec_network_container(const struct spec_container *spec);
  */
 int spec_network_parse(const char *text, struct spec_network *ret, struct dr_error *err);
 
+#define SPEC_PORTS_MAX 4096 /* of one container */
+/* -p and --expose, ranges of which become one port each (but a host's range for one port
+ * of the container: any one of it). Adds to the spec; nothing on failure. */
+int spec_publish_parse(const char *text, struct spec_container *spec,
+                       struct dr_error *err);
+int spec_expose_parse(const char *text, struct spec_container *spec,
+                      struct dr_error *err);
+/* "80/tcp", "53/udp", "80", as images have them; *ret_protocol is static. */
+bool spec_exposed_parse(const char *text, int64_t *ret_port, const char **ret_protocol);
+
 void spec_mount_release(struct spec_mount *item);
 void spec_network_release(struct spec_network *item);
 void spec_port_release(struct spec_port *item);
@@ -234,5 +245,6 @@ void spec_container_add_port(struct spec_container *spec, struct spec_port *item
 struct spec_network *spec_container_first_network(struct spec_container *spec);
 /* Networks, ports and what belongs to them: the part of spec_container_check(). */
 int spec_network_check(const struct spec_container *spec, struct dr_error *err);
+int spec_port_check(const struct spec_container *spec, struct dr_error *err);
 
 #endif

@@ -181,5 +181,5 @@ int spec_network_check(const struct spec_container *spec, struct dr_error *err)
             if (strcmp(name, name_of(&spec->networks[j])) == 0)
                 return dr_fail(err, DR_ERR_INVALID, "network: '%s' is given twice", name);
     }
-    return 0;
+    return spec_port_check(spec, err);
 }

@@ -31,8 +31,8 @@ teardown() {
 }
 
 @test "Docker's flags and commands that dray does not have are refused by name" {
-    refuses 125 "dray run: --publish is not supported yet (networks of containers are still to come; --network host or none works); see \`dray run --help\`" \
-        run --publish 80:80 alpine
+    refuses 125 "dray run: --memory-swap is not supported yet (this limit is still to come); see \`dray run --help\`" \
+        run --memory-swap 1g alpine
     refuses 125 "dray exec: unknown shorthand flag: -T; see \`dray exec --help\`" exec -T c sh
     refuses 125 "dray update: --cpu-quota is not supported yet (use --cpus); see \`dray update --help\`" \
         update --cpu-quota 5 c
@@ -87,7 +87,7 @@ teardown() {
         logs --since noon c
     refuses 125 "dray inspect: invalid argument \"x\" for \"--type\" flag: it must be container, image or volume; see \`dray inspect --help\`" \
         inspect --type x c
-    refuses 125 "dray ps: --filter foo=1: it must be KEY=VALUE with one of the keys ancestor, exited, health, id, label, name, network and status; see \`dray ps --help\`" \
+    refuses 125 "dray ps: --filter foo=1: it must be KEY=VALUE with one of the keys ancestor, exited, expose, health, id, label, name, network, publish and status; see \`dray ps --help\`" \
         ps -f foo=1
 }
 

@@ -6,6 +6,7 @@
 #include "base/fs.h"
 #include "base/text.h"
 #include "guest/container/health.h"
+#include "guest/container/ports.h"
 #include "guest/net/inspect.h"
 #include "guest/net/net.h"
 #include "spec/container.h"
@@ -140,8 +141,10 @@ static json_t *host_config(const struct container *c, const struct spec_containe
     dr_json_set_str(host, "NetworkMode",
                     spec ? spec_network_first(spec) : SPEC_NETWORK_DEFAULT);
     dr_json_set_str(host, "Runtime", dr_json_str(c->state, "runtime"));
+    dr_json_set(host, "PortBindings", container_port_bindings(c));
     if (!spec)
         return host;
+    dr_json_set_bool(host, "PublishAllPorts", spec->publish_all);
     dr_json_set_bool(host, "AutoRemove", spec->auto_remove);
     dr_json_set_bool(host, "Privileged", spec->privileged);
     dr_json_set_bool(host, "ReadonlyRootfs", spec->read_only);
@@ -168,7 +171,9 @@ static json_t *network_settings(const struct container *c)
 {
     dr_auto_json json_t *state = container_is_up(c) ? net_state(c->run_dir) : NULL;
     const json_t *spec = dr_json_object(c->record, "spec");
-    return inspect_container_networks(dr_json_array(spec, "networks"), state);
+    json_t *settings = inspect_container_networks(dr_json_array(spec, "networks"), state);
+    dr_json_set(settings, "Ports", container_ports_now(c));
+    return settings;
 }
 
 /* Where its changes are; the root file system is mounted for its monitor alone. */
@@ -194,7 +199,7 @@ static json_t *config(const struct container *c, const struct spec_container *sp
     const char *user = spec && spec->user ? spec->user : dr_json_str(image, "User");
     dr_json_set_str(config, "User", user ? user : "");
     dr_json_set_str(config, "Domainname", "");
-    dr_json_set(config, "ExposedPorts", member(image, "ExposedPorts"));
+    dr_json_set(config, "ExposedPorts", container_exposed(c));
     dr_json_set_bool(config, "Tty", spec && spec->tty);
     dr_json_set_bool(config, "OpenStdin", spec && spec->stdin_open);
     dr_json_set_bool(config, "StdinOnce", spec && spec->stdin_open && !spec->stdin_keep);

@@ -41,12 +41,27 @@ static struct spec_container *spec_of(const json_t *request, struct dr_error *er
     return spec_container_from_json(spec, err);
 }
 
+/* Docker's words for what was asked for and has no effect. */
+static json_t *warnings_of(const struct container *c)
+{
+    json_t *warnings = json_array();
+    const json_t *spec = dr_json_object(c->record, "spec");
+    const char *network = dr_json_str(c->state, "network");
+    bool published = json_array_size(dr_json_array(spec, "ports")) > 0 ||
+                     dr_json_bool(spec, "publish_all");
+    if (published && network && strcmp(network, "host") == 0)
+        json_array_append_new(warnings,
+                              json_string("Published ports are discarded when using host "
+                                          "network mode"));
+    return warnings;
+}
+
 static json_t *created_json(const struct container *c)
 {
     json_t *json = json_object();
     dr_json_set_str(json, "id", c->id);
     dr_json_set_str(json, "name", container_name(c));
-    dr_json_set(json, "warnings", json_array());
+    dr_json_set(json, "warnings", warnings_of(c));
     return json;
 }
 

@@ -13,9 +13,9 @@
  *          "runtime","pid","pid_start","monitor_pid","boot_id","started_ns",
  *          "finished_ns","exit_code" (null: unknown, I6),"oom_killed","error","restart",
  *          "restart_max","restart_count","service","replica","deployment","stopped" (a
- * person ended it)}. It has what `ps` shows, so that a list reads one small file per
- * container. It is the monitor's while the container runs; whoever changes it holds
- * container_state_lock() meanwhile.
+ * person ended it),"ports" (while it is up: container_ports_shown())}. It has what `ps`
+ * shows, so that a list reads one small file per container. It is the monitor's while the
+ * container runs; whoever changes it holds container_state_lock() meanwhile.
  *
  * A directory without state.json is being made. `rm` renames state.json to rmove.json, or
  * to rmvol.json when anonymous volumes go too: that needs no space (I7) and says after a

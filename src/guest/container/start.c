@@ -13,6 +13,7 @@
 #include "guest/container/container.h"
 #include "guest/container/filter.h"
 #include "guest/container/journal.h"
+#include "guest/container/ports.h"
 #include "guest/monitor/monitor.h"
 #include "guest/runtime/runtime.h"
 
@@ -109,6 +110,10 @@ json_t *container_run_request(const struct container *c)
     dr_json_set_str(request, "name", container_name(c));
     dr_json_set_str(request, "hostname", dr_json_str(c->record, "hostname"));
     dr_json_set(request, "networks", json_incref(json_object_get(spec, "networks")));
+    dr_json_set(request, "ports", container_ports(c));
+    const char *network = dr_json_str(c->state, "network");
+    if (!network || strcmp(network, "host") != 0)
+        dr_json_set(request, "exposed", container_exposed(c));
     static const char *const flags[][2] = {
         {"stdin", "stdin_open"}, {"stdin_keep", "stdin_keep"}, {"tty", "tty"}};
     for (size_t i = 0; i < DR_COUNT(flags); i++)

@@ -91,6 +91,8 @@ int monitor_write_end(struct monitor *m, const char *status, const char *error)
     dr_json_set_bool(c.state, "oom_killed", m->oom_killed);
     dr_json_set_int(c.state, "pid", 0);
     dr_json_set_int(c.state, "restart_count", m->restart_count);
+    if (strcmp(status, "restarting") != 0) /* which keeps them */
+        json_object_del(c.state, "ports");
     if (error)
         dr_json_set_str(c.state, "error", error);
     if (m->stopped)
@@ -210,6 +212,7 @@ void monitor_finish(struct monitor *m)
 {
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
     log_close(&m->log);
+    monitor_ports_close(m); /* who hears of the end may want them */
     if (m->auto_remove && !is_kept(m)) {
         tell_who_asks(m);
         monitor_unmount(m);
@@ -226,6 +229,7 @@ void monitor_finish(struct monitor *m)
     let_go(m);
     tell_clients(m);
     flush_clients(m);
+    monitor_ports_end(m, true);
 }
 
 /*
@@ -255,6 +259,7 @@ void monitor_roll_back(struct monitor *m, bool destroy, const struct dr_error *w
 {
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
     log_close(&m->log);
+    monitor_ports_end(m, false);
     kill_children();
     monitor_unmount(m);
     if (destroy) {

@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "guest/probe/probe.h"
+#include "guest/runtime/nofile.h"
 
 /* Beyond its timeout a probe needs time for the runtime, and to write its result. One
  * that takes longer hangs. */
@@ -23,6 +24,7 @@ static void become(char *const *argv, pid_t parent)
     static char *const environment[] = {(char *)"PATH=/usr/sbin:/usr/bin:/sbin:/bin",
                                         NULL};
     int null = open("/dev/null", O_RDWR);
+    nofile_restore();
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent || null < 0)
         _exit(PROBE_UNKNOWN);
     for (int i = 0; i < 3; i++)

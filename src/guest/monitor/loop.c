@@ -10,7 +10,15 @@
 
 #include "base/text.h"
 
-enum { SLOT_SIGNAL, SLOT_LISTEN, SLOT_STDOUT, SLOT_STDERR, SLOT_STDIN, SLOTS };
+enum {
+    SLOT_SIGNAL,
+    SLOT_LISTEN,
+    SLOT_STDOUT,
+    SLOT_STDERR,
+    SLOT_STDIN,
+    SLOT_PROXY,
+    SLOTS
+};
 
 void monitor_accept(struct monitor *m)
 {
@@ -65,6 +73,7 @@ static size_t fill(struct monitor *m)
             (struct pollfd){.fd = wait ? -1 : m->output_fds[1 + i], .events = POLLIN};
     at[SLOT_STDIN] =
         (struct pollfd){.fd = m->stdin_data ? m->stdin_fd : -1, .events = POLLOUT};
+    at[SLOT_PROXY] = (struct pollfd){.fd = m->proxy_log_fd, .events = POLLIN};
     size_t slot = SLOTS;
     for (struct monitor_client *client = m->clients; client; client = client->next) {
         bool readable = monitor_client_readable(m, client);
@@ -114,6 +123,8 @@ bool monitor_turn(struct monitor *m, int timeout_ms, int *ret_status)
             monitor_read_output(m, 1 + i);
     if (m->poll_fds[SLOT_STDIN].revents)
         monitor_stdin_flush(m);
+    if (m->poll_fds[SLOT_PROXY].revents)
+        monitor_ports_log(m);
     serve_clients(m, m->poll_fds);
     if (m->poll_fds[SLOT_LISTEN].revents)
         monitor_accept(m);

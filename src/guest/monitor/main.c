@@ -115,6 +115,7 @@ int monitor_main(int argc, char **argv)
     struct monitor m = {.listen_fd = -1,
                         .signal_fd = -1,
                         .stdin_fd = -1,
+                        .proxy_log_fd = -1,
                         .console = CONSOLE_INIT,
                         .output_fds = {-1, -1, -1},
                         .log = {.fd = -1}};

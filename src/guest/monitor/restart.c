@@ -105,6 +105,7 @@ bool monitor_restart(struct monitor *m)
         return false;
     m->restart_count++;
     m->delay_ms = restart_delay_ms(m->delay_ms, dr_clock_ms() - m->started_ms);
+    monitor_ports_pause(m);
     monitor_write_end(m, "restarting", NULL);
     /* what cannot be removed now makes the next start fail, which is tried again */
     monitor_clear_run(m, &ignored);

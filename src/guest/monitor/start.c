@@ -13,6 +13,7 @@
 #include "guest/cgroup/cgroup.h"
 #include "guest/container/event.h"
 #include "guest/container/filter.h"
+#include "guest/container/ports.h"
 #include "guest/container/record.h"
 #include "guest/monitor/setup.h"
 #include "guest/net/net.h"
@@ -79,10 +80,14 @@ static int prepare(struct monitor *m, const json_t *request,
     dr_auto_free char *upper = dr_path_join(dir, "upper");
     dr_auto_free char *work = dr_path_join(dir, "work");
     setup_wait_viewers(upper);
+    if (monitor_ports_open(m, dr_json_array(request, "ports"), err) < 0)
+        return -1; /* a busy port is told before anything was made */
     if (setup_namespace(hide, err) < 0 ||
         setup_overlay(dr_json_array(request, "lowers"), upper, work, m->rootfs,
-                      m->auto_remove, err) < 0)
+                      m->auto_remove, err) < 0) {
+        monitor_ports_end(m, false);
         return -1;
+    }
     int result = setup_mount_points(m->rootfs, err);
     if (result == 0)
         result = setup_workdir(
@@ -98,6 +103,7 @@ static int prepare(struct monitor *m, const json_t *request,
     if (result < 0) {
         log_close(&m->log);
         monitor_unmount(m);
+        monitor_ports_end(m, false);
     }
     m->prepared = result == 0;
     return result;
@@ -112,8 +118,8 @@ static int put_right(struct monitor *m, const json_t *request, struct dr_error *
                          dr_json_str(dr_json_object(request, "process"), "cwd"), err);
 }
 
-static int record_start(struct monitor *m, const struct runtime *runtime, bool has_health,
-                        struct dr_error *err)
+static int record_start(struct monitor *m, const struct runtime *runtime,
+                        const json_t *request, struct dr_error *err)
 {
     container_auto struct container c = {0};
     dr_auto_fd int lock = container_state_lock(&m->guest, m->id);
@@ -133,7 +139,12 @@ static int record_start(struct monitor *m, const struct runtime *runtime, bool h
     dr_json_set_bool(c.state, "oom_killed", false);
     json_object_del(c.state, "error");
     dr_json_set_int(c.state, "restart_count", m->restart_count);
-    if (has_health)
+    dr_auto_json json_t *published = ports_json(&m->ports);
+    dr_auto_json json_t *ports =
+        container_ports_shown(published, dr_json_object(request, "exposed"));
+    if (json_array_size(ports) > 0)
+        dr_json_set(c.state, "ports", json_incref(ports));
+    if (dr_json_object(request, "health"))
         dr_json_set_str(c.state, "health", health_status_name(HEALTH_STARTING));
     json_object_del(c.state, "stopped");
     json_object_del(c.state, "for_run");
@@ -191,8 +202,9 @@ static int start_runtime(struct monitor *m, const json_t *request,
     stdio_close(io->theirs);
     if (result == 0 && m->tty)
         result = take_terminal(m, io, dr_json_bool(request, "stdin"), err);
-    bool has_health = dr_json_object(request, "health");
-    if (result < 0 || record_start(m, runtime, has_health, err) < 0)
+    if (result == 0)
+        result = monitor_ports_serve(m, err);
+    if (result < 0 || record_start(m, runtime, request, err) < 0)
         return -1;
     monitor_log_time(m);
     if (!m->runs++) /* of a restart nobody hears */

@@ -11,6 +11,7 @@
 #include "guest/guest.h"
 #include "guest/log/log.h"
 #include "guest/monitor/monitor.h"
+#include "guest/net/ports.h"
 #include "guest/runtime/console.h"
 
 #define MONITOR_CHUNK WIRE_DATA_MAX /* bytes read from the container at once */
@@ -60,6 +61,9 @@ struct monitor {
     int log_fds[2]; /* a pipe for what goes to a client and to the log; 0: none */
     struct pollfd *poll_fds; /* owned */
     size_t poll_cap;
+    struct ports ports;  /* published ones */
+    struct proxy *proxy; /* of those, once the container runs; or NULL */
+    int proxy_log_fd;    /* what it says; -1: there is none */
 
     /* --- of one run of the container --- */
     int output_fds[3]; /* by stream number: read ends of stdout and stderr; −1 closed */
@@ -143,6 +147,20 @@ bool monitor_turn(struct monitor *m, int timeout_ms, int *ret_status);
 bool monitor_flush_clients(struct monitor *m);
 /* Takes who connected to the socket. Does not wait. */
 void monitor_accept(struct monitor *m);
+
+/* ports.c */
+/* Listens on what is to be published (container_ports()), unless it does already. */
+int monitor_ports_open(struct monitor *m, const json_t *list, struct dr_error *err);
+/* From now on what comes there goes to the container, whose first process is m->init. */
+int monitor_ports_serve(struct monitor *m, struct dr_error *err);
+/* Between two runs: what comes is reset. */
+void monitor_ports_pause(struct monitor *m);
+/* The ports are free; connections go on. */
+void monitor_ports_close(struct monitor *m);
+/* drain: once their readers had time to take what is left. */
+void monitor_ports_end(struct monitor *m, bool drain);
+/* Takes what the proxy has to say. */
+void monitor_ports_log(struct monitor *m);
 
 /* restart.c */
 /* After a run that is over, when its end was taken: true when the next one has begun;

@@ -16,6 +16,7 @@
 #include "base/fs.h"
 #include "base/text.h"
 #include "guest/runtime/children.h"
+#include "guest/runtime/nofile.h"
 
 /* How long a runtime may live on when nothing more of what it says is taken: its
  * complaint is full, and it may wait for us to read for ever. */
@@ -105,6 +106,7 @@ static int become(const struct runtime_call *call, char *const *argv, pid_t pare
     if (syscall(SYS_close_range, 3, ~0U, 4 /* CLOSE_RANGE_CLOEXEC */) < 0)
         for (int fd = 3; fd < 1024; fd++)
             fcntl(fd, F_SETFD, FD_CLOEXEC);
+    nofile_restore();
     for (int number = 1; number < 65; number++)
         if (number != SIGKILL && number != SIGSTOP)
             signal(number, SIG_DFL);

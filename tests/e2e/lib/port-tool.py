@@ -227,6 +227,21 @@ def many(host, port, count):
     assert not bad, (len(bad), bad[:3])
 
 
+def slow(host, port, pid):
+    """Readers that do not read hold the server back; the process's memory stays."""
+    def private():
+        with open("/proc/%s/smaps_rollup" % pid) as f:
+            return sum(int(line.split()[1]) for line in f if line.startswith("Private"))
+    before = private()
+    socks = [dial(host, port, "source %d" % (64 << 20)) for _ in range(20)]
+    time.sleep(1)
+    grown = private() - before
+    assert grown < 300, "%d kB more" % grown
+    assert digest(pieces_of(socks[0])) == digest(pattern(64 << 20, "source"))
+    for sock in socks[1:]:
+        sock.close()
+
+
 def udp(host, port):
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     socks = [socket.socket(family, socket.SOCK_DGRAM) for _ in range(3)]
@@ -243,6 +258,13 @@ def udp(host, port):
                 except socket.timeout:
                     got = None
             assert got == data, (i, size)
+
+
+def say(host, port, text):
+    """To a server that repeats what it hears, whatever it is."""
+    with dial(host, port, text) as sock:
+        sock.shutdown(socket.SHUT_WR)
+        assert b"".join(pieces_of(sock)).decode() == text + "\n"
 
 
 def peer(host, port):

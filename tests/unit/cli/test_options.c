@@ -193,10 +193,9 @@ static void flags_of_docker_are_refused_by_name(void **state)
 {
     assert_fails("--gpus is not supported yet (use --device)", DR_ERR_UNSUPPORTED,
                  CLI_STOP_AT_WORD, ARGV("-i", "--gpus", "all", "alpine"));
-    assert_fails(
-        "--publish is not supported yet (networks of containers are still to come; "
-        "--network host or none works)",
-        DR_ERR_UNSUPPORTED, CLI_STOP_AT_WORD, ARGV("-p", "80:80", "alpine"));
+    assert_fails("--memory-swap is not supported yet (this limit is still to come)",
+                 DR_ERR_UNSUPPORTED, CLI_STOP_AT_WORD,
+                 ARGV("--memory-swap=1g", "alpine"));
     assert_non_null(cli_refused_flag("create", "gpus", 4, 0));
     assert_null(cli_refused_flag("ps", "gpus", 4, 0));
 }

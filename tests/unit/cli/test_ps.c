@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "cli/ps-filter.h"
+#include "cli/ps-ports.h"
 #include "cli/ps.h"
 
 #define NOW_NS INT64_C(1700000000000000000)
@@ -79,6 +80,9 @@ static const struct dray_container web = {
     .network = "host",
     .labels = "{\"tier\":\"front\",\"x\":\"\"}",
     .state = {.phase = DRAY_EXITED, .exit_known = true, .exit_code = 3},
+    .json =
+        "{\"ports\":[{\"host_ip\":\"127.0.0.1\",\"host_port\":8080,\"container_port\":80,"
+        "\"protocol\":\"tcp\"},{\"container_port\":53,\"protocol\":\"udp\"}]}",
 };
 
 static void filters_match_as_dockers(void **state)
@@ -112,6 +116,14 @@ static void filters_match_as_dockers(void **state)
         {{"health=healthy"}, false},
         {{"network=host"}, true},
         {{"network=none"}, false},
+        {{"publish=8080"}, true},
+        {{"publish=8000-9000/tcp"}, true},
+        {{"publish=80"}, false},
+        {{"publish=8080/udp"}, false},
+        {{"expose=80"}, true},
+        {{"expose=50-60/udp"}, true},
+        {{"expose=53"}, false},
+        {{"expose=53", "publish=8080"}, true}, /* of these two, either */
     };
     for (size_t i = 0; i < DR_COUNT(rows); i++) {
         dr_auto_error struct dr_error err = DR_ERROR_INIT;
@@ -119,6 +131,33 @@ static void filters_match_as_dockers(void **state)
         assert_non_null(filter);
         assert_int_equal(ps_filter_match(filter, &web), rows[i].match);
         ps_filter_free(filter);
+    }
+}
+
+#define TCP(ip, host, container)                                                         \
+    "{\"host_ip\":\"" ip "\",\"host_port\":" #host ",\"container_port\":" #container     \
+    ",\"protocol\":\"tcp\"}"
+#define EXPOSED(port, protocol)                                                          \
+    "{\"container_port\":" #port ",\"protocol\":\"" protocol "\"}"
+
+static void ports_are_shown_as_docker_shows_them(void **state)
+{
+    static const char *const rows[][2] = {
+        {"", ""},
+        {TCP("127.0.0.1", 8080, 80), "127.0.0.1:8080->80/tcp"},
+        {TCP("::1", 8080, 80), "[::1]:8080->80/tcp"},
+        {EXPOSED(80, "tcp"), "80/tcp"},
+        {TCP("1.2.3.4", 82, 82) "," TCP("1.2.3.4", 80, 80) "," TCP("1.2.3.4", 81, 81),
+         "1.2.3.4:80-82->80-82/tcp"},
+        {TCP("1.2.3.4", 80, 80) "," TCP("1.2.3.4", 82, 82) "," EXPOSED(
+             90, "udp") "," EXPOSED(91, "udp") "," TCP("1.2.3.4", 1, 2),
+         "1.2.3.4:80->80/tcp, 1.2.3.4:82->82/tcp, 90-91/udp, 1.2.3.4:1->2/tcp"},
+    };
+    for (size_t i = 0; i < DR_COUNT(rows); i++) {
+        dr_auto_free char *json = dr_printf("{\"ports\":[%s]}", rows[i][0]);
+        const struct dray_container c = {.json = json};
+        dr_auto_free char *text = ps_ports(&c);
+        assert_string_equal(text, rows[i][1]);
     }
 }
 
@@ -130,11 +169,11 @@ static void bad_filters_are_named(void **state)
     } rows[] = {
         {"foo=1",
          "--filter foo=1: it must be KEY=VALUE with one of the keys ancestor, exited, "
-         "health, id, label, name, network and status",
+         "expose, health, id, label, name, network, publish and status",
          DR_ERR_INVALID},
         {"name",
          "--filter name: it must be KEY=VALUE with one of the keys ancestor, exited, "
-         "health, id, label, name, network and status",
+         "expose, health, id, label, name, network, publish and status",
          DR_ERR_INVALID},
         {"volume=x", "--filter volume=x is not supported yet", DR_ERR_UNSUPPORTED},
         {"status=gone",
@@ -145,6 +184,10 @@ static void bad_filters_are_named(void **state)
          "--filter health=fine: it must be starting, healthy, unhealthy or none",
          DR_ERR_INVALID},
         {"exited=x", "--filter exited=x: it must be a number from 0 to 255",
+         DR_ERR_INVALID},
+        {"publish=80/icmp",
+         "--filter publish=80/icmp: it must be a port, or a range, with /tcp or /udp "
+         "behind it or not",
          DR_ERR_INVALID},
     };
     for (size_t i = 0; i < DR_COUNT(rows); i++) {
@@ -166,6 +209,7 @@ int main(void)
         cmocka_unit_test(the_status_is_in_dockers_words),
         cmocka_unit_test(rows_are_cut_and_escaped),
         cmocka_unit_test(filters_match_as_dockers),
+        cmocka_unit_test(ports_are_shown_as_docker_shows_them),
         cmocka_unit_test(bad_filters_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

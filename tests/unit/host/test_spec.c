@@ -128,6 +128,11 @@ static const struct {
     {"device", true, "/dev/null",
      "{\"devices\":[{\"container_path\":\"/dev/null\",\"host_path\":\"/dev/null\","
      "\"permissions\":\"rwm\"}]}"},
+    {"publish", true, "[::1]:8080:80/udp",
+     "{\"ports\":[{\"container_port\":80,\"host_ip\":\"::1\",\"host_port\":8080,"
+     "\"protocol\":\"udp\"}]}"},
+    {"publish_all", false, "true", "{\"publish_all\":true}"},
+    {"expose", true, "80-81", "{\"exposed\":[\"80/tcp\",\"81/tcp\"]}"},
     {"ulimit", true, "nofile=1:2",
      "{\"ulimits\":[{\"hard\":2,\"name\":\"nofile\",\"soft\":1}]}"},
     {"sysctl", true, "net.core.x=1", "{\"sysctls\":[\"net.core.x=1\"]}"},
@@ -188,6 +193,7 @@ static void a_bad_value_names_field_value_and_what_would_be_right(void **state)
         {"label", true, "", {"label: '': expected KEY=VALUE"}},
         {"volume", true, "./a:/b", {"volume: './a:/b'", "absolute path"}},
         {"log_opt", true, "max-file=0", {"log_opt: 'max-file=0'", "max-size=SIZE"}},
+        {"publish", true, "80:x", {"publish: invalid port '80:x'", "8080:80"}},
         {"args", true, "\xff", {"args: ", "expected UTF-8"}},
         {"memry", false, "1g", {"there is no field 'memry'; did you mean 'memory'?"}},
         {"xyzzy", false, "1", {"there is no field 'xyzzy'"}},
