@@ -275,22 +275,26 @@ enum dray_pull_policy {
     DRAY_PULL_NEVER = 3    /* DRAY_ERR_NOT_FOUND when it is missing */
 };
 
-/* One step of a pull. Called on threads of the library, never two at once. */
+/* One step of a pull or a push. Called on threads of the library, never two at once. */
 struct dray_progress {
     size_t size;
     enum {
         DRAY_PROGRESS_RESOLVED = 0, /* total = number of layers */
         DRAY_PROGRESS_LAYER = 1,    /* done of total bytes */
         DRAY_PROGRESS_LAYER_DONE = 2,
-        DRAY_PROGRESS_LAYER_EXISTS = 3 /* was there already */
+        DRAY_PROGRESS_LAYER_EXISTS = 3, /* was there already */
+        DRAY_PROGRESS_LAYER_MOUNTED = 4 /* push: the registry has it from `from` */
     } what;
     enum {
         DRAY_LAYER_WAITING = 0,
         DRAY_LAYER_DOWNLOADING = 1,
-        DRAY_LAYER_UNPACKING = 2
+        DRAY_LAYER_UNPACKING = 2,
+        DRAY_LAYER_PREPARING = 3, /* push: it is made again out of the unpacked layer */
+        DRAY_LAYER_PUSHING = 4
     } stage;
     const char *layer; /* digest; borrowed for the callback */
     int64_t done, total;
+    const char *from; /* a repository, borrowed; or NULL */
 };
 
 struct dray_pull_options {
@@ -308,6 +312,24 @@ struct dray_pull_options {
  * DRAY_ERR_PULL with what the registry said; nothing half-made stays. */
 int dray_image_pull(struct dray_target *target, const char *reference,
                     const struct dray_pull_options *options, const struct dray_call *call,
+                    char **ret_json, struct dray_error **ret_err);
+struct dray_push_options {
+    size_t size;
+    const struct dray_registry_options *registry; /* NULL: the target's */
+    void (*progress)(void *arg, const struct dray_progress *step); /* may be NULL */
+    void *progress_arg;
+};
+
+/*
+ * Sends the image of that name to the registry that the name says (dray_image_tag gives
+ * it another one). Blobs that are there are not sent, nor those that the registry can
+ * take from another of its repositories; the manifest goes last. Layers come from the
+ * blob cache, else they are made again out of the target's: the manifest that is pushed
+ * names those as they are now. *ret_json (may be NULL): {"digest","size" of that
+ * manifest,"ref","familiar"}. DRAY_ERR_PULL with what the registry said.
+ */
+int dray_image_push(struct dray_target *target, const char *reference,
+                    const struct dray_push_options *options, const struct dray_call *call,
                     char **ret_json, struct dray_error **ret_err);
 /* [{"id","digest","refs":[canonical…],"names":[familiar…],"created_ns","size",
  * "containers":N,"tags":[{"repository","tag","digest"}…]}…] */

@@ -82,6 +82,11 @@ struct pull_args {
     struct registry_args registry;
 };
 
+struct push_args {
+    bool quiet, all_tags;
+    struct registry_args registry;
+};
+
 struct login_args {
     const char *username;
     struct registry_args registry;
@@ -196,6 +201,7 @@ extern const struct cli_option cli_cp_options[];
 extern const struct cli_option cli_export_options[];
 extern const struct cli_option cli_commit_options[];
 extern const struct cli_option cli_pull_options[];
+extern const struct cli_option cli_push_options[];
 extern const struct cli_option cli_login_options[];
 extern const struct cli_option cli_logout_options[];
 extern const struct cli_option cli_images_options[];

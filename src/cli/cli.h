@@ -326,6 +326,7 @@ CLI_VERB(pause);
 CLI_VERB(port);
 CLI_VERB(ps);
 CLI_VERB(pull);
+CLI_VERB(push);
 CLI_VERB(rename);
 CLI_VERB(restart);
 CLI_VERB(rm);

@@ -36,6 +36,7 @@ static const struct {
      "the file must be executable, and made for this architecture"},
     {DR_ERR_PULL, 401, "refuses the user name",
      "check both: some registries want a token in place of the password"},
+    {DR_ERR_PULL, 0, "denies the push", "the account needs the right to write there"},
     {DR_ERR_PULL, 401, "dray login", "look at the name first"},
     {DR_ERR_PULL, 401, NULL, "look at the name, or log in again with `dray login`"},
     {DR_ERR_PULL, 403, NULL, "look at the name, or log in again with `dray login`"},

@@ -15,6 +15,18 @@ const struct cli_option cli_pull_options[] = {
     OPTION_TLS_VERIFY(PULL(registry)),
     {0}};
 
+#define PUSH(member) offsetof(struct push_args, member)
+const struct cli_option cli_push_options[] = {
+    {'a', "all-tags", CLI_BOOL, PUSH(all_tags), NULL, "All tags of the repository"},
+    OPTION_AUTHFILE(PUSH(registry)),
+    OPTION_CERT_DIR(PUSH(registry)),
+    OPTION_CREDS(PUSH(registry)),
+    OPTION_PASSWORD_STDIN(PUSH(registry)),
+    {'q', "quiet", CLI_BOOL, PUSH(quiet), NULL, "Only print the image's reference"},
+    OPTION_TLS_CA(PUSH(registry)),
+    OPTION_TLS_VERIFY(PUSH(registry)),
+    {0}};
+
 #define LOGIN(member) offsetof(struct login_args, member)
 const struct cli_option cli_login_options[] = {
     OPTION_AUTHFILE(LOGIN(registry)),

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The progress of a pull. On a terminal the layers that move are bars at the bottom,
- * redrawn at most ten times a second, and each one that is done becomes a line above
- * them: so the number of bars is the number of parallel downloads, whatever the image.
- * Anywhere else: a line for each change.
+ * The progress of a pull or a push. On a terminal the layers that move are bars at the
+ * bottom, redrawn at most ten times a second, and each one that is done becomes a line
+ * above them: so the number of bars is the number of parallel downloads, whatever the
+ * image. Anywhere else: a line for each change.
  */
 #include <string.h>
 #include <sys/ioctl.h>
@@ -73,8 +73,11 @@ static void draw_bar(struct cli_progress *p, const struct layer *layer, size_t w
 {
     dr_auto_free char *done = dr_size_text(layer->done_bytes);
     dr_auto_free char *total = dr_size_text(layer->total_bytes);
-    const char *word =
-        layer->stage == DRAY_LAYER_UNPACKING ? "Extracting" : "Downloading";
+    static const char *const words[] = {
+        [DRAY_LAYER_UNPACKING] = "Extracting", [DRAY_LAYER_PUSHING] = "Pushing"};
+    const char *word = layer->stage < (int)DR_COUNT(words) && words[layer->stage]
+                           ? words[layer->stage]
+                           : "Downloading";
     dr_auto_free char *head = dr_printf("%s: %s", cli_short_id(layer->digest), word);
     dr_auto_free char *tail = dr_printf("%s/%s", done, total);
     size_t used = strlen(head) + strlen(tail) + 5;
@@ -106,7 +109,8 @@ static void draw(struct cli_progress *p, bool now)
     erase(p);
     for (size_t i = 0; i < p->count && p->drawn < BARS_MAX; i++) {
         const struct layer *layer = &p->layers[i];
-        if (layer->over || layer->stage == DRAY_LAYER_WAITING)
+        if (layer->over || layer->stage == DRAY_LAYER_WAITING ||
+            layer->stage == DRAY_LAYER_PREPARING)
             continue;
         draw_bar(p, layer, width);
         p->drawn++;
@@ -139,15 +143,22 @@ void cli_progress_step(void *arg, const struct dray_progress *step)
     if (step->what == DRAY_PROGRESS_RESOLVED || !step->layer)
         return;
     struct layer *layer = find(p, step->layer);
+    bool push = step->stage == DRAY_LAYER_PUSHING || step->stage == DRAY_LAYER_PREPARING;
     layer->done_bytes = step->done;
     layer->total_bytes = step->total;
     switch (step->what) {
     case DRAY_PROGRESS_LAYER_EXISTS:
-        finish(p, layer, "Already exists");
+        finish(p, layer, push ? "Layer already exists" : "Already exists");
         return;
     case DRAY_PROGRESS_LAYER_DONE:
-        finish(p, layer, "Pull complete");
+        finish(p, layer, push ? "Pushed" : "Pull complete");
         return;
+    case DRAY_PROGRESS_LAYER_MOUNTED: {
+        dr_auto_free char *text =
+            dr_printf("Mounted from %s", step->from ? step->from : "another repository");
+        finish(p, layer, text);
+        return;
+    }
     case DRAY_PROGRESS_LAYER:
     case DRAY_PROGRESS_RESOLVED:
         break;
@@ -157,7 +168,7 @@ void cli_progress_step(void *arg, const struct dray_progress *step)
         draw(p, false);
     } else if (!layer->listed) {
         layer->listed = true;
-        say(p, layer, "Pulling fs layer");
+        say(p, layer, push ? "Preparing" : "Pulling fs layer");
     }
 }
 

@@ -382,6 +382,15 @@ static int guest_platform(struct dray_target *target, const char *asked,
     return 0;
 }
 
+/* A push to another repository of that registry need not send them. */
+static void note_source(const struct pull *pull, struct store *store,
+                        const struct oci_ref *ref)
+{
+    dr_auto_free char *note = dr_printf("from %s/%s", ref->host, ref->path);
+    for (size_t i = 0; i < pull->image->manifest.n_layers; i++)
+        store_note_add(store, &pull->image->manifest.layers[i].digest, note);
+}
+
 static int fetch_and_send(struct pull *pull, struct store *store, size_t senders,
                           const char *ref, const char *familiar, json_t **ret_image,
                           struct dr_error *err)
@@ -466,10 +475,13 @@ static int resolve_and_send(struct pull *pull, struct store *store,
     if (rc < 0)
         return -1;
     if (rc == 0 && !(any && oci_digest_equal(&known, &pull->image->manifest_digest)))
-        return fetch_and_send(pull, store, sender_count(hello), name, familiar, ret_image,
-                              err);
-    *ret_image = result_of(have, name, familiar);
-    return 0;
+        rc = fetch_and_send(pull, store, sender_count(hello), name, familiar, ret_image,
+                            err);
+    else
+        *ret_image = result_of(have, name, familiar);
+    if (rc == 0)
+        note_source(pull, store, ref);
+    return rc < 0 ? -1 : 0;
 }
 
 /* have: the image of that name that is there already, or NULL. */

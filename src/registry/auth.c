@@ -150,6 +150,19 @@ static int add_param(struct dr_buf *buf, const char *name, const char *value,
     return 0;
 }
 
+/* In a URL each one is a parameter of its own. */
+static int add_scopes(struct dr_buf *url, const char *scopes, struct dr_error *err)
+{
+    size_t len;
+    for (const char *p = scopes; p && *p; p += len + (p[len] == ' ')) {
+        len = strcspn(p, " ");
+        dr_auto_free char *one = dr_strndup(p, len);
+        if (add_param(url, "scope", one, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 /* What goes to the token server: with a refresh token a POST (OAuth2), else a GET. */
 static int build_request(const struct auth *auth, struct dr_buf *url, struct dr_buf *form,
                          struct dr_error *err)
@@ -168,7 +181,7 @@ static int build_request(const struct auth *auth, struct dr_buf *url, struct dr_
                             add_param(url, "offline_token", "true", err) < 0))
             return -1;
         return add_param(url, "service", auth->service, err) < 0 ||
-                       add_param(url, "scope", auth->scope, err) < 0
+                       add_scopes(url, auth->scope, err) < 0
                    ? -1
                    : 0;
     }
@@ -284,8 +297,12 @@ int auth_answer(struct registry *reg, const char *www_authenticate, struct dr_er
         if (auth->login) { /* to come in is enough, as for Docker */
             free(auth->scope);
             auth->scope = NULL;
-        } else if (!auth->scope)
-            auth->scope = dr_printf("repository:%s:pull", reg->ref.path);
+        } else if (!auth->scope || reg->scope) {
+            /* one token for all that a push does, whatever this question needs */
+            free(auth->scope);
+            auth->scope = reg->scope ? dr_strdup(reg->scope)
+                                     : dr_printf("repository:%s:pull", reg->ref.path);
+        }
         return fetch_token(reg, err) < 0 ? -1 : 1;
     }
     /* the same password again would be refused again */

@@ -34,6 +34,8 @@ struct registry {
     size_t n_mirrors;
     size_t chosen; /* who knew the image: blobs come from there on; n_mirrors: itself */
     struct auth auth;
+    bool pushing; /* errors speak of writing */
+    char *scope;  /* owned: what tokens are asked for; NULL: what the registry names */
     /* Manifests and configs on their way into the store: nobody waits for the disk. */
     struct committer *committer; /* NULL: none yet */
     struct store_fetch *documents[REGISTRY_DOCUMENTS_MAX];

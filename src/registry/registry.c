@@ -221,6 +221,7 @@ void registry_close(struct registry *reg)
     release_options(&reg->options);
     oci_ref_release(&reg->ref);
     free(reg->familiar);
+    free(reg->scope);
     free(reg->api_host);
     free(reg->api_root);
     free(reg->ns);

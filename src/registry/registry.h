@@ -29,7 +29,8 @@ enum registry_blob_state {
     REGISTRY_BLOB_CACHED,  /* was in the store: nothing to do */
     REGISTRY_BLOB_WAITING, /* queued, or another process is fetching it */
     REGISTRY_BLOB_LOADING,
-    REGISTRY_BLOB_DONE, /* verified */
+    REGISTRY_BLOB_DONE,    /* verified */
+    REGISTRY_BLOB_MOUNTED, /* of a push: taken from another repository over there */
 };
 
 struct registry_progress {

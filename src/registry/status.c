@@ -139,6 +139,13 @@ static char *denied(const struct registry *reg, const char *host, int status)
     bool hub = strcmp(reg->ref.host, OCI_DEFAULT_HOST) == 0;
     if (reg->auth.login)
         return dr_printf("%s refuses the user name and password (%d)", host, status);
+    if (reg->pushing && auth_has_user(&reg->auth))
+        return dr_printf("%s denies the push (%d): the user name or password is wrong, "
+                         "or this user may not write to %s",
+                         host, status, reg->ref.path);
+    if (reg->pushing)
+        return dr_printf("%s denies the push (%d): a login is needed: dray login%s%s",
+                         host, status, hub ? "" : " ", hub ? "" : reg->ref.host);
     if (auth_has_user(&reg->auth))
         return dr_printf(
             "%s denies access (%d): the user name or password is wrong, the image "
@@ -196,7 +203,13 @@ int status_fail_http(const struct registry *reg, const struct http_call *call,
         text = denied(reg, host, status);
     } else if (status == 404) {
         kind = DR_ERR_NOT_FOUND;
-        text = dr_printf("%s has no such image or tag (404): check the name", host);
+        text = reg->pushing
+                   ? dr_printf("%s has no repository %s (404): it may have to be made "
+                               "there first",
+                               host, reg->ref.path)
+                   : dr_printf("%s has no such image or tag (404): check the name", host);
+    } else if (status == 413) {
+        text = dr_printf("%s refuses what it is sent as too large (413)", host);
     } else if (status == 429) {
         text = too_many(call, host);
     } else if (status >= 500) {

@@ -9,7 +9,11 @@ struct store {
     char *dir;     /* owned, as are the others */
     char *blobs;   /* <dir>/blobs/sha256 */
     char *partial; /* <dir>/partial */
+    char *notes;   /* <dir>/notes: made when the first one is written */
 };
+
+/* Old ones, or all. */
+void store_notes_prune(const struct store *store, bool all);
 
 /* Owned paths of a blob in both places. */
 char *store_blob_path(const struct store *store, const struct oci_digest *digest);

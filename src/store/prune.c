@@ -117,6 +117,7 @@ int store_prune(struct store *store, int64_t max_bytes, int64_t partial_age_s,
         freed.blobs++;
         freed.bytes += blobs.list[i].size;
     }
+    store_notes_prune(store, max_bytes == 0);
     *ret_freed = freed;
     return 0;
 }

@@ -37,6 +37,7 @@ int store_open(const char *dir, struct store **ret_store, struct dr_error *err)
     store->dir = DR_TAKE(own);
     store->blobs = DR_TAKE(blobs);
     store->partial = DR_TAKE(partial);
+    store->notes = dr_path_join(store->dir, "notes");
     *ret_store = store;
     return 0;
 }
@@ -48,6 +49,7 @@ void store_close(struct store *store)
     free(store->dir);
     free(store->blobs);
     free(store->partial);
+    free(store->notes);
     free(store);
 }
 

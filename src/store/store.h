@@ -105,6 +105,36 @@ int store_blob_get(struct store *store, const struct oci_digest *digest,
 int store_blob_put(struct store *store, const struct oci_digest *digest, const void *data,
                    size_t len, struct dr_error *err);
 
+/* --- a blob whose digest is not known before its end ---------------------------------
+ */
+
+/* One thread. What is written is a partial like any other, which a prune removes. */
+struct store_spool;
+int store_spool_begin(struct store *store, struct store_spool **ret_spool,
+                      struct dr_error *err);
+int store_spool_add(struct store_spool *spool, const void *data, size_t len,
+                    struct dr_error *err);
+/* It becomes a blob of the cache; ends the spool in any case. */
+int store_spool_end(struct store_spool *spool, struct oci_digest *ret_digest,
+                    int64_t *ret_size, struct dr_error *err);
+void store_spool_drop(struct store_spool *spool); /* NULL is fine */
+
+/* --- notes: what is known of a digest beside its bytes --------------------------------
+ */
+
+/*
+ * Lines of text that help and that nobody depends on: which repositories have a blob,
+ * what a layer became when it was compressed. The newest ones are kept, a few of them.
+ * They go when the blob cache is emptied. All of this is best effort.
+ */
+#define STORE_NOTE_MAX 1024 /* bytes of one note */
+void store_note_add(struct store *store, const struct oci_digest *digest,
+                    const char *note);
+/* Newest first; NULL-terminated and owned, as are its strings. prefix: only those that
+ * begin so, without it. */
+char **store_notes(struct store *store, const struct oci_digest *digest,
+                   const char *prefix);
+
 /* --- upkeep ------------------------------------------------------------------------- */
 
 struct store_usage {

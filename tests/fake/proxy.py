@@ -6,8 +6,8 @@
              [--port N] [--tls CERT KEY] [--raw]
 
 A rule is one text, FAULT[=ARG][@K] [METHOD] [REGEX]: for requests of that method whose path
-(with its query) has a match of the regular expression, the first K times per path, otherwise
-always. --rules: a file with one rule in a line, read anew for each request (write it by
+(with its query) has a match of the regular expression, the first K times per path (uploads: of
+the repository), otherwise always. --rules: a file with one rule in a line, read anew for each request (write it by
 rename). All rules that match apply, the first one of a kind wins.
 
     status=CODE            answered here, the registry is not asked
@@ -97,7 +97,8 @@ class Rules:
                 continue
             if rule.times:
                 with self.lock:
-                    key = (rule.text, path)
+                    # every upload has a path of its own: they count as one
+                    key = (rule.text, re.sub(r"/uploads/.*", "/uploads/", path))
                     self.seen[key] = self.seen.get(key, 0) + 1
                     if self.seen[key] > rule.times:
                         continue
@@ -265,7 +266,8 @@ class Exchange:
 
     def refuse(self, status, code, message, headers=()):
         if "error" in self.faults:
-            code, _, message = str(self.faults["error"]).replace("_", " ").partition(":")
+            code, _, message = str(self.faults["error"]).partition(":")
+            message = message.replace("_", " ")
         body = {"errors": [{"code": code, "message": message}]}
         self.answer(status, json.dumps(body).encode(), headers)
 
@@ -296,14 +298,16 @@ class Exchange:
         """The request as the registry sees it."""
         request, faults = self.request, self.faults
         if self.side:
-            said = self.app.said.get(self.path.rpartition("proxy-sig=")[2])
+            signature = re.search(r"[?&]proxy-sig=(\d+)", self.path)
+            said = self.app.said.get(signature.group(1)) if signature else None
             if request.get("authorization"):
                 self.refuse(400, "InvalidArgument", "Only one auth mechanism allowed")
                 return False
             if said is None:
                 self.refuse(403, "AccessDenied", "no such signature")
                 return False
-            request.first[1] = re.sub(r"[?&]proxy-sig=.*", "", self.path)
+            path = self.path.replace(signature.group(0), "", 1)
+            request.first[1] = path if "?" in path else path.replace("&", "?", 1)
             if said:
                 request.set("Authorization", said)
         if "no-range" in faults:
@@ -345,7 +349,7 @@ class Exchange:
             return
         path = re.sub(r"^https?://[^/]*", "", location)
         how = self.faults.get("location")
-        if how == "side":
+        if self.side or how == "side":
             head.set("Location", self.app.side_url(path, self.request))
         elif how == "relative":
             head.set("Location", path)

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "guest/container/container.h"
 #include "guest/events/events.h"
+#include "guest/layers/gzip.h"
 #include "guest/prune.h"
 #include "oci/manifest.h"
 #include "oci/ref.h"
@@ -69,12 +70,30 @@ static int send_tar(void *arg, const void *data, size_t len, struct dr_error *er
     return wire_write(arg, WIRE_STDOUT, data, len, err);
 }
 
+static int compress(void *arg, const void *data, size_t len, struct dr_error *err)
+{
+    return gzip_add(arg, data, len, err);
+}
+
+static int get_gzip(struct guest *guest, const struct oci_digest *diff_id,
+                    struct wire_chan *chan, struct dr_error *err)
+{
+    struct gzip *gzip = gzip_new(send_tar, chan);
+    int rc = layer_get(guest->layers, diff_id, compress, gzip, err);
+    if (rc == 0)
+        rc = gzip_end(gzip, err);
+    gzip_free(gzip);
+    return rc;
+}
+
 static int op_layer_get(struct guest *guest, struct wire_chan *chan,
                         const json_t *request, json_t **ret_reply, struct dr_error *err)
 {
     struct oci_digest diff_id;
     if (want_digest(json_object_get(request, "diff_id"), "diff_id", &diff_id, err) < 0 ||
-        layer_get(guest->layers, &diff_id, send_tar, chan, err) < 0)
+        (dr_json_bool(request, "gzip")
+             ? get_gzip(guest, &diff_id, chan, err)
+             : layer_get(guest->layers, &diff_id, send_tar, chan, err)) < 0)
         return -1;
     return wire_eof(chan, WIRE_STDOUT, err);
 }

@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A push: the image's documents come from the target, its layers from this machine's
+ * blob cache. What the cache has lost is made again over there (layer.get) and
+ * compressed, which gives it another digest than the manifest names: then the registry
+ * gets a manifest that names the new one. Layers that the registry has, or can take from
+ * another of its repositories, are not sent, and not even looked for here.
+ */
+#include <string.h>
+
+#include "base/text.h"
+#include "host/pull.h"
+#include "host/registries.h"
+#include "host/target.h"
+#include "oci/image.h"
+#include "oci/ref.h"
+#include "registry/push.h"
+
+#define DOCKER_LAYER_GZIP "application/vnd.docker.image.rootfs.diff.tar.gzip"
+#define MOUNTS_MAX                                                                       \
+    8 /* repositories that blobs may be mounted from: each one is a scope */
+
+/* Notes of the store (store.h): which repositories have a blob, and what a layer became
+ * when it was compressed here. */
+#define NOTE_FROM "from "
+#define NOTE_GZIP "gzip "
+
+struct push {
+    struct dray_target *target;
+    const struct dray_push_options *options;
+    const struct limits *limits;
+    struct store *store;
+    struct registry *registry;
+    struct oci_ref ref;
+    struct oci_image image;
+    /* Its own descriptors: a layer that was made again has another one. The last blob is
+     * the config. */
+    struct oci_descriptor *descriptors;
+    struct registry_blob *blobs;
+    size_t *layers; /* blob → layer of the image; the config: n_layers */
+    size_t n;
+    bool changed; /* some layer has another digest than the image's manifest says */
+    char **mounts;
+};
+
+/* --- progress: on_blob is called within the registry's functions, tell by us --- */
+
+static void tell(struct push *push, size_t i, int what, int stage, int64_t done)
+{
+    if (!push->options->progress || i + 1 >= push->n) /* the config is not worth a line */
+        return;
+    /* by the digest that it had at first: one line for each layer */
+    const struct oci_descriptor *d = &push->image.manifest.layers[push->layers[i]];
+    struct dray_progress step = {.size = sizeof step,
+                                 .layer = d->digest.text,
+                                 .from = push->blobs[i].mounted,
+                                 .done = done,
+                                 .total = push->descriptors[i].size_bytes};
+    step.what = what;
+    step.stage = stage;
+    push->options->progress(push->options->progress_arg, &step);
+}
+
+static void on_blob(void *context, const struct registry_progress *p)
+{
+    struct push *push = context;
+    static const struct {
+        int what, stage;
+    } steps[] = {
+        [REGISTRY_BLOB_CACHED] = {DRAY_PROGRESS_LAYER_EXISTS, DRAY_LAYER_PUSHING},
+        [REGISTRY_BLOB_MOUNTED] = {DRAY_PROGRESS_LAYER_MOUNTED, DRAY_LAYER_PUSHING},
+        [REGISTRY_BLOB_WAITING] = {DRAY_PROGRESS_LAYER, DRAY_LAYER_PREPARING},
+        [REGISTRY_BLOB_LOADING] = {DRAY_PROGRESS_LAYER, DRAY_LAYER_PUSHING},
+        [REGISTRY_BLOB_DONE] = {DRAY_PROGRESS_LAYER_DONE, DRAY_LAYER_PUSHING}};
+    for (size_t i = 0; i < push->n; i++)
+        if (push->blobs[i].descriptor == p->descriptor)
+            tell(push, i, steps[p->state].what, steps[p->state].stage, p->done_bytes);
+}
+
+/* --- from the target --- */
+
+/* Sends the request and gives what it answers on streams 1 and 2 to take, until it has
+ * succeeded. */
+static int receive(struct push *push, const json_t *request,
+                   int (*take)(void *arg, int stream, const void *data, size_t len,
+                               struct dr_error *err),
+                   void *arg, struct dr_error *err)
+{
+    struct session *session;
+    struct wire_chan *chan;
+    if (request_open(push->target, request, push->limits, &session, &chan, err) < 0)
+        return -1;
+    int rc = 0;
+    while (rc == 0) {
+        struct wire_item item;
+        rc = request_next(session, chan, push->limits, &item, err);
+        if (rc < 0)
+            break;
+        bool over = item.type == WIRE_ITEM_RESULT;
+        if (item.type == WIRE_ITEM_DATA)
+            rc = take(arg, item.stream, item.data, item.len, err);
+        wire_item_done(chan, &item);
+        if (over) {
+            rc = wire_result(chan, NULL, err);
+            break;
+        }
+    }
+    wire_close(chan);
+    session_unref(session);
+    return rc;
+}
+
+struct documents {
+    struct dr_buf manifest, config;
+};
+
+static int take_document(void *arg, int stream, const void *data, size_t len,
+                         struct dr_error *err)
+{
+    struct documents *documents = arg;
+    return dr_buf_add(stream == WIRE_STDOUT ? &documents->manifest : &documents->config,
+                      data, len, err);
+}
+
+static int get_documents(struct push *push, const char *name, struct dr_error *err)
+{
+    struct documents documents = {DR_BUF_INIT(OCI_MANIFEST_MAX),
+                                  DR_BUF_INIT(OCI_MANIFEST_MAX)};
+    dr_auto_json json_t *request = request_new("image.documents");
+    dr_json_set_str(request, "ref", name);
+    int rc = receive(push, request, take_document, &documents, err);
+    if (rc == 0)
+        rc = oci_image_parse(documents.manifest.data ? documents.manifest.data : "",
+                             documents.manifest.len, NULL,
+                             documents.config.data ? documents.config.data : "",
+                             documents.config.len, &push->image, err);
+    dr_buf_release(&documents.manifest);
+    dr_buf_release(&documents.config);
+    return rc;
+}
+
+static int take_layer(void *arg, int stream, const void *data, size_t len,
+                      struct dr_error *err)
+{
+    return store_spool_add(arg, data, len, err);
+}
+
+/* Makes layer i's blob anew, compressed, and gives it its new descriptor. */
+static int make_layer(struct push *push, size_t i, struct dr_error *err)
+{
+    struct oci_descriptor *d = &push->descriptors[i];
+    const char *diff_id = push->image.config.diff_ids[push->layers[i]].text;
+    struct store_spool *spool;
+    tell(push, i, DRAY_PROGRESS_LAYER, DRAY_LAYER_PREPARING, 0);
+    if (store_spool_begin(push->store, &spool, err) < 0)
+        return -1;
+    dr_auto_json json_t *request = request_new("layer.get");
+    dr_json_set_str(request, "diff_id", diff_id);
+    dr_json_set_bool(request, "gzip", true);
+    if (receive(push, request, take_layer, spool, err) < 0) {
+        store_spool_drop(spool);
+        if (err->kind == DR_ERR_UNSUPPORTED)
+            dr_wrap(err, "layer %.19s is not in the blob cache any more, pull it again",
+                    d->digest.text);
+        return -1;
+    }
+    if (store_spool_end(spool, &d->digest, &d->size_bytes, err) < 0)
+        return -1;
+    dr_auto_free char *note =
+        dr_printf(NOTE_GZIP "%s %lld", d->digest.text, (long long)d->size_bytes);
+    store_note_add(push->store, &push->image.config.diff_ids[push->layers[i]], note);
+    push->changed = true;
+    return 0;
+}
+
+/* --- where the bytes are --- */
+
+/* The blob in the cache, whole; NULL when it is not. */
+static struct store_fetch *cached(struct push *push, const struct oci_descriptor *d)
+{
+    struct store_fetch *fetch;
+    dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+    if (store_blob_open(push->store, &d->digest, d->size_bytes, &fetch, &ignored) < 0)
+        return NULL;
+    if (store_fetch_state(fetch) == STORE_COMPLETE)
+        return fetch;
+    store_fetch_close(fetch);
+    return NULL;
+}
+
+/* Is there a blob that was made of it here before? Then that is what it is now. */
+static bool made_before(struct push *push, size_t i)
+{
+    struct oci_descriptor *d = &push->descriptors[i];
+    const struct oci_digest *diff_id = &push->image.config.diff_ids[push->layers[i]];
+    dr_auto_strv char **notes = store_notes(push->store, diff_id, NOTE_GZIP);
+    for (char **p = notes; *p; p++) {
+        struct oci_descriptor made = *d;
+        dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+        size_t len = strcspn(*p, " ");
+        if (!(*p)[len] || oci_digest_parse(*p, len, &made.digest, &ignored) < 0 ||
+            !dr_int_parse(*p + len + 1, 0, INT64_MAX, &made.size_bytes))
+            continue;
+        *d = made;
+        push->changed = true;
+        return true;
+    }
+    return false;
+}
+
+static int find_bytes(struct push *push, struct dr_error *err)
+{
+    for (size_t i = 0; i + 1 < push->n; i++) {
+        struct registry_blob *blob = &push->blobs[i];
+        if (blob->present || (blob->fetch = cached(push, blob->descriptor)))
+            continue;
+        if (limits_cancelled(push->limits, err) < 0)
+            return -1;
+        if (made_before(push, i)) {
+            /* the registry may have that one */
+            if (registry_push_look(push->registry, blob, 1, err) < 0)
+                return -1;
+            if (blob->present || (blob->fetch = cached(push, blob->descriptor)))
+                continue;
+        }
+        if (make_layer(push, i, err) < 0)
+            return -1;
+        if (registry_push_look(push->registry, blob, 1, err) < 0)
+            return -1;
+        if (!blob->present && !(blob->fetch = cached(push, blob->descriptor)))
+            return dr_fail(err, DR_ERR_INTERNAL,
+                           "blob %s is gone from the cache already: push again",
+                           blob->descriptor->digest.text);
+    }
+    return 0;
+}
+
+/* --- from where it may be mounted --- */
+
+/* Other repositories of the same registry that are known to have this blob. */
+static char **sources(struct push *push, const struct oci_digest *digest)
+{
+    char **list = dr_alloc(sizeof *list);
+    dr_auto_free char *prefix = dr_printf(NOTE_FROM "%s/", push->ref.host);
+    dr_auto_strv char **known = store_notes(push->store, digest, prefix);
+    for (char **p = known; *p; p++)
+        if (strcmp(*p, push->ref.path) != 0)
+            dr_strv_add(&list, *p);
+    return list;
+}
+
+static bool may_mount(struct push *push, const char *repository)
+{
+    for (char **p = push->mounts; *p; p++)
+        if (strcmp(*p, repository) == 0)
+            return true;
+    if (dr_strv_len(push->mounts) >= MOUNTS_MAX)
+        return false;
+    dr_strv_add(&push->mounts, repository);
+    return true;
+}
+
+static void list_blobs(struct push *push)
+{
+    const struct oci_manifest *m = &push->image.manifest;
+    push->descriptors = dr_alloc((m->n_layers + 1) * sizeof *push->descriptors);
+    push->blobs = dr_alloc((m->n_layers + 1) * sizeof *push->blobs);
+    push->layers = dr_alloc((m->n_layers + 1) * sizeof *push->layers);
+    push->mounts = dr_alloc(sizeof *push->mounts);
+    for (size_t l = 0; l <= m->n_layers; l++) {
+        const struct oci_descriptor *d = l < m->n_layers ? &m->layers[l] : &m->config;
+        bool again = false;
+        for (size_t i = 0; i < push->n; i++)
+            again = again || oci_digest_equal(&push->descriptors[i].digest, &d->digest);
+        if (again)
+            continue;
+        struct registry_blob *blob = &push->blobs[push->n];
+        char **mounts = dr_alloc(sizeof *mounts);
+        dr_auto_strv char **all = sources(push, &d->digest);
+        for (char **p = all; *p; p++)
+            if (may_mount(push, *p))
+                dr_strv_add(&mounts, *p);
+        push->descriptors[push->n] = *d; /* borrowed strings */
+        push->layers[push->n] = l;
+        *blob = (struct registry_blob){.descriptor = &push->descriptors[push->n],
+                                       .mounts = mounts};
+        if (l == m->n_layers)
+            blob->data = push->image.config_raw;
+        push->n++;
+    }
+}
+
+static void remember(struct push *push)
+{
+    dr_auto_free char *note =
+        dr_printf(NOTE_FROM "%s/%s", push->ref.host, push->ref.path);
+    for (size_t i = 0; i < push->n; i++)
+        store_note_add(push->store, &push->descriptors[i].digest, note);
+}
+
+/* --- the manifest --- */
+
+/* The descriptor of a layer in the pushed manifest. */
+static void change_descriptor(const struct push *push, json_t *json)
+{
+    const char *digest = dr_json_str(json, "digest");
+    bool docker = strcmp(push->image.manifest.media_type, OCI_TYPE_DOCKER_MANIFEST) == 0;
+    for (size_t i = 0; i + 1 < push->n; i++) {
+        const struct oci_descriptor *was = &push->image.manifest.layers[push->layers[i]];
+        if (!digest || strcmp(digest, was->digest.text) != 0)
+            continue;
+        if (oci_digest_equal(&was->digest, &push->descriptors[i].digest))
+            return;
+        /* what else stood there (annotations) was about the other bytes */
+        json_object_clear(json);
+        dr_json_set_str(json, "mediaType",
+                        docker ? DOCKER_LAYER_GZIP : OCI_TYPE_LAYER "+gzip");
+        dr_json_set_str(json, "digest", push->descriptors[i].digest.text);
+        dr_json_set_int(json, "size", push->descriptors[i].size_bytes);
+        return;
+    }
+}
+
+static char *manifest_text(struct push *push, size_t *ret_len, struct dr_error *err)
+{
+    const struct oci_image *image = &push->image;
+    *ret_len = image->manifest_len;
+    if (!push->changed)
+        return dr_strndup(image->manifest_raw, image->manifest_len);
+    dr_auto_json json_t *manifest =
+        dr_json_parse(image->manifest_raw, image->manifest_len, OCI_MANIFEST_MAX, err);
+    if (!manifest)
+        return NULL;
+    size_t i;
+    json_t *layer;
+    json_array_foreach (dr_json_array(manifest, "layers"), i, layer)
+        change_descriptor(push, layer);
+    char *text = dr_json_text(manifest);
+    *ret_len = strlen(text);
+    return text;
+}
+
+static int send_manifest(struct push *push, json_t **ret_reply, struct dr_error *err)
+{
+    size_t len;
+    struct oci_digest digest;
+    dr_auto_free char *text = manifest_text(push, &len, err);
+    const char *type = push->image.manifest.media_type;
+    if (!text || registry_push_manifest(push->registry, push->ref.tag,
+                                        type && type[0] ? type : OCI_TYPE_MANIFEST, text,
+                                        len, err) < 0)
+        return -1;
+    oci_digest_of(text, len, &digest);
+    dr_auto_free char *ref = oci_ref_text(&push->ref),
+                      *familiar = oci_ref_familiar(&push->ref);
+    json_t *reply = json_object();
+    dr_json_set_str(reply, "digest", digest.text);
+    dr_json_set_int(reply, "size", (int64_t)len);
+    dr_json_set_str(reply, "ref", ref);
+    dr_json_set_str(reply, "familiar", familiar);
+    *ret_reply = reply;
+    return 0;
+}
+
+/* --- all of it --- */
+
+static int push_image(struct push *push, json_t **ret_reply, struct dr_error *err)
+{
+    struct registry_options ro = {
+        .store = push->store,
+        .cancel = push->limits->cancel ? &push->limits->cancel->triggered : NULL,
+        .deadline_ms = push->limits->deadline_ms,
+        .progress = on_blob,
+        .context = push};
+    dr_auto_free char *name = oci_ref_text(&push->ref);
+    if (registries_options(push->options->registry, &push->target->registry, &ro, err) <
+            0 ||
+        get_documents(push, name, err) < 0 ||
+        store_open(push->target->cache_dir, &push->store, err) < 0)
+        return -1;
+    list_blobs(push);
+    if (push->options->progress)
+        push->options->progress(
+            push->options->progress_arg,
+            &(struct dray_progress){.size = sizeof(struct dray_progress),
+                                    .what = DRAY_PROGRESS_RESOLVED,
+                                    .total = (int64_t)push->n - 1});
+    if (registry_push_open(&push->ref, &ro, push->mounts, &push->registry, err) < 0 ||
+        registry_push_look(push->registry, push->blobs, push->n, err) < 0 ||
+        find_bytes(push, err) < 0 ||
+        registry_push_send(push->registry, push->blobs, push->n, err) < 0 ||
+        send_manifest(push, ret_reply, err) < 0)
+        return -1;
+    remember(push);
+    return 0;
+}
+
+static void push_release(struct push *push)
+{
+    for (size_t i = 0; i < push->n; i++) {
+        store_fetch_close(push->blobs[i].fetch);
+        dr_strv_free((char **)push->blobs[i].mounts);
+        registry_blob_release(&push->blobs[i]);
+    }
+    registry_close(push->registry);
+    store_close(push->store);
+    free(push->descriptors);
+    free(push->blobs);
+    free(push->layers);
+    dr_strv_free(push->mounts);
+    oci_image_release(&push->image);
+    oci_ref_release(&push->ref);
+}
+
+int dray_image_push(struct dray_target *target, const char *reference,
+                    const struct dray_push_options *options, const struct dray_call *call,
+                    char **ret_json, struct dray_error **ret_err)
+{
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    dr_auto_json json_t *reply = NULL;
+    struct dray_push_options o = {0};
+    struct limits limits = limits_of(call, NO_TIMEOUT);
+    struct push push = {.target = target, .options = &o, .limits = &limits};
+    int rc = API_COPY(&o, options, &err);
+    if (rc == 0)
+        rc = oci_ref_parse(reference ? reference : "", &push.ref, &err);
+    if (rc == 0 && push.ref.digest.text[0])
+        rc = dr_fail(&err, DR_ERR_INVALID,
+                     "%s: an image is pushed by its tag, not by a digest", reference);
+    if (rc == 0 && target_enter(target, &err) < 0) {
+        oci_ref_release(&push.ref);
+        return api_end(-1, &err, ret_err);
+    }
+    if (rc == 0) {
+        rc = push_image(&push, &reply, &err);
+        target_leave(target);
+    }
+    push_release(&push);
+    if (rc == 0 && ret_json)
+        *ret_json = dr_json_text(reply);
+    return api_end(rc, &err, ret_err);
+}
