@@ -9,14 +9,16 @@ allowed() { # FOLDER: what it may include besides itself
     case $1 in
     base | hello) ;;
     tar) echo base ;;
+    flate) echo base ;;
     oci) echo base ;;
     spec) echo base oci ;;
     wire) echo base oci spec ;;
     registry | store) echo base oci spec wire registry store ;;
+    archive) echo base tar flate oci store ;;
     transport) echo base oci spec wire ;;
-    host) echo base tar oci spec wire registry store transport ;;
+    host) echo base tar flate oci spec wire registry store archive transport ;;
     cli) echo base tar oci spec wire registry store transport host ;;
-    guest) echo base tar oci spec wire ;;
+    guest) echo base tar flate oci spec wire ;;
     *) echo "folder $1 is not in tests/includes.sh" >&2 ;;
     esac
 }

@@ -76,6 +76,36 @@ int store_usage(struct store *store, struct store_usage *ret_usage, struct dr_er
     return 0;
 }
 
+static int tell(const struct entries *entries, bool partial, store_list_fn each,
+                void *arg)
+{
+    if (entries->n)
+        qsort(entries->list, entries->n, sizeof *entries->list, by_age);
+    for (size_t i = 0; i < entries->n; i++) {
+        struct store_item item = {.size = entries->list[i].size,
+                                  .used_s = entries->list[i].used_s,
+                                  .partial = partial};
+        if (strspn(entries->list[i].name, "0123456789abcdef") != DR_SHA256_HEX)
+            continue;
+        oci_digest_from_hex(entries->list[i].name, &item.digest);
+        int result = each(arg, &item);
+        if (result)
+            return result;
+    }
+    return 0;
+}
+
+int store_list(struct store *store, store_list_fn each, void *arg, struct dr_error *err)
+{
+    DR_CLEANUP(entries_release) struct entries blobs = {0};
+    DR_CLEANUP(entries_release) struct entries partials = {0};
+    if (list_dir(store, store->blobs, &blobs, err) < 0 ||
+        list_dir(store, store->partial, &partials, err) < 0)
+        return -1;
+    int result = tell(&partials, true, each, arg);
+    return result ? result : tell(&blobs, false, each, arg);
+}
+
 /* A partial that nobody holds. Who opened it before us and finds its name gone starts
  * anew. */
 static bool remove_partial(const char *path)

@@ -109,6 +109,14 @@ int store_blob_get(struct store *store, const struct oci_digest *digest,
     return 1;
 }
 
+bool store_blob_has(struct store *store, const struct oci_digest *digest,
+                    int64_t size_bytes)
+{
+    dr_auto_free char *path = store_blob_path(store, digest);
+    dr_auto_fd int fd = file_open_read(path);
+    return fd >= 0 && file_size(fd) == size_bytes;
+}
+
 int store_blob_put(struct store *store, const struct oci_digest *digest, const void *data,
                    size_t len, struct dr_error *err)
 {

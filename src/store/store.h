@@ -53,6 +53,9 @@ enum store_state {
 int store_blob_open(struct store *store, const struct oci_digest *digest,
                     int64_t size_bytes, struct store_fetch **ret_fetch,
                     struct dr_error *err);
+/* Is the whole blob there? Asks the file system only. */
+bool store_blob_has(struct store *store, const struct oci_digest *digest,
+                    int64_t size_bytes);
 /* A writer that closes before it committed leaves the partial for the next one. Readers
  * and writer must be done with it. NULL is fine. */
 void store_fetch_close(struct store_fetch *fetch);
@@ -143,6 +146,14 @@ struct store_usage {
     size_t blobs, partials;
 };
 int store_usage(struct store *store, struct store_usage *ret_usage, struct dr_error *err);
+/* Called for each, those that were used longest ago first. Non-zero stops. */
+struct store_item {
+    struct oci_digest digest;
+    int64_t size, used_s;
+    bool partial;
+};
+typedef int (*store_list_fn)(void *arg, const struct store_item *item);
+int store_list(struct store *store, store_list_fn each, void *arg, struct dr_error *err);
 /*
  * Removes the blobs that were not used for the longest time until at most max_bytes are
  * left (0: all), and partials that nobody writes and that are older than partial_age_s

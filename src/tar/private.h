@@ -31,6 +31,8 @@ struct tar {
     tar_fill_fn fill;
     void *arg;
     struct tar_tap tap;   /* its functions may be NULL */
+    tar_skip_fn skip;     /* may be NULL */
+    int64_t offset;       /* of chunk in the archive */
     const uint8_t *chunk; /* unused rest of the chunk at hand */
     size_t chunk_len;
     bool stream_ended;

@@ -21,6 +21,16 @@ void tar_set_tap(struct tar *tar, const struct tar_tap *tap)
     tar->tap = *tap;
 }
 
+void tar_set_skip(struct tar *tar, tar_skip_fn skip)
+{
+    tar->skip = skip;
+}
+
+int64_t tar_offset(const struct tar *tar)
+{
+    return tar->offset;
+}
+
 void tar_free(struct tar *tar)
 {
     if (!tar)
@@ -67,6 +77,7 @@ static ssize_t take(struct tar *tar, int64_t max, const uint8_t **ret,
     *ret = tar->chunk;
     tar->chunk += n;
     tar->chunk_len -= n;
+    tar->offset += (int64_t)n;
     return (ssize_t)n;
 }
 
@@ -101,6 +112,10 @@ static int skip(struct tar *tar, int64_t count, struct dr_error *err)
 {
     while (count > 0) {
         const uint8_t *p;
+        if (tar->skip && tar->chunk_len == 0) {
+            tar->offset += count;
+            return tar->skip(tar->arg, count, err);
+        }
         ssize_t n = run(tar, count, &p, err);
         if (n < 0)
             return -1;

@@ -94,6 +94,13 @@ struct tar_tap {
 void tar_set_tap(struct tar *tar, const struct tar_tap *tap);
 void tar_free(struct tar *tar); /* NULL is fine */
 
+/* For archives that can be sought in: passes over n bytes behind what was filled, when
+ * nobody wants them. May skip behind the end. Without a tap. */
+typedef int (*tar_skip_fn)(void *arg, int64_t n, struct dr_error *err);
+void tar_set_skip(struct tar *tar, tar_skip_fn skip);
+/* Bytes of the archive before what tar_data gives next. */
+int64_t tar_offset(const struct tar *tar);
+
 /* Skips what is left of the entry before and reads the next. Returns 1; 0 at the end of
  * the archive (two zero blocks, or the end of the stream at a header); -1 with
  * DR_ERR_FORMAT, DR_ERR_UNSUPPORTED or what fill failed with. What follows the end is not

@@ -15,7 +15,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "guest/layers/extract.h"
-#include "guest/layers/inflate.h"
+#include "flate/inflate.h"
 #include "guest/layers/notes.h"
 #include "guest/layers/ring.h"
 #include "guest/layers/split.h"

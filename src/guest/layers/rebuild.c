@@ -16,7 +16,7 @@
 
 #include "base/sha256.h"
 #include "base/text.h"
-#include "guest/layers/inflate.h"
+#include "flate/inflate.h"
 #include "guest/layers/split.h"
 #include "guest/layers/store-private.h"
 #include "tar/names.h"

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/fs.h"
-#include "guest/layers/gzip.h"
+#include "flate/gzip.h"
 
 #define WORDS (TAR_BLOCK / 8)
 
@@ -47,7 +47,7 @@ int split_new(int work, struct split **ret, struct dr_error *err)
     struct split *split = dr_alloc(sizeof *split);
     split->work = work;
     split->fd = fd;
-    split->gzip = gzip_new(write_out, split);
+    split->gzip = gzip_new(GZIP_FAST, write_out, split);
     *ret = split;
     return 0;
 }

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "guest/layers/inflate.h"
+#include "flate/inflate.h"
 #include "lab.h"
 
 #define GZIP "application/vnd.oci.image.layer.v1.tar+gzip"

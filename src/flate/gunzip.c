@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "guest/layers/gunzip.h"
+#include "flate/gunzip.h"
 
 #include <stdbool.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One gzip member at a time, by ISA-L (HAVE_ISAL) or zlib. Header, CRC-32 and length are
  * checked (RFC 1952). */
-#ifndef DRAY_GUEST_LAYERS_GUNZIP_H
-#define DRAY_GUEST_LAYERS_GUNZIP_H
+#ifndef DRAY_FLATE_GUNZIP_H
+#define DRAY_FLATE_GUNZIP_H
 
 #include <stddef.h>
 #include <stdint.h>

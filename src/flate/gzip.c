@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "guest/layers/gzip.h"
+#include "flate/gzip.h"
 
 #include <stdbool.h>
 
@@ -16,11 +16,12 @@ struct gzip {
     uint8_t out[OUT_BYTES];
 };
 
-struct gzip *gzip_new(gzip_write_fn write, void *arg)
+struct gzip *gzip_new(int level, gzip_write_fn write, void *arg)
 {
     struct gzip *g = dr_alloc(sizeof *g);
     g->write = write;
     g->arg = arg;
+    (void)level;
     isal_deflate_init(&g->z);
     g->z.gzip_flag = IGZIP_GZIP;
     g->z.level = 1;
@@ -62,12 +63,12 @@ struct gzip {
     uint8_t out[OUT_BYTES];
 };
 
-struct gzip *gzip_new(gzip_write_fn write, void *arg)
+struct gzip *gzip_new(int level, gzip_write_fn write, void *arg)
 {
     struct gzip *g = dr_alloc(sizeof *g);
     g->write = write;
     g->arg = arg;
-    if (deflateInit2(&g->z, 1, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+    if (deflateInit2(&g->z, level, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
         abort(); /* as for any small allocation */
     return g;
 }

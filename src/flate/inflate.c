@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "guest/layers/inflate.h"
+#include "flate/inflate.h"
 
 #include <string.h>
 #include <zstd.h>
 #include <zstd_errors.h>
 
 #include "base/text.h"
-#include "guest/layers/gunzip.h"
+#include "flate/gunzip.h"
 
 #define INPUT_BYTES (128 * 1024)
 #define TAR_MAGIC_AT 257
 
 struct inflate {
     enum inflate_format format;
-    layer_read_fn read;
+    inflate_read_fn read;
     void *arg;
     int64_t taken;
     uint8_t *input;
@@ -142,7 +142,7 @@ static int whole_header(struct inflate *z, struct dr_error *err)
     return 0;
 }
 
-int inflate_open(const char *media_type, layer_read_fn read, void *arg,
+int inflate_open(const char *media_type, inflate_read_fn read, void *arg,
                  struct inflate **ret, struct dr_error *err)
 {
     enum inflate_format said;

@@ -8,12 +8,13 @@
  * several frames and skippable frames (RFC 8878, 3.1.2); a window above 128 MiB is
  * refused.
  */
-#ifndef DRAY_GUEST_LAYERS_INFLATE_H
-#define DRAY_GUEST_LAYERS_INFLATE_H
+#ifndef DRAY_FLATE_INFLATE_H
+#define DRAY_FLATE_INFLATE_H
 
 #include <stdint.h>
+#include <sys/types.h>
 
-#include "guest/layers/layers.h"
+#include "base/error.h"
 
 #define INFLATE_WINDOW_LOG_MAX 27 /* 128 MiB, HAZARDS H1 */
 
@@ -21,12 +22,17 @@ enum inflate_format { INFLATE_PLAIN, INFLATE_GZIP, INFLATE_ZSTD };
 
 struct inflate;
 
+/* Gives up to len compressed bytes; 0 at the end, -1 with err filled. May block. */
+typedef ssize_t (*inflate_read_fn)(void *arg, void *buf, size_t len,
+                                   struct dr_error *err);
+
 /*
- * media_type: as for layer_put. Reads the first bytes to see what it is.
+ * media_type: of a layer's descriptor; NULL or "" when unknown: then any bytes that are
+ * not compressed are plain ones. Reads the first bytes to see what it is.
  * DR_ERR_UNSUPPORTED for a type that is no layer; DR_ERR_FORMAT when the bytes are
  * neither what the type says nor another known format.
  */
-int inflate_open(const char *media_type, layer_read_fn read, void *arg,
+int inflate_open(const char *media_type, inflate_read_fn read, void *arg,
                  struct inflate **ret, struct dr_error *err);
 void inflate_close(struct inflate *z); /* NULL is fine */
 
