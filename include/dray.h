@@ -332,7 +332,7 @@ int dray_image_push(struct dray_target *target, const char *reference,
                     const struct dray_push_options *options, const struct dray_call *call,
                     char **ret_json, struct dray_error **ret_err);
 /* [{"id","digest","refs":[canonical…],"names":[familiar…],"created_ns","size",
- * "containers":N,"tags":[{"repository","tag","digest"}…]}…] */
+ * "labels":{},"containers":N,"tags":[{"repository","tag","digest"}…]}…] */
 int dray_image_list(struct dray_target *target, const struct dray_call *call,
                     char **ret_json, struct dray_error **ret_err);
 /* In the shape of `docker image inspect`: one object. */
@@ -361,6 +361,98 @@ int dray_image_prune(struct dray_target *target, bool all, char *const *filters,
  * can be an image id too comes back as it is. Asks nobody. */
 int dray_reference_normalize(const char *text, char **ret_text,
                              struct dray_error **ret_err);
+
+/* --- images in files, and from one registry to another (C12) --- */
+
+/*
+ * Places, as podman and skopeo write them: "alpine" or "docker://alpine" is a registry's,
+ * "oci:DIR[:NAME]", "oci-archive:FILE[:NAME]", "docker-archive:FILE[:REFERENCE]" and
+ * "dir:DIR" are on this machine; NAME may be "@N", the N-th image from 0.
+ * dray_image_pull takes them too, and puts what they hold on the target.
+ * *ret_local: it is on this machine. DRAY_ERR_INVALID: a place without a path.
+ */
+int dray_place_check(const char *text, bool *ret_local, struct dray_error **ret_err);
+
+enum dray_archive_format {
+    DRAY_DOCKER_ARCHIVE = 0, /* a tar, as `docker save` makes it */
+    DRAY_OCI_ARCHIVE = 1,    /* an OCI layout in a tar */
+    DRAY_OCI_DIR = 2,        /* an OCI layout; what is in it already stays */
+    DRAY_DOCKER_DIR = 3      /* a directory as skopeo's dir:, one image, Docker's types */
+};
+struct dray_save_options {
+    size_t size;
+    enum dray_archive_format format;
+    const char *path; /* of the file or directory; NULL: a tar goes to fd */
+    int fd;
+};
+/*
+ * Writes images (NULL-terminated, as typed) to this machine. Their ids stay. Blobs are
+ * the registry's own where the cache still has them, else compressed anew; what cannot be
+ * had exactly is an error that says what to do, never another image. A file is there
+ * whole or not at all.
+ */
+int dray_image_save(struct dray_target *target, const char *const *images,
+                    const struct dray_save_options *options, const struct dray_call *call,
+                    struct dray_error **ret_err);
+
+struct dray_load_options {
+    size_t size;
+    const char *path;     /* a tar of either kind, an OCI layout, a dir:; NULL: fd */
+    int fd;               /* of a tar, which may be a pipe, plain or gzip or zstd */
+    const char *platform; /* NULL: the target's */
+    void (*progress)(void *arg, const struct dray_progress *step); /* may be NULL */
+    void *progress_arg;
+};
+/* Every image of an archive, under the names that it has there.
+ * *ret_json: [{"id","names":[…]}…] */
+int dray_image_load(struct dray_target *target, const struct dray_load_options *options,
+                    const struct dray_call *call, char **ret_json,
+                    struct dray_error **ret_err);
+
+struct dray_import_options {
+    size_t size;
+    const char *path; /* a tar of a root file system, plain or gzip or zstd; NULL: fd */
+    int fd;
+    const char *name; /* what it shall be called; NULL: nothing */
+    const char *message, *platform;
+    const char *const *changes; /* as dray_commit_options' */
+};
+/* An image of one layer. *ret_id: owned. */
+int dray_image_import(struct dray_target *target,
+                      const struct dray_import_options *options,
+                      const struct dray_call *call, char **ret_id,
+                      struct dray_error **ret_err);
+
+struct dray_transfer_options {
+    size_t size;
+    const struct dray_registry_options *from, *to; /* NULL: the user's own files */
+    const char *cache_dir;                         /* NULL: the user's */
+    const char *platform;                          /* NULL: linux on this machine's CPU */
+};
+/* From one place to another, without a target. The bytes stay as they are.
+ * *ret_json (may be NULL): {"id","digest"}. */
+int dray_image_copy(const char *from, const char *to,
+                    const struct dray_transfer_options *options,
+                    const struct dray_call *call, char **ret_json,
+                    struct dray_error **ret_err);
+/* As dray_image_inspect for what a place holds, without its layers; "Size" is that of the
+ * compressed ones, and "Layers" has their descriptors. */
+int dray_image_inspect_remote(const char *place,
+                              const struct dray_transfer_options *options,
+                              const struct dray_call *call, char **ret_json,
+                              struct dray_error **ret_err);
+
+/* --- the cache of blobs on this machine (C10) --- */
+
+/* dir NULL: the user's. *ret_json: {"dir","blobs":N,"bytes":N,"partials":N,
+ * "partial_bytes":N}. */
+int dray_cache_usage(const char *dir, char **ret_json, struct dray_error **ret_err);
+/* [{"digest","size","used_ns","partial":bool}…], used longest ago first. */
+int dray_cache_list(const char *dir, char **ret_json, struct dray_error **ret_err);
+/* What was used longest ago goes until max_bytes are left (0: all), and parts of blobs
+ * that nobody is fetching. *ret_json: {"blobs":N,"space_reclaimed":N}. */
+int dray_cache_prune(const char *dir, int64_t max_bytes, char **ret_json,
+                     struct dray_error **ret_err);
 
 /* --- what a container shall be --- */
 

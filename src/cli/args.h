@@ -73,7 +73,8 @@ struct logs_args {
 };
 
 struct inspect_args {
-    const char *format, *type;
+    const char *format, *type, *platform;
+    bool remote;
 };
 
 struct pull_args {
@@ -100,6 +101,33 @@ struct logout_args {
 struct images_args {
     bool quiet, all, digests, no_trunc;
     const char *format;
+    char **filters;
+};
+
+struct save_args {
+    const char *output, *format;
+};
+
+struct load_args {
+    bool quiet;
+    const char *input, *platform;
+};
+
+struct import_args {
+    const char *message, *platform;
+    char **changes;
+};
+
+struct copy_args {
+    bool quiet;
+    const char *platform;
+    struct registry_args registry;
+};
+
+struct cache_args {
+    bool force, no_trunc, quiet;
+    const char *format;
+    int64_t keep_bytes;
 };
 
 struct rmi_args {
@@ -200,6 +228,13 @@ extern const struct cli_option cli_stats_options[];
 extern const struct cli_option cli_cp_options[];
 extern const struct cli_option cli_export_options[];
 extern const struct cli_option cli_commit_options[];
+extern const struct cli_option cli_save_options[];
+extern const struct cli_option cli_load_options[];
+extern const struct cli_option cli_import_options[];
+extern const struct cli_option cli_copy_options[];
+extern const struct cli_option cli_cache_df_options[];
+extern const struct cli_option cli_cache_ls_options[];
+extern const struct cli_option cli_cache_prune_options[];
 extern const struct cli_option cli_pull_options[];
 extern const struct cli_option cli_push_options[];
 extern const struct cli_option cli_login_options[];

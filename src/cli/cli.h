@@ -186,6 +186,10 @@ int cli_env_all(char *const *files, char *const *words, bool keep_names, char **
 /* The labels of a file, KEY=VALUE or KEY a line, as environment files. */
 int cli_label_file(const char *path, char ***labels, struct dr_error *err);
 
+/* --- cmd_prune.c --- */
+/* Asks on the terminal; a no is said on stderr. */
+bool cli_confirm(const struct cli *cli, const char *warning);
+
 /* --- spec.c --- */
 struct run_args;
 /* What the flags and words of run and create ask for; NULL with err. */
@@ -302,9 +306,13 @@ int cli_attach_code(const struct cli *cli, int rc, const struct dray_event *end,
 /* --- verbs, each in cmd_<verb>.c or with its family --- */
 #define CLI_VERB(name) int cmd_##name(struct cli *cli, void *args)
 CLI_VERB(attach);
+CLI_VERB(cache_df);
+CLI_VERB(cache_ls);
+CLI_VERB(cache_prune);
 CLI_VERB(commit);
 CLI_VERB(completion);
 CLI_VERB(container_prune);
+CLI_VERB(copy);
 CLI_VERB(cp);
 CLI_VERB(create);
 CLI_VERB(diff);
@@ -316,9 +324,11 @@ CLI_VERB(help);
 CLI_VERB(history);
 CLI_VERB(image_prune);
 CLI_VERB(images);
+CLI_VERB(import);
 CLI_VERB(info);
 CLI_VERB(inspect);
 CLI_VERB(kill);
+CLI_VERB(load);
 CLI_VERB(login);
 CLI_VERB(logout);
 CLI_VERB(logs);
@@ -332,6 +342,7 @@ CLI_VERB(restart);
 CLI_VERB(rm);
 CLI_VERB(rmi);
 CLI_VERB(run);
+CLI_VERB(save);
 CLI_VERB(start);
 CLI_VERB(stats);
 CLI_VERB(stop);

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "cli/args.h"
 #include "cli/cli.h"
+#include "cli/images-filter.h"
 
 #define NONE "<none>"
 
@@ -83,7 +84,7 @@ static char *filter_text(const char *word, struct dr_error *err)
 }
 
 static json_t *make_rows(const json_t *items, const struct images_args *args,
-                         const char *filter)
+                         const char *filter, const struct images_filter *filters)
 {
     json_t *rows = json_array();
     json_t *item;
@@ -95,7 +96,8 @@ static json_t *make_rows(const json_t *items, const struct images_args *args,
         for (size_t j = 0; j < (count ? count : 1); j++) {
             dr_auto_json json_t *row =
                 image_row(item, json_array_get(tags, j), args, now_ns);
-            if (wanted(row, filter))
+            if (wanted(row, filter) &&
+                images_filter_match(filters, item, json_array_get(tags, j)))
                 json_array_append(rows, row);
         }
     }
@@ -117,7 +119,7 @@ static int print_ids(const json_t *rows)
 }
 
 static int images(struct cli *cli, const struct images_args *args, const char *filter,
-                  struct dr_error *err)
+                  struct images_filter *filters, struct dr_error *err)
 {
     struct dray_target *target = cli_target(cli, err);
     struct dray_error *failed = NULL;
@@ -126,9 +128,9 @@ static int images(struct cli *cli, const struct images_args *args, const char *f
         return -1;
     int rc = dray_image_list(target, NULL, &text, &failed);
     dr_auto_json json_t *items = cli_rc_json(rc, &text, &failed, err);
-    if (!items)
+    if (!items || images_filter_bind(filters, items, err) < 0)
         return -1;
-    dr_auto_json json_t *rows = make_rows(items, args, filter);
+    dr_auto_json json_t *rows = make_rows(items, args, filter, filters);
     if (args->quiet && !args->format)
         return print_ids(rows);
     return cli_list_print(args->format, args->digests ? digest_columns : columns, rows,
@@ -144,5 +146,10 @@ int cmd_images(struct cli *cli, void *arg)
         return cli_usage_error(cli, &err);
     if (cli->words[0] && !(filter = filter_text(cli->words[0], &err)))
         return cli_usage_error(cli, &err);
-    return images(cli, args, filter, &err) < 0 ? cli_error(cli, &err) : CLI_OK;
+    struct images_filter *filters;
+    if (images_filter_parse(args->filters, dr_now_ns(), &filters, &err) < 0)
+        return cli_usage_error(cli, &err);
+    int rc = images(cli, args, filter, filters, &err);
+    images_filter_free(filters);
+    return rc < 0 ? cli_error(cli, &err) : CLI_OK;
 }

@@ -48,6 +48,19 @@ static json_t *get_object(struct cli *cli, const char *type, const char *name,
     return NULL;
 }
 
+/* Where it is, and no target is asked. */
+static json_t *get_remote(struct cli *cli, const struct inspect_args *args,
+                          const char *name, struct dr_error *err)
+{
+    const struct dray_transfer_options options = {.size = sizeof options,
+                                                  .cache_dir = cli->global.cache_dir,
+                                                  .platform = args->platform};
+    struct dray_error *failed = NULL;
+    char *text = NULL;
+    int rc = dray_image_inspect_remote(name, &options, NULL, &text, &failed);
+    return cli_rc_json(rc, &text, &failed, err);
+}
+
 static int print_all(const char *format, const json_t *objects, struct dr_error *err)
 {
     if (!format || strcmp(format, "json") == 0) {
@@ -88,11 +101,21 @@ int cmd_inspect(struct cli *cli, void *arg)
     int code = CLI_OK;
     if (check_type(type, &err) < 0 || cli_format_check(args->format, &err) < 0)
         return cli_usage_error(cli, &err);
+    if ((args->remote && type && strcmp(type, "image") != 0) ||
+        (args->platform && !args->remote)) {
+        dr_fail(&err, DR_ERR_INVALID,
+                args->remote ? "--remote is about images"
+                             : "--platform goes with --remote: a target has "
+                               "one platform of an image");
+        return cli_usage_error(cli, &err);
+    }
     dr_auto_free struct dr_error *failures =
         dr_alloc((cli->word_count + 1) * sizeof(*failures));
     size_t failed = 0;
     for (size_t i = 0; i < cli->word_count; i++) {
-        json_t *object = get_object(cli, type, cli->words[i], &failures[failed]);
+        json_t *object = args->remote
+                             ? get_remote(cli, args, cli->words[i], &failures[failed])
+                             : get_object(cli, type, cli->words[i], &failures[failed]);
         if (object)
             json_array_append_new(objects, object);
         else if (failures[failed++].kind == DR_ERR_UNAVAILABLE)

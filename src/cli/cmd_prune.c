@@ -37,6 +37,14 @@ static int not_confirmed(const struct cli *cli)
     return CLI_FAILED;
 }
 
+bool cli_confirm(const struct cli *cli, const char *warning)
+{
+    if (confirm(warning))
+        return true;
+    not_confirmed(cli);
+    return false;
+}
+
 /* "Deleted Images:", then a line each, as Docker lists them. */
 static int add_lines(struct pruned *p, const char *heading, const json_t *reply,
                      const char *key, const char *prefix, struct dr_error *err)

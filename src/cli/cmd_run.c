@@ -21,6 +21,7 @@ struct running {
     int cid_fd;    /* --cidfile; -1: none */
     char *id;      /* of the container, once it is there */
     struct cli_registry registry;
+    char *loaded; /* what the image of an archive is called now; NULL: it was none */
 };
 
 static void on_created(void *arg, const char *id)
@@ -63,6 +64,33 @@ static void close_cidfile(struct running *r)
     close(r->cid_fd);
     if (!r->id)
         unlink(r->args->cidfile);
+}
+
+/* run oci:./layout: the image comes onto the target first, under its own name or none. */
+static int load_place(struct running *r, struct dr_error *err)
+{
+    struct dray_error *failed = NULL;
+    dr_auto_json json_t *image = NULL;
+    bool local = false;
+    if (cli_rc(dray_place_check(r->cli->words[0], &local, &failed), &failed, err) < 0)
+        return -1;
+    if (!local)
+        return 0;
+    struct dray_target *target = cli_target(r->cli, err);
+    const struct dray_pull_options options = {.size = sizeof options,
+                                              .platform = r->args->platform};
+    const struct dray_call call = {.cancel = cli_signals_cancel()};
+    char *text = NULL;
+    if (!target)
+        return -1;
+    int rc = dray_image_pull(target, r->cli->words[0], &options, &call, &text, &failed);
+    cli_signals_default();
+    if (!(image = cli_rc_json(rc, &text, &failed, err)))
+        return -1;
+    r->loaded = dr_strdup(dr_json_str(image, "ref"));
+    r->cli->words[0] = r->loaded;
+    r->policy = DRAY_PULL_NEVER;
+    return 0;
 }
 
 static int pull(struct running *r, enum dray_pull_policy policy, struct dr_error *err)
@@ -237,10 +265,15 @@ static int run_or_create(struct cli *cli, const struct run_args *args, bool run)
                 "-i; use `dray login`, or pull first");
         return cli_usage_error(cli, &err);
     }
+    if (load_place(&r, &err) < 0)
+        return cli_error(cli, &err);
     r.spec = cli_spec(args, cli->words, &err);
-    if (!r.spec)
+    if (!r.spec) {
+        free(r.loaded);
         return cli_usage_error(cli, &err);
+    }
     if (cli_registry(&args->registry, &r.registry, &err) < 0) {
+        free(r.loaded);
         dray_spec_free(r.spec);
         return cli_usage_error(cli, &err);
     }
@@ -252,6 +285,7 @@ static int run_or_create(struct cli *cli, const struct run_args *args, bool run)
     close_cidfile(&r);
     cli_registry_release(&r.registry);
     dray_spec_free(r.spec);
+    free(r.loaded);
     free(r.id);
     return code;
 }

@@ -79,6 +79,10 @@ const struct cli_option cli_logs_options[] = {
 const struct cli_option cli_inspect_options[] = {
     {'f', "format", CLI_TEXT, INSPECT(format), "string",
      "json, or a template as '{{.State.Status}}'"},
+    {0, "platform", CLI_TEXT, INSPECT(platform), "string",
+     "With --remote: of an image for several platforms, this one"},
+    {0, "remote", CLI_BOOL, INSPECT(remote), NULL,
+     "Images where they are, in registries or archives, without pulling"},
     {0, "type", CLI_TEXT, INSPECT(type), "string", "Only container, image or volume"},
     {0}};
 

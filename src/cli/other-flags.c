@@ -49,6 +49,8 @@ const struct cli_option cli_images_options[] = {
     {'a', "all", CLI_BOOL, IMAGES(all), NULL,
      "Show all images (dray has no intermediate ones)"},
     {0, "digests", CLI_BOOL, IMAGES(digests), NULL, "Show digests"},
+    {'f', "filter", CLI_LIST, IMAGES(filters), "filter",
+     "Show what matches: dangling=, label=, reference=, before=, since=, until="},
     {0, "format", CLI_TEXT, IMAGES(format), "string",
      "table, json, 'table TEMPLATE' or a template as '{{.Tag}}'"},
     {0, "no-trunc", CLI_BOOL, IMAGES(no_trunc), NULL, "Do not cut ids"},

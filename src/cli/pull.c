@@ -32,6 +32,11 @@ static int print_head(const struct cli_pull *pull, struct dr_error *err)
 {
     struct dray_error *failed = NULL;
     char *canonical = NULL;
+    bool local = false;
+    if (cli_rc(dray_place_check(pull->reference, &local, &failed), &failed, err) < 0)
+        return -1;
+    if (local)
+        return 0;
     if (cli_rc(dray_reference_normalize(pull->reference, &canonical, &failed), &failed,
                err) < 0)
         return -1;

@@ -27,11 +27,9 @@ static bool like_id(const char *text)
     return len >= 2 && len <= DR_SHA256_HEX && strspn(text, "0123456789abcdef") == len;
 }
 
-/* Names win over ids, as in Docker, so both are asked for: in this order, and only for
- * words that can be either. request: without its ref; taken over. */
-static int image_call(struct dray_target *target, json_t *request, const char *image,
-                      const struct limits *limits, json_t **ret_reply,
-                      struct dr_error *err)
+/* Both are asked for: in this order, and only for words that can be either. */
+int host_image_call(struct dray_target *target, json_t *request, const char *image,
+                    const struct limits *limits, json_t **ret_reply, struct dr_error *err)
 {
     dr_auto_json json_t *taken = request;
     dr_auto_free char *name =
@@ -59,7 +57,7 @@ static int image_json(struct dray_target *target, json_t *request, const char *i
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
     dr_auto_json json_t *reply = NULL;
     struct limits limits = limits_of(call, DEFAULT_TIMEOUT_MS);
-    int rc = image_call(target, request, image, &limits, &reply, &err);
+    int rc = host_image_call(target, request, image, &limits, &reply, &err);
     if (rc == 0 && ret_json) {
         dr_auto_json json_t *shaped = shape ? shape(reply) : json_incref(reply);
         *ret_json = dr_json_text(shaped);

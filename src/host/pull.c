@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
+#include "archive/archive.h"
 #include "base/text.h"
 #include "host/builtin.h"
 #include "host/pull.h"
@@ -28,8 +29,9 @@
 #define CACHE_PARTIAL_AGE_S (7 * 24 * 3600)
 
 struct transfer {
-    size_t layer; /* index in the manifest */
-    struct store_fetch *fetch;
+    size_t layer;              /* index in the manifest */
+    struct store_fetch *fetch; /* NULL: it comes out of `range` */
+    struct file_range range;
     atomic_bool loaded; /* the whole blob is verified on the host */
 };
 
@@ -40,6 +42,8 @@ struct pull {
     struct limits limits;       /* of what we send: `stop` gives it up */
     struct oci_image *image;
     struct registry *registry;
+    struct archive *archive; /* borrowed; instead of a registry */
+    size_t archive_image;
     struct transfer *transfers;
     size_t transfer_count;
     atomic_size_t next;       /* transfer that the next free sender takes */
@@ -111,6 +115,27 @@ static int send_blob(struct pull *pull, struct transfer *t, struct wire_chan *ch
     }
 }
 
+/* A plain tar out of an archive: the guest verifies that it has its diff id. */
+static int send_range(struct pull *pull, struct transfer *t, struct wire_chan *chan,
+                      struct dr_error *err)
+{
+    dr_auto_free char *buf = dr_alloc(WIRE_DATA_MAX);
+    int64_t offset = 0;
+    for (;;) {
+        ssize_t n = file_range_read(&t->range, offset, buf, WIRE_DATA_MAX, err);
+        if (n < 0)
+            return -1;
+        if (n == 0)
+            return wire_eof(chan, WIRE_STDIN, err);
+        if (cancelled(pull))
+            return dr_fail(err, DR_ERR_CANCELLED, "the pull was cancelled");
+        if (wire_write(chan, WIRE_STDIN, buf, (size_t)n, err) < 0)
+            return -1;
+        offset += n;
+        tell_layer(pull, t->layer, DRAY_PROGRESS_LAYER, DRAY_LAYER_UNPACKING, offset);
+    }
+}
+
 static int send_layer(struct pull *pull, struct transfer *t, struct dr_error *err)
 {
     const struct oci_descriptor *d = &pull->image->manifest.layers[t->layer];
@@ -121,7 +146,7 @@ static int send_layer(struct pull *pull, struct transfer *t, struct dr_error *er
     struct session *session;
     if (request_open(pull->target, request, &pull->limits, &session, &chan, err) < 0)
         return -1;
-    int rc = send_blob(pull, t, chan, err);
+    int rc = t->fetch ? send_blob(pull, t, chan, err) : send_range(pull, t, chan, err);
     if (rc < 0 && err->kind == DR_ERR_CANCELLED && !cancelled(pull)) {
         /* the guest ended the request before all was sent: it says why, or somebody else
          * made the layer meanwhile */
@@ -167,19 +192,35 @@ static void on_blob(void *arg, const struct registry_progress *p)
     tell_layer(pull, t->layer, DRAY_PROGRESS_LAYER, stage, t->loaded ? 0 : p->done_bytes);
 }
 
+static void on_copied(void *arg, size_t index, bool done)
+{
+    struct pull *pull = arg;
+    if (done)
+        pull->transfers[index].loaded = true;
+}
+
 static void *downloader_main(void *arg)
 {
     struct pull *pull = arg;
-    size_t n = pull->transfer_count;
+    size_t n = 0;
     dr_auto_free struct store_fetch **fetches =
-        dr_alloc(n * sizeof(struct store_fetch *));
-    dr_auto_free struct oci_descriptor *descs = dr_alloc(n * sizeof *descs);
-    for (size_t i = 0; i < n; i++) {
-        fetches[i] = pull->transfers[i].fetch;
-        descs[i] = pull->image->manifest.layers[pull->transfers[i].layer]; /* borrowed */
+        dr_alloc(pull->transfer_count * sizeof(struct store_fetch *));
+    dr_auto_free struct oci_descriptor *descs =
+        dr_alloc(pull->transfer_count * sizeof *descs);
+    for (size_t i = 0; i < pull->transfer_count; i++) {
+        if (!pull->transfers[i].fetch)
+            continue;
+        fetches[n] = pull->transfers[i].fetch;
+        descs[n++] =
+            pull->image->manifest.layers[pull->transfers[i].layer]; /* borrowed */
     }
     struct dr_error err = DR_ERROR_INIT;
-    if (registry_fetch_blobs(pull->registry, fetches, descs, n, &err) < 0)
+    const struct archive_fetch how = {&pull->stop->triggered,
+                                      n == pull->transfer_count ? on_copied : NULL, pull};
+    if (n > 0 &&
+        (pull->archive
+             ? archive_fetch_blobs(pull->archive, &how, fetches, descs, n, &err)
+             : registry_fetch_blobs(pull->registry, fetches, descs, n, &err)) < 0)
         fail_pull(pull, &err);
     return NULL;
 }
@@ -239,7 +280,8 @@ static int find_missing(struct pull *pull, struct dr_error *err)
         if (again || !contains(missing, diff_id))
             tell_layer(pull, i, DRAY_PROGRESS_LAYER_EXISTS, DRAY_LAYER_WAITING, 0);
         else
-            pull->transfers[pull->transfer_count++].layer = i;
+            pull->transfers[pull->transfer_count++] =
+                (struct transfer){.layer = i, .range = FILE_RANGE_INIT};
     }
     return 0;
 }
@@ -249,6 +291,15 @@ static int open_fetches(struct pull *pull, struct store *store, struct dr_error 
     for (size_t i = 0; i < pull->transfer_count; i++) {
         const struct oci_descriptor *d =
             &pull->image->manifest.layers[pull->transfers[i].layer];
+        const struct oci_digest *diff_id =
+            &pull->image->config.diff_ids[pull->transfers[i].layer];
+        /* the cache is for what was compressed, and for what came over a line */
+        if (pull->archive && oci_digest_equal(&d->digest, diff_id)) {
+            if (archive_blob(pull->archive, d, &pull->transfers[i].range, err) < 0)
+                return -1;
+            pull->transfers[i].loaded = true;
+            continue;
+        }
         if (store_blob_open(store, &d->digest, d->size_bytes, &pull->transfers[i].fetch,
                             err) < 0)
             return dr_wrap(err, "layer %.19s", d->digest.text);
@@ -449,6 +500,21 @@ static int given_up(const struct pull *pull, struct dr_error *err)
     return 0;
 }
 
+static int resolve_archive_and_send(struct pull *pull, struct store *store,
+                                    const char *name, const char *familiar,
+                                    json_t **ret_image, struct dr_error *err)
+{
+    struct oci_platform platform;
+    dr_auto_json json_t *hello = NULL;
+    if (guest_platform(pull->target, pull->options->platform, &platform, &hello, err) <
+            0 ||
+        archive_resolve(pull->archive, pull->archive_image, &platform, pull->image, err) <
+            0)
+        return -1;
+    return fetch_and_send(pull, store, sender_count(hello), name, familiar, ret_image,
+                          err);
+}
+
 static int resolve_and_send(struct pull *pull, struct store *store,
                             const struct oci_ref *ref, const char *name,
                             const char *familiar, const json_t *have, json_t **ret_image,
@@ -484,12 +550,13 @@ static int resolve_and_send(struct pull *pull, struct store *store,
     return rc < 0 ? -1 : 0;
 }
 
-/* have: the image of that name that is there already, or NULL. */
-static int pull_from_registry(struct dray_target *target,
-                              const struct dray_pull_options *options,
-                              const struct limits *limits, const struct oci_ref *ref,
-                              const char *name, const char *familiar, const json_t *have,
-                              json_t **ret_image, struct dr_error *err)
+/* have: the image of that name that is there already, or NULL. archive: instead of the
+ * registry that ref names. */
+static int pull_from(struct dray_target *target, const struct dray_pull_options *options,
+                     const struct limits *limits, const struct oci_ref *ref,
+                     struct archive *archive, size_t archive_image, const char *name,
+                     const char *familiar, const json_t *have, json_t **ret_image,
+                     struct dr_error *err)
 {
     dr_auto_image struct oci_image image = OCI_IMAGE_INIT;
     struct store *store = NULL;
@@ -497,6 +564,8 @@ static int pull_from_registry(struct dray_target *target,
                         .options = options,
                         .asked = limits,
                         .image = &image,
+                        .archive = archive,
+                        .archive_image = archive_image,
                         .stop = dray_cancel_new(),
                         .lock = PTHREAD_MUTEX_INITIALIZER};
     struct watch watch = {&pull, eventfd(0, EFD_CLOEXEC)};
@@ -511,15 +580,20 @@ static int pull_from_registry(struct dray_target *target,
     if (rc == 0)
         rc = store_open(target->cache_dir, &store, err);
     if (rc == 0)
-        rc = resolve_and_send(&pull, store, ref, name, familiar, have, ret_image, err);
+        rc = archive
+                 ? resolve_archive_and_send(&pull, store, name, familiar, ret_image, err)
+                 : resolve_and_send(&pull, store, ref, name, familiar, have, ret_image,
+                                    err);
     if (watched) {
         eventfd_write(watch.done_fd, 1);
         pthread_join(watcher, NULL);
     }
     if (rc < 0)
         given_up(&pull, err);
-    for (size_t i = 0; i < pull.transfer_count; i++)
+    for (size_t i = 0; i < pull.transfer_count; i++) {
         store_fetch_close(pull.transfers[i].fetch);
+        file_range_release(&pull.transfers[i].range);
+    }
     if (pull.transfer_count) { /* the cache grew; tidying it is not worth an error */
         struct store_usage freed;
         dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
@@ -573,8 +647,8 @@ static int pull_within(struct dray_target *target, const char *reference,
     if (builtin_is(&ref))
         return pull_builtin(target, limits, name, familiar, ret_image, err);
     dr_auto_error struct dr_error failed = DR_ERROR_INIT;
-    if (pull_from_registry(target, options, limits, &ref, name, familiar,
-                           other ? NULL : have, ret_image, &failed) == 0) {
+    if (pull_from(target, options, limits, &ref, NULL, 0, name, familiar,
+                  other ? NULL : have, ret_image, &failed) == 0) {
         const char *before = dr_json_str(have, "digest"),
                    *now = dr_json_str(*ret_image, "digest");
         dr_json_set_bool(*ret_image, "newer", before && now && strcmp(before, now) != 0);
@@ -593,6 +667,65 @@ static int pull_within(struct dray_target *target, const char *reference,
     return dr_error_move(err, &failed);
 }
 
+static int add_name(struct dray_target *target, const struct limits *limits,
+                    const char *id, const char *name, struct dr_error *err)
+{
+    dr_auto_ref struct oci_ref ref = OCI_REF_INIT;
+    if (oci_ref_parse(name, &ref, err) < 0)
+        return -1;
+    dr_auto_free char *canonical = oci_ref_text(&ref);
+    json_t *request = request_new("image.tag");
+    dr_json_set_str(request, "ref", id);
+    dr_json_set_str(request, "new_ref", canonical);
+    dr_json_set_str(request, "familiar", name);
+    return request_call(target, request, limits, NULL, err);
+}
+
+int host_pull_archive(struct dray_target *target, struct archive *archive, size_t image,
+                      const struct dray_pull_options *options,
+                      const struct limits *limits, json_t **ret_image,
+                      struct dr_error *err)
+{
+    char *const *names = archive_names(archive, image);
+    dr_auto_ref struct oci_ref ref = OCI_REF_INIT;
+    if (names[0] && oci_ref_parse(names[0], &ref, err) < 0)
+        return -1;
+    dr_auto_free char *canonical = names[0] ? oci_ref_text(&ref) : NULL;
+    if (pull_from(target, options, limits, NULL, archive, image, canonical, names[0],
+                  NULL, ret_image, err) < 0)
+        return -1;
+    const char *id = dr_json_str(*ret_image, "id");
+    for (size_t i = 1; names[0] && names[i]; i++)
+        if (add_name(target, limits, id, names[i], err) < 0)
+            return -1;
+    return 0;
+}
+
+/* What a place that is no registry holds; its image is there afterwards whatever was. */
+static int pull_place(struct dray_target *target, const struct place *place,
+                      const struct dray_pull_options *options,
+                      const struct limits *limits, json_t **ret_image,
+                      struct dr_error *err)
+{
+    struct store *store;
+    struct archive *archive = NULL;
+    size_t image;
+    if (store_open(target->cache_dir, &store, err) < 0)
+        return -1;
+    int rc = archive_open(place, store_dir(store), &archive, err);
+    if (rc == 0)
+        rc = archive_select(archive, place->name, &image, err);
+    if (rc == 0)
+        rc = host_pull_archive(target, archive, image, options, limits, ret_image, err);
+    archive_close(archive);
+    store_close(store);
+    if (rc == 0 && !dr_json_str(*ret_image, "ref")) { /* it has no name: its id will do */
+        dr_json_set_str(*ret_image, "ref", dr_json_str(*ret_image, "id"));
+        dr_json_set_str(*ret_image, "familiar", dr_json_str(*ret_image, "id"));
+    }
+    return rc;
+}
+
 int host_pull_image(struct dray_target *target, const char *reference,
                     const struct dray_pull_options *options, const struct limits *limits,
                     json_t **ret_image, struct dr_error *err)
@@ -601,9 +734,12 @@ int host_pull_image(struct dray_target *target, const char *reference,
         return dr_fail(err, DR_ERR_INVALID, "no image is given");
     if (options->policy < DRAY_PULL_MISSING || options->policy > DRAY_PULL_NEVER)
         return dr_fail(err, DR_ERR_INVALID, "%d is no pull policy", (int)options->policy);
-    if (target_enter(target, err) < 0)
+    dr_auto_place struct place place = {0};
+    if (place_parse(reference, &place, err) < 0 || target_enter(target, err) < 0)
         return -1;
-    int rc = pull_within(target, reference, options, limits, ret_image, err);
+    int rc = place.kind == PLACE_REFERENCE
+                 ? pull_within(target, place.path, options, limits, ret_image, err)
+                 : pull_place(target, &place, options, limits, ret_image, err);
     target_leave(target);
     return rc;
 }

@@ -5,9 +5,10 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "flate/gzip.h"
 #include "guest/container/container.h"
 #include "guest/events/events.h"
-#include "guest/layers/gzip.h"
+#include "guest/images/import.h"
 #include "guest/prune.h"
 #include "oci/manifest.h"
 #include "oci/ref.h"
@@ -78,7 +79,7 @@ static int compress(void *arg, const void *data, size_t len, struct dr_error *er
 static int get_gzip(struct guest *guest, const struct oci_digest *diff_id,
                     struct wire_chan *chan, struct dr_error *err)
 {
-    struct gzip *gzip = gzip_new(send_tar, chan);
+    struct gzip *gzip = gzip_new(GZIP_FAST, send_tar, chan);
     int rc = layer_get(guest->layers, diff_id, compress, gzip, err);
     if (rc == 0)
         rc = gzip_end(gzip, err);
@@ -110,12 +111,19 @@ static int op_image_documents(struct guest *guest, struct wire_chan *chan,
         return dr_fail(err, DR_ERR_INVALID, "ref is missing");
     if (image_lookup(guest, ref, &image, err) < 0)
         return -1;
+    json_t *sizes = json_array();
+    for (size_t i = 0; i < image.diff_id_count; i++) {
+        struct layer_stats stats = {0};
+        dr_auto_error struct dr_error gone = DR_ERROR_INIT;
+        layer_meta(guest->layers, &image.diff_ids[i], &stats, &gone);
+        json_array_append_new(sizes, json_integer(stats.tar_bytes));
+    }
     int result = image_documents(guest, &image, &manifest, &config, err);
     if (result == 0)
-        *ret_reply = json_pack("{sssssososI}", "id", image.id, "digest", image.digest,
+        *ret_reply = json_pack("{sssssososO}", "id", image.id, "digest", image.digest,
                                "refs", dr_json_from_strv(image.refs), "names",
-                               dr_json_from_strv(image.names), "size",
-                               (json_int_t)image.size_bytes);
+                               dr_json_from_strv(image.names), "tar_sizes", sizes);
+    json_decref(sizes);
     image_release(&image);
     if (result < 0 ||
         wire_write(chan, WIRE_STDOUT, manifest.data, manifest.len, err) < 0 ||
@@ -166,6 +174,27 @@ static int op_image_put(struct guest *guest, struct wire_chan *chan,
     return 0;
 }
 
+static int op_image_import(struct guest *guest, struct wire_chan *chan,
+                           const json_t *request, json_t **ret_reply,
+                           struct dr_error *err)
+{
+    struct oci_digest diff_id;
+    dr_auto_strv char **changes = dr_json_strv(dr_json_array(request, "changes"));
+    dr_auto_free char *id = NULL;
+    const struct import_options options = {.ref = dr_json_str(request, "ref"),
+                                           .familiar = dr_json_str(request, "familiar"),
+                                           .message = dr_json_str(request, "message"),
+                                           .platform = dr_json_str(request, "platform"),
+                                           .changes = (const char *const *)changes};
+    if (want_digest(json_object_get(request, "diff_id"), "diff_id", &diff_id, err) < 0 ||
+        image_import(guest, &diff_id, &options, &id, err) < 0)
+        return -1;
+    event_write(guest->root, "image", "import", id,
+                options.familiar ? options.familiar : id, NULL);
+    *ret_reply = json_pack("{ss}", "id", id);
+    return 0;
+}
+
 /* counts: containers by image id */
 static json_t *describe(const struct image *image, const json_t *counts)
 {
@@ -176,6 +205,9 @@ static json_t *describe(const struct image *image, const json_t *counts)
     dr_json_set(json, "names", dr_json_from_strv(image->names));
     dr_json_set_str(json, "created", dr_json_str(image->config, "created"));
     dr_json_set_int(json, "size", image->size_bytes);
+    json_t *labels = dr_json_object(dr_json_object(image->config, "config"), "Labels");
+    if (labels)
+        json_object_set(json, "labels", labels);
     dr_json_set_int(json, "containers", dr_json_int(counts, image->id, 0));
     return json;
 }
@@ -301,6 +333,7 @@ const struct guest_op guest_image_ops[] = {
     {"layer.put", op_layer_put},
     {"layer.get", op_layer_get},
     {"image.put", op_image_put},
+    {"image.import", op_image_import},
     {"image.get", op_image_get},
     {"image.documents", op_image_documents},
     {"image.list", op_image_list},

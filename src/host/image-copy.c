@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Images from one place to another, and a look at them, without a target (C12). */
+#include <string.h>
+
+#include "host/image-shape.h"
+#include "host/image-source.h"
+#include "host/registries.h"
+#include "oci/ref.h"
+
+/* A place that is read from. */
+struct origin_place {
+    struct image_source source;
+    struct place place;
+    struct oci_ref ref;
+    struct store *store;
+    struct registry *registry;
+    struct archive *archive;
+};
+
+static void origin_release(struct origin_place *o)
+{
+    image_source_release(&o->source);
+    registry_close(o->registry);
+    archive_close(o->archive);
+    store_close(o->store);
+    oci_ref_release(&o->ref);
+    place_release(&o->place);
+}
+
+static int open_registry(struct origin_place *o,
+                         const struct dray_transfer_options *options,
+                         const struct oci_platform *platform, const struct limits *limits,
+                         struct dr_error *err)
+{
+    struct registry_options ro = {.store = o->store,
+                                  .deadline_ms = limits->deadline_ms,
+                                  .cancel =
+                                      limits->cancel ? &limits->cancel->triggered : NULL};
+    if (oci_ref_parse(o->place.path, &o->ref, err) < 0 ||
+        registries_options(options->from, NULL, &ro, err) < 0 ||
+        registry_open(&o->ref, &ro, &o->registry, err) < 0)
+        return -1;
+    return registry_resolve(o->registry, platform, NULL, &o->source.image, err);
+}
+
+/* Manifest and config of what is at `text`. */
+static int origin_open(const char *text, const struct dray_transfer_options *options,
+                       const struct limits *limits, struct origin_place *ret,
+                       struct dr_error *err)
+{
+    struct origin_place o = {.source.limits = limits};
+    struct oci_platform platform;
+    size_t image;
+    oci_platform_native(&platform);
+    int rc =
+        options->platform ? oci_platform_parse(options->platform, &platform, err) : 0;
+    if (rc == 0)
+        rc = place_parse(text, &o.place, err);
+    if (rc == 0)
+        rc = store_open(options->cache_dir, &o.store, err);
+    o.source.store = o.store;
+    if (rc == 0 && o.place.kind == PLACE_REFERENCE) {
+        rc = open_registry(&o, options, &platform, limits, err);
+    } else if (rc == 0) {
+        rc = archive_open(&o.place, store_dir(o.store), &o.archive, err);
+        if (rc == 0)
+            rc = archive_select(o.archive, o.place.name, &image, err);
+        if (rc == 0)
+            rc = archive_resolve(o.archive, image, &platform, &o.source.image, err);
+        o.source.archive = o.archive;
+    }
+    if (rc < 0) {
+        origin_release(&o);
+        return -1;
+    }
+    *ret = o;
+    return 0;
+}
+
+/* A registry's layers come into the cache, and go on from there. */
+static int fetch_layers(struct origin_place *o, struct dr_error *err)
+{
+    const struct oci_manifest *m = &o->source.image.manifest;
+    dr_auto_free struct store_fetch **fetches =
+        dr_alloc((m->n_layers + 1) * sizeof(struct store_fetch *));
+    dr_auto_free struct oci_descriptor *descs =
+        dr_alloc((m->n_layers + 1) * sizeof *descs);
+    size_t n = 0;
+    int rc = 0;
+    for (size_t i = 0; i < m->n_layers && rc == 0; i++) {
+        bool again = false;
+        for (size_t j = 0; j < n; j++)
+            again = again || oci_digest_equal(&descs[j].digest, &m->layers[i].digest);
+        if (again)
+            continue;
+        descs[n] = m->layers[i]; /* borrowed */
+        rc = store_blob_open(o->store, &m->layers[i].digest, m->layers[i].size_bytes,
+                             &fetches[n], err);
+        n += rc == 0;
+    }
+    if (rc == 0 && n > 0)
+        rc = registry_fetch_blobs(o->registry, fetches, descs, n, err);
+    for (size_t i = 0; i < n; i++)
+        store_fetch_close(fetches[i]);
+    return rc;
+}
+
+static int copy_to_archive(struct origin_place *o, const struct place *to,
+                           struct dr_error *err)
+{
+    struct archive_writer *writer;
+    char *names[2] = {NULL};
+    dr_auto_ref struct oci_ref ref = OCI_REF_INIT;
+    dr_auto_free char *name = NULL;
+    const char *key = to->name;
+    if (to->kind == PLACE_DOCKER_ARCHIVE && to->name) {
+        if (oci_ref_parse(to->name, &ref, err) < 0)
+            return -1;
+        if (ref.digest.text[0])
+            return dr_fail(err, DR_ERR_INVALID, "%s: a name has a tag, not a digest",
+                           to->name);
+        names[0] = name = oci_ref_text(&ref);
+        key = NULL;
+    }
+    if (archive_writer_open(to->kind, to->path, -1, &writer, err) < 0)
+        return -1;
+    int rc = image_source_write(&o->source, writer, false, names, key, err);
+    return archive_writer_close(writer, rc == 0, err) < 0 ? -1 : rc;
+}
+
+static int copy(const char *from, const struct place *to,
+                const struct dray_transfer_options *options, const struct limits *limits,
+                json_t **ret_json, struct dr_error *err)
+{
+    DR_CLEANUP(origin_release) struct origin_place o = {0};
+    if (to->kind == PLACE_REFERENCE)
+        return dr_fail(err, DR_ERR_UNSUPPORTED,
+                       "copying to a registry is not there yet; from one, to oci:, "
+                       "oci-archive:, docker-archive: and dir: it is");
+    if (origin_open(from, options, limits, &o, err) < 0)
+        return -1;
+    if ((o.registry && fetch_layers(&o, err) < 0) || copy_to_archive(&o, to, err) < 0)
+        return -1;
+    *ret_json = json_pack("{ssss}", "id", o.source.image.manifest.config.digest.text,
+                          "digest", o.source.image.manifest_digest.text);
+    return 0;
+}
+
+int dray_image_copy(const char *from, const char *to,
+                    const struct dray_transfer_options *options,
+                    const struct dray_call *call, char **ret_json,
+                    struct dray_error **ret_err)
+{
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    dr_auto_place struct place place = {0};
+    dr_auto_json json_t *json = NULL;
+    struct dray_transfer_options o = {0};
+    struct limits limits = limits_of(call, NO_TIMEOUT);
+    int rc = API_COPY(&o, options, &err);
+    if (rc == 0 && (!from || !to))
+        rc = dr_fail(&err, DR_ERR_INVALID, "a copy goes from one place to another");
+    if (rc == 0)
+        rc = place_parse(to, &place, &err);
+    if (rc == 0)
+        rc = copy(from, &place, &o, &limits, &json, &err);
+    if (rc == 0 && ret_json)
+        *ret_json = dr_json_text(json);
+    return api_end(rc, &err, ret_err);
+}
+
+/* ---- looking ---- */
+
+static json_t *inspect(const struct origin_place *o, struct dr_error *err)
+{
+    const struct oci_image *image = &o->source.image;
+    dr_auto_json json_t *config =
+        dr_json_parse(image->config_raw, image->config_len, OCI_MANIFEST_MAX, err);
+    dr_auto_json json_t *manifest =
+        config ? dr_json_parse(image->manifest_raw, image->manifest_len, OCI_MANIFEST_MAX,
+                               err)
+               : NULL;
+    if (!manifest)
+        return NULL;
+    dr_auto_json json_t *raw = json_object();
+    dr_json_set_str(raw, "id", image->manifest.config.digest.text);
+    dr_json_set_str(raw, "digest", image->manifest_digest.text);
+    dr_json_set_int(raw, "size", oci_image_size(image));
+    json_object_set(raw, "config", config);
+    if (o->registry) {
+        dr_auto_free char *name = oci_ref_text(&o->ref);
+        json_object_set_new(raw, "refs", json_pack("[s]", name));
+    }
+    json_t *shaped = image_inspect_shape(raw);
+    json_object_set(shaped, "Layers", dr_json_array(manifest, "layers"));
+    if (image->index_digest.text[0])
+        dr_json_set_str(shaped, "IndexDigest", image->index_digest.text);
+    return shaped;
+}
+
+int dray_image_inspect_remote(const char *place,
+                              const struct dray_transfer_options *options,
+                              const struct dray_call *call, char **ret_json,
+                              struct dray_error **ret_err)
+{
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    DR_CLEANUP(origin_release) struct origin_place o = {0};
+    struct dray_transfer_options options_ = {0};
+    struct limits limits = limits_of(call, DEFAULT_TIMEOUT_MS);
+    int rc = API_COPY(&options_, options, &err);
+    if (rc == 0 && (!place || !*place))
+        rc = dr_fail(&err, DR_ERR_INVALID, "no image is given");
+    if (rc == 0)
+        rc = origin_open(place, &options_, &limits, &o, &err);
+    dr_auto_json json_t *json = rc == 0 ? inspect(&o, &err) : NULL;
+    if (json)
+        *ret_json = dr_json_text(json);
+    return api_end(json ? 0 : -1, &err, ret_err);
+}
