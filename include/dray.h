@@ -461,20 +461,22 @@ int dray_cache_prune(const char *dir, int64_t max_bytes, char **ret_json,
  * Docker's flags have. Names are docker's flags with '_' for '-'; the whole table is in
  * docs/spec-fields.md, made from the one that parses.
  *
- *   set: name service replica deployment image workdir user hostname network ip ip6
- *        mac_address memory cpus cpu_shares pids_limit shm_size stop_signal stop_timeout
- *        log_driver restart health_cmd health_interval health_timeout health_start_period
- *        health_start_interval health_retries; and, with "true" or "false": tty
- *        interactive rm read_only privileged init no_healthcheck publish_all; entrypoint
+ *   set: name service replica deployment image workdir user hostname domainname network
+ *        ip ip6 mac_address memory cpus cpu_shares pids_limit shm_size stop_signal
+ *        stop_timeout log_driver restart health_cmd health_interval health_timeout
+ * health_start_period health_start_interval health_retries; and, with "true" or "false":
+ * tty interactive rm read_only privileged init no_healthcheck publish_all; entrypoint
  *        (one word or "" to clear the image's)
- *   add: args env label volume tmpfs network network_alias publish expose device ulimit
- *        sysctl cap_add cap_drop security_opt log_opt health_test annotation entrypoint
+ *   add: args env label volume tmpfs network network_alias dns dns_search dns_option
+ *        add_host publish expose device ulimit sysctl cap_add cap_drop security_opt
+ *        log_opt health_test annotation entrypoint
  *
  * restart: "no", "always", "unless-stopped", "on-failure[:N]". health_test: the word list
  * of the image-spec, "CMD-SHELL" and a text, or TCP or HTTP and where, word by word.
  * network: "none", "host", "container:NAME" (that one's), or a network's name, with
  * "name=NAME,ip=IP,alias=NAME" for what it is there; several may be added. ip, ip6,
- * mac_address and network_alias are about the first.
+ * mac_address and network_alias are about the first. dns*: each list takes the place of
+ * the guest's. add_host "name:host-gateway" is the guest as the container sees it.
  * A service gives the container its name (dray_service_name) unless one is set.
  */
 struct dray_spec;

@@ -18,14 +18,14 @@ struct registry_args {
 struct run_args {
     bool detach, auto_remove, interactive, tty, read_only, privileged, init, quiet,
         sig_proxy, no_healthcheck, publish_all;
-    const char *name, *workdir, *user, *entrypoint, *hostname, *cpus, *ip, *ip6,
-        *mac_address, *pull, *platform, *stop_signal, *cidfile, *restart, *log_driver,
-        *detach_keys, *health_cmd, *health_interval, *health_timeout,
+    const char *name, *workdir, *user, *entrypoint, *hostname, *domainname, *cpus, *ip,
+        *ip6, *mac_address, *pull, *platform, *stop_signal, *cidfile, *restart,
+        *log_driver, *detach_keys, *health_cmd, *health_interval, *health_timeout,
         *health_start_period, *health_start_interval;
     char **env, **env_files, **volumes, **mounts, **tmpfs, **labels, **label_files,
         **cap_add, **cap_drop, **security_opts, **devices, **ulimits, **sysctls,
-        **log_opts, **annotations, **attach, **networks, **network_aliases, **publish,
-        **expose;
+        **log_opts, **annotations, **attach, **networks, **network_aliases, **dns,
+        **dns_search, **dns_options, **hosts, **publish, **expose;
     int64_t memory_bytes, shm_size_bytes, cpu_shares, pids_limit, stop_timeout_s,
         health_retries;
     struct registry_args registry;

@@ -18,12 +18,6 @@
 static const struct cli_refused flags[] = {
     {"run", 0, "link", NETWORKS},
     {"run", 0, "link-local-ip", NETWORKS},
-    {"run", 0, "add-host", NETWORKS},
-    {"run", 0, "dns", NETWORKS},
-    {"run", 0, "dns-opt", NETWORKS},
-    {"run", 0, "dns-option", NETWORKS},
-    {"run", 0, "dns-search", NETWORKS},
-    {"run", 0, "domainname", NETWORKS},
     {"run", 0, "volumes-from", "name the volumes with -v"},
     {"run", 0, "volume-driver", "volumes are directories of the target"},
     {"run", 0, "blkio-weight", LIMITS},

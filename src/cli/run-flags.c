@@ -8,7 +8,9 @@
 
 /* What run and create share, so that they never drift apart. */
 #define CONTAINER_OPTIONS                                                                  \
-    {0, "annotation", CLI_LIST, RUN(annotations), "list", "Add an OCI annotation"},        \
+    {0,          "add-host", CLI_LIST,                                                     \
+     RUN(hosts), "list",     "Add a line to /etc/hosts (NAME:IP, NAME:host-gateway)"},     \
+        {0, "annotation", CLI_LIST, RUN(annotations), "list", "Add an OCI annotation"},    \
         {'a',         "attach", CLI_LIST,                                                  \
          RUN(attach), "list",   "Attach to stdin, stdout or stderr only"},                 \
         OPTION_AUTHFILE(RUN(registry)),                                                    \
@@ -27,6 +29,20 @@
         {0,        "device",                                                               \
          CLI_LIST, RUN(devices),                                                           \
          "list",   "Add a device of the target to the container"},                         \
+        {0, "dns", CLI_LIST, RUN(dns), "list", "DNS resolvers, instead of the target's"},  \
+        {0,                                                                                \
+         "dns-option",                                                                     \
+         CLI_LIST,                                                                         \
+         RUN(dns_options),                                                                 \
+         "list",                                                                           \
+         "Options of resolv.conf, instead of the target's",                                \
+         .alias = "dns-opt"},                                                              \
+        {0,        "dns-search",                                                           \
+         CLI_LIST, RUN(dns_search),                                                        \
+         "list",   "DNS search domains, instead of the target's (.: none)"},               \
+        {0,        "domainname",                                                           \
+         CLI_TEXT, RUN(domainname),                                                        \
+         "string", "Domain of the container, behind its host name"},                       \
         {0,        "entrypoint",                                                           \
          CLI_TEXT, RUN(entrypoint),                                                        \
          "string", "Overwrite the default ENTRYPOINT of the image"},                       \

@@ -29,6 +29,7 @@ static const struct mapping mappings[] = {
     {"workdir", TEXT, RUN(workdir)},
     {"user", TEXT, RUN(user)},
     {"hostname", TEXT, RUN(hostname)},
+    {"domainname", TEXT, RUN(domainname)},
     {"cpus", TEXT, RUN(cpus)},
     {"ip", TEXT, RUN(ip)},
     {"ip6", TEXT, RUN(ip6)},
@@ -67,6 +68,10 @@ static const struct mapping mappings[] = {
     {"annotation", LIST, RUN(annotations)},
     {"network", LIST, RUN(networks)},
     {"network_alias", LIST, RUN(network_aliases)},
+    {"dns", LIST, RUN(dns)},
+    {"dns_search", LIST, RUN(dns_search)},
+    {"dns_option", LIST, RUN(dns_options)},
+    {"add_host", LIST, RUN(hosts)},
 };
 
 /* The library names the field, "stop_signal: …": only the reason stays. */

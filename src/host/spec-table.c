@@ -264,6 +264,34 @@ static int network_alias(struct spec_container *spec, const struct spec_row *row
     return 0;
 }
 
+static int dns(struct spec_container *spec, const struct spec_row *row, const char *value,
+               struct dr_error *err)
+{
+    return spec_dns_check(value, err) < 0 ? -1 : word(spec, row, value, err);
+}
+
+static int dns_search(struct spec_container *spec, const struct spec_row *row,
+                      const char *value, struct dr_error *err)
+{
+    return spec_dns_search_check(value, err) < 0 ? -1 : word(spec, row, value, err);
+}
+
+static int dns_option(struct spec_container *spec, const struct spec_row *row,
+                      const char *value, struct dr_error *err)
+{
+    return spec_dns_option_check(value, err) < 0 ? -1 : word(spec, row, value, err);
+}
+
+static int extra_host(struct spec_container *spec, const struct spec_row *row,
+                      const char *value, struct dr_error *err)
+{
+    dr_auto_free char *name = NULL, *address = NULL;
+    if (spec_host_parse(value, &name, &address, err) < 0)
+        return -1;
+    dr_auto_free char *plain = dr_printf("%s:%s", name, address);
+    return word(spec, row, plain, err);
+}
+
 static int device(struct spec_container *spec, const struct spec_row *row,
                   const char *value, struct dr_error *err)
 {
@@ -337,6 +365,8 @@ const struct spec_row spec_rows[] = {
      .meaning = "user of the first process"},
     {"hostname", false, text, AT(hostname), .form = "[a-zA-Z0-9._-]+, at most 64",
      .meaning = "host name inside"},
+    {"domainname", false, text, AT(domainname), .form = "a domain, at most 64",
+     .meaning = "its domain, behind its host name"},
     {"network", false, only_network, .form = NETWORK,
      .meaning = "its only network; none by default"},
     {"ip", false, of_network, .offset = offsetof(struct spec_network, ip),
@@ -411,6 +441,15 @@ const struct spec_row spec_rows[] = {
      .meaning = "a port, or a range of them; the address is 127.0.0.1 unless given"},
     {"expose", true, expose, .form = "PORT[/tcp|/udp], or a range",
      .meaning = "what `publish_all` publishes, on top of the image's"},
+    {"dns", true, dns, AT(dns), .form = "an IP address",
+     .meaning = "a resolver, instead of the guest's"},
+    {"dns_search", true, dns_search, AT(dns_search), .form = "a domain; . alone: none",
+     .meaning = "a search domain, instead of the guest's"},
+    {"dns_option", true, dns_option, AT(dns_options), .form = "one word, such as ndots:1",
+     .meaning = "an option of resolv.conf, instead of the guest's"},
+    {"add_host", true, extra_host, AT(extra_hosts),
+     .form = "NAME:ADDRESS, ADDRESS may be host-gateway",
+     .meaning = "a line of its hosts file"},
     {"device", true, device, .form = "PATH[:PATH[:rwm]]",
      .meaning = "a device from over there"},
     {"ulimit", true, ulimit, .form = "NAME=SOFT[:HARD]", .meaning = "a resource limit"},

@@ -214,7 +214,7 @@ int spec_container_check(const struct spec_container *spec, struct dr_error *err
                        spec->workdir);
     if (spec->hostname && check_hostname(spec->hostname, err) < 0)
         return -1;
-    if (spec_network_check(spec, err) < 0)
+    if (spec_network_check(spec, err) < 0 || spec_names_check(spec, err) < 0)
         return -1;
     int signal;
     if (spec->stop_signal && spec_signal_parse(spec->stop_signal, &signal, err) < 0)

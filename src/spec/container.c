@@ -125,6 +125,7 @@ static const struct spec_field container_fields[] = {
     WORDS(spec_container, dns_search),
     WORDS(spec_container, dns_options),
     WORDS(spec_container, extra_hosts),
+    TEXT(spec_container, domainname),
     NUMBER(spec_container, memory_bytes, 0, 0, INT64_MAX),
     NUMBER(spec_container, nano_cpus, 0, 0, INT64_MAX),
     NUMBER(spec_container, cpu_shares, 0, 0, 262144),

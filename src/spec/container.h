@@ -114,6 +114,7 @@ struct spec_container {
     char **exposed;                          /* "80/tcp", on top of the image's */
     char **dns, **dns_search, **dns_options; /* instead of the guest's resolv.conf's */
     char **extra_hosts; /* "name:ip", for its hosts file; "name:host-gateway" */
+    char *domainname;   /* behind its host name, and the kernel's NIS domain */
 
     int64_t memory_bytes;   /* 0: no limit */
     int64_t nano_cpus;      /* --cpus 1.5 is 1500000000; 0: no limit */
@@ -187,6 +188,18 @@ int spec_cpus_parse(const char *text, int64_t *ret_nano, struct dr_error *err);
 int spec_signal_parse(const char *text, int *ret_signal, struct dr_error *err);
 /* "SIGTERM", "SIGRTMIN+3"; borrowed, static. */
 const char *spec_signal_name(int signal);
+
+/* --add-host name:address, also "=" and an address in brackets; address may be
+ * SPEC_HOST_GATEWAY, the guest as the container sees it. Owned. */
+#define SPEC_HOST_GATEWAY "host-gateway"
+int spec_host_parse(const char *text, char **ret_name, char **ret_address,
+                    struct dr_error *err);
+/* One value of --dns, --dns-search ("." is none), --dns-option. DR_ERR_INVALID. */
+int spec_dns_check(const char *server, struct dr_error *err);
+int spec_dns_search_check(const char *domain, struct dr_error *err);
+int spec_dns_option_check(const char *option, struct dr_error *err);
+/* Its resolvers, hosts and domain; a part of spec_container_check. */
+int spec_names_check(const struct spec_container *spec, struct dr_error *err);
 
 /* An absolute path without "//", "." and ".." (which never leave "/"), owned. */
 char *spec_path_clean(const char *path);

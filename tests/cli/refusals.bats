@@ -68,6 +68,13 @@ teardown() {
 }
 
 @test "bad values of flags" {
+    refuses 125 "dray run: --dns: 'x' is not an IP address; see \`dray run --help\`" run --dns x alpine
+    refuses 125 "dray run: --dns-search: 'a b' is no domain, and not '.' for none; see \`dray run --help\`" \
+        run --dns-search 'a b' alpine
+    refuses 125 "dray run: --add-host: 'db': expected NAME:ADDRESS, where ADDRESS may be host-gateway; see \`dray run --help\`" \
+        run --add-host db alpine
+    refuses 125 "dray run: --add-host: 'db:1.2.3': '1.2.3' is neither an IP address nor host-gateway; see \`dray run --help\`" \
+        run --add-host db:1.2.3 alpine
     refuses 125 "dray run: invalid argument \"12x\" for \"-m, --memory\" flag: it must be a size: a number with b, k, m or g behind it; see \`dray run --help\`" \
         run -m 12x alpine
     refuses 125 "dray run: invalid argument \"1m\" for \"-m, --memory\" flag: the minimum is 6m; see \`dray run --help\`" \

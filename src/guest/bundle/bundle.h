@@ -139,9 +139,8 @@ json_t *bundle_process_for_exec(const json_t *config, const struct bundle_exec *
                                 const struct bundle_facts *facts, struct dr_error *err);
 
 /*
- * Writes hosts, hostname and resolv.conf into dir, for the given network ("none", "host";
- * NULL: none). With host the guest's own hosts and resolv.conf are copied, else only its
- * resolv.conf. A guest without one gives an empty one.
+ * Writes hosts, hostname and resolv.conf into dir. With network "host" hosts is a copy of
+ * the guest's, else localhost alone; resolv.conf is empty before the first start.
  */
 int bundle_write_files(const char *dir, const char *hostname, const char *network,
                        struct dr_error *err);

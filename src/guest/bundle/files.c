@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hosts, hostname and resolv.conf of a container; the directories of bind mounts. */
+/* hosts, hostname and resolv.conf of a container as they begin (net/names.h puts in what
+ * is known when it starts); the directories of bind mounts. */
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -33,28 +34,20 @@ static int write_in(const char *dir, const char *name, const struct dr_buf *buf,
                          err);
 }
 
-static int hosts(const char *hostname, bool host_network, struct dr_buf *buf,
-                 struct dr_error *err)
-{
-    if (host_network)
-        return copy_of("/etc/hosts", buf, err);
-    return dr_buf_addf(buf, err, "%s127.0.0.1\t%s\n", hosts_head, hostname);
-}
-
 int bundle_write_files(const char *dir, const char *hostname, const char *network,
                        struct dr_error *err)
 {
     bool host_network = network && strcmp(network, "host") == 0;
     dr_auto_buf struct dr_buf hosts_text = DR_BUF_INIT(FILE_MAX_BYTES);
     dr_auto_buf struct dr_buf name_text = DR_BUF_INIT(FILE_MAX_BYTES);
-    dr_auto_buf struct dr_buf resolv_text = DR_BUF_INIT(FILE_MAX_BYTES);
-    if (hosts(hostname, host_network, &hosts_text, err) < 0 ||
-        dr_buf_addf(&name_text, err, "%s\n", hostname) < 0 ||
-        copy_of("/etc/resolv.conf", &resolv_text, err) < 0)
+    struct dr_buf empty = {0};
+    int hosts = host_network ? copy_of("/etc/hosts", &hosts_text, err)
+                             : dr_buf_addf(&hosts_text, err, "%s", hosts_head);
+    if (hosts < 0 || dr_buf_addf(&name_text, err, "%s\n", hostname) < 0)
         return dr_wrap(err, "network files");
     if (write_in(dir, "hosts", &hosts_text, err) < 0 ||
         write_in(dir, "hostname", &name_text, err) < 0 ||
-        write_in(dir, "resolv.conf", &resolv_text, err) < 0)
+        write_in(dir, "resolv.conf", &empty, err) < 0)
         return dr_wrap(err, "network files");
     return 0;
 }

@@ -217,6 +217,8 @@ json_t *bundle_sysctls(const struct bundle_input *in, struct dr_error *err)
         dr_json_set_str(sysctls, "net.ipv4.ip_unprivileged_port_start", "0");
     if (!host_network && in->facts->ping_sysctl)
         dr_json_set_str(sysctls, "net.ipv4.ping_group_range", "0 2147483647");
+    /* what setdomainname(2) sets; config.json has no other word for it that all know */
+    dr_json_set_str(sysctls, "kernel.domainname", in->spec->domainname);
     for (char **p = in->spec->sysctls; p && *p; p++)
         if (add_sysctl(in, *p, sysctls, err) < 0)
             return NULL;

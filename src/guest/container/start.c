@@ -109,7 +109,10 @@ json_t *container_run_request(const struct container *c)
     dr_json_set_str(request, "runtime", dr_json_str(c->state, "runtime"));
     dr_json_set_str(request, "name", container_name(c));
     dr_json_set_str(request, "hostname", dr_json_str(c->record, "hostname"));
-    dr_json_set(request, "networks", json_incref(json_object_get(spec, "networks")));
+    static const char *const of_spec[] = {"networks",    "dns",         "dns_search",
+                                          "dns_options", "extra_hosts", "domainname"};
+    for (size_t i = 0; i < DR_COUNT(of_spec); i++)
+        dr_json_set(request, of_spec[i], json_incref(json_object_get(spec, of_spec[i])));
     dr_json_set(request, "ports", container_ports(c));
     const char *network = dr_json_str(c->state, "network");
     if (!network || strcmp(network, "host") != 0)

@@ -225,14 +225,14 @@ static int unmake(const struct firewall *f, const struct part *part, struct dr_e
 /* --- the note of which programs have rules of ours: {"iptables-legacy":"pass|all"} ---
  */
 
-static char *note_path(const struct firewall *f)
+static char *note_path(const char *run_root)
 {
-    return dr_printf("%s/networks/iptables", f->run_root);
+    return dr_printf("%s/networks/iptables", run_root);
 }
 
-static json_t *note_read(const struct firewall *f)
+static json_t *note_read(const char *run_root)
 {
-    dr_auto_free char *path = note_path(f);
+    dr_auto_free char *path = note_path(run_root);
     dr_auto_buf struct dr_buf text = DR_BUF_INIT(NOTE_MAX);
     dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
     json_t *note = NULL;
@@ -243,7 +243,7 @@ static json_t *note_read(const struct firewall *f)
 
 static int note_write(const struct firewall *f, const json_t *note, struct dr_error *err)
 {
-    dr_auto_free char *path = note_path(f);
+    dr_auto_free char *path = note_path(f->run_root);
     if (json_object_size(note) == 0) {
         unlink(path);
         return 0;
@@ -253,6 +253,17 @@ static int note_write(const struct firewall *f, const json_t *note, struct dr_er
     if (dr_mkdir_all(dir, 0700, err) < 0)
         return -1;
     return dr_file_write(AT_FDCWD, path, text, strlen(text), 0600, 0, err);
+}
+
+bool firewall_iptables_noted(const char *run_root)
+{
+    dr_auto_json json_t *note = note_read(run_root);
+    const char *program;
+    json_t *what;
+    json_object_foreach (note, program, what)
+        if (json_is_string(what) && strcmp(json_string_value(what), "all") == 0)
+            return true;
+    return false;
 }
 
 static int make_noted(const struct firewall *f, json_t *note, const struct part *part,
@@ -279,8 +290,8 @@ static int unmake_noted(const struct firewall *f, json_t *note, struct dr_error 
     json_object_foreach_safe(note, next, program, what)
     {
         dr_auto_error struct dr_error failed = DR_ERROR_INIT;
-        struct part part = {program, family_of(program),
-                            strcmp(json_string_value(what), "pass") == 0};
+        const char *how = json_string_value(what);
+        struct part part = {program, family_of(program), how && strcmp(how, "pass") == 0};
         if (unmake(f, &part, &failed) == 0)
             json_object_del(note, program);
         else if (result == 0)
@@ -298,7 +309,7 @@ int firewall_iptables_beside(const struct firewall *f, struct dr_error *err)
 {
     static const struct part parts[] = {{"iptables-legacy", 4, true},
                                         {"ip6tables-legacy", 6, true}};
-    dr_auto_json json_t *note = note_read(f);
+    dr_auto_json json_t *note = note_read(f->run_root);
     if (f->count == 0)
         return json_object_size(note) > 0 ? unmake_noted(f, note, err) : 0;
     for (size_t i = 0; i < DR_COUNT(parts); i++) {
@@ -355,7 +366,7 @@ static int make_family(const struct firewall *f, json_t *note, int family,
 
 int firewall_iptables_instead(const struct firewall *f, struct dr_error *err)
 {
-    dr_auto_json json_t *note = note_read(f);
+    dr_auto_json json_t *note = note_read(f->run_root);
     if (f->count == 0)
         return unmake_noted(f, note, err);
     for (int family = 4; family <= 6; family += 2)

@@ -217,6 +217,30 @@ static void write_foreign(struct nft_batch *batch, const struct firewall *f,
     }
 }
 
+struct search {
+    const char *link;
+    bool found;
+};
+
+static int look_for_link(void *arg, const struct nft_rule *rule)
+{
+    struct search *search = arg;
+    /* with its NUL: no other name begins like it */
+    search->found =
+        memmem(rule->text, rule->len, search->link, strlen(search->link) + 1) != NULL;
+    return search->found;
+}
+
+bool firewall_nft_has(const char *tag, const char *link)
+{
+    nft_auto_socket int fd = -1;
+    dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+    struct search search = {.link = link};
+    if (nft_open(&fd, &ignored) == 0)
+        nft_each_rule(fd, NFPROTO_INET, tag, "forward", look_for_link, &search, &ignored);
+    return search.found;
+}
+
 int firewall_nft(const struct firewall *f, bool *ret_shared, struct dr_error *err)
 {
     nft_auto_socket int fd = -1;

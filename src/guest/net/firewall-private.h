@@ -23,6 +23,7 @@ void firewall_warn(const struct firewall *f, const char *fmt, ...) DR_PRINTF(2, 
 /* firewall-nft.c: everything, and our rules in iptables-nft's FORWARD chains. ret_shared:
  * there are tables of dray's with another run_root. */
 int firewall_nft(const struct firewall *f, bool *ret_shared, struct dr_error *err);
+bool firewall_nft_has(const char *tag, const char *link);
 
 /* firewall-iptables.c. What is there by the programs is noted in
  * <run_root>/networks/iptables before it is made, so that it is never asked in vain. */
@@ -30,6 +31,9 @@ int firewall_nft(const struct firewall *f, bool *ret_shared, struct dr_error *er
 int firewall_iptables_beside(const struct firewall *f, struct dr_error *err);
 /* Instead of nf_tables: everything. */
 int firewall_iptables_instead(const struct firewall *f, struct dr_error *err);
+/* Is all of it there by the programs, as noted? They are not asked: that takes its time.
+ */
+bool firewall_iptables_noted(const char *run_root);
 
 /* firewall-legacy.c: is there a table of iptables-legacy whose FORWARD chain drops?
  * family: 4 or 6. Asks nothing that would make one. */

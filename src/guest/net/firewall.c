@@ -78,6 +78,12 @@ static int rules(const struct firewall *f, bool *ret_shared, struct dr_error *er
                    refused.text);
 }
 
+bool firewall_has(const char *run_root, const char *link)
+{
+    dr_auto_free char *tag = firewall_tag(run_root);
+    return firewall_iptables_noted(run_root) || firewall_nft_has(tag, link);
+}
+
 int firewall_sync(const char *run_root, const struct firewall_network *networks,
                   size_t count, char ***warnings, struct dr_error *err)
 {

@@ -47,4 +47,7 @@ struct firewall_network {
 int firewall_sync(const char *run_root, const struct firewall_network *networks,
                   size_t count, char ***warnings, struct dr_error *err);
 
+/* Are there rules for this link? Cheap: for every container that starts. */
+bool firewall_has(const char *run_root, const char *link);
+
 #endif

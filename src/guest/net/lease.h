@@ -5,7 +5,8 @@
  * its address is not given to another one before its links are gone. Neither leaving nor
  * going needs any space (HAZARDS I7). A reboot takes them along, as what they describe.
  *
- * {"name","hostname","aliases":[…],"ip","ip6","mac","link","slot"}
+ * {"name","hostname","aliases":[…],"ip","ip6","mac","link","slot","names": others
+ * are found by name there}
  */
 #ifndef DRAY_GUEST_NET_LEASE_H
 #define DRAY_GUEST_NET_LEASE_H

@@ -278,6 +278,7 @@ static json_t *lease_of(const struct network *network, const struct member *memb
     member_link_name(member->id, member->slot, 'h', link);
     dr_json_set_str(json, "link", link);
     dr_json_set_int(json, "slot", member->slot);
+    dr_json_set_bool(json, "names", strcmp(network->name, NETWORK_DEFAULT) != 0);
     return json;
 }
 

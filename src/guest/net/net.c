@@ -10,7 +10,9 @@
 #include "guest/container/record.h"
 #include "guest/net/lease.h"
 #include "guest/net/member.h"
+#include "guest/net/names.h"
 #include "guest/net/namespace.h"
+#include "guest/net/wayout.h"
 #include "spec/container.h"
 
 #define STATE_MAX (1u << 20)
@@ -22,10 +24,8 @@ static const char *name_at(const json_t *networks, size_t i)
     return name ? name : SPEC_NETWORK_DEFAULT;
 }
 
-static int write_state(const char *run_dir, json_t *networks, struct dr_error *err)
+static int write_state(const char *run_dir, const json_t *state, struct dr_error *err)
 {
-    dr_auto_json json_t *state = json_object();
-    dr_json_set(state, "networks", json_incref(networks));
     dr_auto_free char *path = dr_path_join(run_dir, NET_STATE);
     dr_auto_free char *text = dr_json_text(state);
     return dr_file_write(AT_FDCWD, path, text, strlen(text), 0600, 0, err);
@@ -118,8 +118,8 @@ static int join_all(struct run *run, const json_t *networks, struct dr_error *er
     return 0;
 }
 
-static int make(const struct guest *guest, const char *id, const char *run_dir,
-                const char *path, const json_t *request, bool bridges,
+static int make(const struct guest *guest, const char *id, const char *path,
+                const json_t *request, bool bridges, json_t **ret_joined,
                 struct dr_error *err)
 {
     dr_auto_fd int ns_fd = -1;
@@ -141,7 +141,28 @@ static int make(const struct guest *guest, const char *id, const char *run_dir,
                       .joined = joined};
     if (join_all(&run, dr_json_array(request, "networks"), err) < 0)
         return -1;
-    return write_state(run_dir, joined, err);
+    *ret_joined = json_incref(joined);
+    return 0;
+}
+
+/* It is on its networks: the way out of them, and who finds whom. */
+static int make_known(const struct guest *guest, const char *id, const char *run_dir,
+                      const json_t *request, json_t *joined, struct dr_error *err)
+{
+    dr_auto_json json_t *state = json_object();
+    dr_auto_strv char **warnings = NULL;
+    dr_json_set(state, "networks", json_incref(joined));
+    dr_json_set(state, "hosts", names_own(request, joined, err));
+    if (!json_object_get(state, "hosts") ||
+        wayout_open(guest, joined, &warnings, err) < 0)
+        return -1;
+    if (warnings)
+        dr_json_set(state, "warnings", dr_json_from_strv(warnings));
+    if ((json_array_size(joined) > 0 && write_state(run_dir, state, err) < 0) ||
+        names_write(guest, id, request, state, err) < 0)
+        return -1;
+    names_sync(guest, joined);
+    return 0;
 }
 
 int net_up(const struct guest *guest, const char *id, const json_t *request,
@@ -152,11 +173,13 @@ int net_up(const struct guest *guest, const char *id, const json_t *request,
     dr_auto_free char *run_dir = container_run_dir(guest, id);
     dr_auto_free char *path = dr_path_join(run_dir, NETNS_FILE);
     bool shared = strncmp(first, CONTAINER, strlen(CONTAINER)) == 0;
-    bool none = strcmp(first, "none") == 0;
-    if (strcmp(first, "host") == 0)
-        return 0;
-    int result = shared ? borrow(guest, path, first + strlen(CONTAINER), err)
-                        : make(guest, id, run_dir, path, request, !none, err);
+    bool none = strcmp(first, "none") == 0, host = strcmp(first, "host") == 0;
+    dr_auto_json json_t *joined = NULL;
+    int result = host     ? 0
+                 : shared ? borrow(guest, path, first + strlen(CONTAINER), err)
+                          : make(guest, id, path, request, !none, &joined, err);
+    if (result == 0)
+        result = make_known(guest, id, run_dir, request, joined, err);
     if (result < 0)
         net_down(guest, id);
     return result;
@@ -165,23 +188,33 @@ int net_up(const struct guest *guest, const char *id, const json_t *request,
 struct leaving {
     const struct guest *guest;
     const char *id;
+    json_t *left; /* networks */
+    bool empty;   /* one of them has no members any more */
 };
 
 static void leave(void *arg, const char *network_id)
 {
-    const struct leaving *leaving = arg;
+    struct leaving *leaving = arg;
+    if (!lease_exists(leaving->guest, network_id, leaving->id))
+        return;
     member_leave(leaving->guest, network_id, leaving->id);
+    leaving->empty |= lease_count(leaving->guest, network_id) == 0;
+    json_array_append_new(leaving->left, json_pack("{ss}", "id", network_id));
 }
 
 void net_down(const struct guest *guest, const char *id)
 {
-    struct leaving leaving = {guest, id};
+    dr_auto_json json_t *left = json_array();
+    struct leaving leaving = {guest, id, left, false};
     dr_auto_free char *run_dir = container_run_dir(guest, id);
     dr_auto_free char *path = dr_path_join(run_dir, NETNS_FILE);
     dr_auto_free char *state = dr_path_join(run_dir, NET_STATE);
     unlink(state);
     netns_drop(path);
     lease_each_network(guest, leave, &leaving);
+    if (leaving.empty)
+        wayout_close(guest);
+    names_sync(guest, left);
 }
 
 void net_sweep(const struct guest *guest)

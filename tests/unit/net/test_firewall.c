@@ -204,6 +204,25 @@ static void the_rules_are_one_table_and_go_with_the_last_network(void **state)
     assert_string_equal(after, before);
 }
 
+static void rules_that_somebody_flushed_are_missed(void **state)
+{
+    (void)state;
+    char error[DR_ERROR_TEXT_MAX];
+    assert_false(firewall_has(RUN_ROOT, "dr-a"));
+    sync_quietly(1);
+    assert_true(firewall_has(RUN_ROOT, "dr-a"));
+    assert_false(firewall_has(RUN_ROOT, "dr-"));
+    assert_false(firewall_has(RUN_ROOT, "dr-b"));
+    assert_false(firewall_has("/run/netns/other", "dr-a"));
+    ground_do("nft flush ruleset");
+    assert_false(firewall_has(RUN_ROOT, "dr-a"));
+    sync_quietly(1);
+    assert_true(firewall_has(RUN_ROOT, "dr-a"));
+    sync_quietly(0);
+    assert_int_equal(sync_without_nft(1, error), 0);
+    assert_true(firewall_has(RUN_ROOT, "dr-a")); /* as noted */
+}
+
 static void beside_a_forward_chain_of_iptables_nft_that_drops(void **state)
 {
     (void)state;
@@ -434,6 +453,7 @@ int main(void)
                                ground_set_up),
         cmocka_unit_test_setup(the_rules_are_one_table_and_go_with_the_last_network,
                                ground_set_up),
+        cmocka_unit_test_setup(rules_that_somebody_flushed_are_missed, ground_set_up),
         cmocka_unit_test_setup(beside_a_forward_chain_of_iptables_nft_that_drops,
                                ground_set_up),
         cmocka_unit_test_setup(beside_a_forward_chain_of_iptables_legacy_that_drops,

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest/net/wayout.h"
+
+#include <stdio.h>
+
+#include "base/fs.h"
+#include "guest/net/firewall.h"
+#include "guest/net/lease.h"
+
+struct up {
+    const struct guest *guest;
+    struct firewall_network *networks;
+    size_t count;
+};
+
+static int add_network(void *arg, const struct network *network)
+{
+    struct up *up = arg;
+    if (lease_count(up->guest, network->id) == 0)
+        return 0;
+    up->networks = dr_realloc(up->networks, (up->count + 1) * sizeof *up->networks);
+    struct firewall_network *item = &up->networks[up->count++];
+    *item = (struct firewall_network){.internal = network->internal};
+    network_link_name(network, item->link);
+    for (size_t i = 0; i < DR_COUNT(item->subnets); i++)
+        item->subnets[i] = network->pools[i].subnet;
+    return 0;
+}
+
+/* Who is there is looked at under the lock: whoever comes last sees everybody. */
+static int sync_all(const struct guest *guest, char ***warnings, struct dr_error *err)
+{
+    dr_auto_free char *dir = dr_path_join(guest->run_root, "networks");
+    dr_auto_free char *path = dr_path_join(dir, "firewall.lock");
+    dr_auto_fd int lock = -1;
+    struct up up = {.guest = guest};
+    if ((access(dir, F_OK) < 0 && dr_mkdir_all(dir, 0700, err) < 0) ||
+        dr_lock(AT_FDCWD, path, true, true, &lock, err) < 0)
+        return -1;
+    int result = network_each(guest, add_network, &up, err);
+    if (result == 0)
+        result = firewall_sync(guest->run_root, up.networks, up.count, warnings, err);
+    free(up.networks);
+    return result;
+}
+
+int wayout_open(const struct guest *guest, const json_t *networks, char ***warnings,
+                struct dr_error *err)
+{
+    size_t i;
+    json_t *network;
+    json_array_foreach ((json_t *)networks, i, network) {
+        char link[LINK_NAME];
+        snprintf(link, sizeof link, "dr-%.12s", dr_json_str(network, "id"));
+        if (!firewall_has(guest->run_root, link))
+            return sync_all(guest, warnings, err);
+    }
+    return 0;
+}
+
+void wayout_close(const struct guest *guest)
+{
+    dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+    dr_auto_strv char **warnings = NULL;
+    sync_all(guest, &warnings, &ignored);
+}

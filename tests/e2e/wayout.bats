@@ -1,0 +1,102 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# The way out of networks, resolvers and names (contract C13, C16, C30), with real traffic:
+# "world" is a namespace of its own with an HTTP and a DNS server (lib/world.py), which knows
+# no way back to containers.
+load lib/busybox
+
+WORLD=198.51.100.2 WORLD6=2001:db8:77::2
+GUEST=198.51.100.1 GUEST6=2001:db8:77::1
+
+setup_file() {
+    suite_setup
+    suite_pull busybox:1
+    IMAGE=$(image busybox:1)
+    # it has no name: it goes with its one process
+    unshare --net python3 "$E2E_LIB/world.py" www.example.test $WORLD $WORLD6 "$E2E/go" >"$E2E/world.log" 2>&1 &
+    WORLD_PID=$!
+    export IMAGE WORLD_PID
+    until [[ $(readlink "/proc/$WORLD_PID/ns/net") != "$(readlink /proc/self/ns/net)" ]]; do sleep 0.02; done
+    ip link add world0 type veth peer name eth0 netns "$WORLD_PID"
+    ip addr add $GUEST/24 dev world0
+    ip addr add $GUEST6/64 dev world0 nodad
+    ip link set world0 up
+    nsenter -t "$WORLD_PID" -n sh -c "ip link set lo up; ip addr add $WORLD/24 dev eth0
+        ip addr add $WORLD6/64 dev eth0 nodad; ip link set eth0 up"
+    : >"$E2E/go"
+    within 10 grep -q ready "$E2E/world.log"
+}
+teardown_file() {
+    kill "$WORLD_PID"
+    ip link delete world0
+    suite_teardown
+}
+setup() {
+    test_setup
+    rules >"$OUT/rules"
+}
+teardown() {
+    test_teardown && rules | diff "$OUT/rules" -
+}
+# What of the firewall and of forwarding dray may change, for links that stay.
+rules() {
+    nft list ruleset
+    iptables-legacy-save | sed '/^#/d; s/\[.*//'
+    grep -H . /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf/{default,world0}/forwarding \
+        /proc/sys/net/ipv6/conf/{all,default,world0}/forwarding
+}
+
+# What a libc takes from a hosts file, without what every container has.
+hosts_of() { dray exec "$1" cat /etc/hosts | sed 's/ *#.*//; /^$/d; /localhost\|ip6-/d'; } # CONTAINER
+
+@test "the default network: out with the guest's address, resolvers that answer, the guest by name" {
+    local gateway
+    ok run --rm --network bridge --dns $WORLD --dns-search example.test --dns-option ndots:2 \
+        --add-host db:10.1.2.3 --add-host me:host-gateway --hostname box --domainname in.example "$IMAGE" sh -c '
+        wget -qO- http://www.example.test:8080/
+        wget -qO- http://www:8080/
+        hostname -f
+        cat /proc/sys/kernel/domainname
+        ip route | sed -n "s/.*via \([0-9.]*\).*/\1/p"
+        cat /etc/resolv.conf
+        sed "s/ *#.*//; /^$/d; /localhost\|ip6-/d" /etc/hosts'
+    gateway=${lines[4]}
+    same "$output" "$GUEST
+$GUEST
+box.in.example
+in.example
+$gateway
+nameserver $WORLD
+search example.test
+options ndots:2
+${gateway%.1}.2	box.in.example box
+10.1.2.3	db
+$gateway	me
+$gateway	host.dray.internal host.docker.internal"
+
+    # without a network of its own: itself by loopback, and no gateway to name
+    ok run --rm --network none --hostname box "$IMAGE" sed 's/ *#.*//; /^$/d; /localhost\|ip6-/d' /etc/hosts
+    same "$output" "127.0.0.1	box"
+    refused 125 "--add-host me:host-gateway: the container is on no network with a gateway" -- \
+        run --rm --network none --add-host me:host-gateway "$IMAGE" true
+    ok run --rm --network host --add-host me:host-gateway "$IMAGE" grep -w me /etc/hosts
+    has "$output" 127.0.0.1
+}
+
+@test "what a container changed in its files stays over a restart, and its own lines are right again" {
+    local ip
+    ok run -d --name a --network bridge --dns 192.0.2.1 "$IMAGE" sleep 100
+    same "$(dray exec a cat /etc/resolv.conf)" "nameserver 192.0.2.1"
+    ok exec a sh -c 'echo "10.9.9.9 mine" >>/etc/hosts; echo "nameserver 192.0.2.2" >/etc/resolv.conf'
+    ok restart -t 0 a
+    ip=$(inspect a '{{.NetworkSettings.Networks.bridge.IPAddress}}')
+    same "$(dray exec a cat /etc/resolv.conf)" "nameserver 192.0.2.2"
+    has "$(hosts_of a)" "10.9.9.9 mine"
+    same "$(hosts_of a | grep -w a)" "$ip	a"
+
+    # another one in its network has its files, as they are now and as they will be
+    ok run -d --name b --network container:a "$IMAGE" sleep 100
+    same "$(hosts_of b)" "$(hosts_of a)"
+    ok exec b sh -c 'echo "10.9.9.8 of-b" >>/etc/hosts'
+    has "$(hosts_of a)" "10.9.9.8 of-b"
+}
