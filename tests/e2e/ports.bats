@@ -34,7 +34,7 @@ listening() { # ADDRESS PORT: in the network where we are
 }
 
 @test "a published port: httpd and curl, in LISTEN state, free with the end" {
-    ok run -d --name web -p 18080:80 -p '[::1]:18080:80' "$IMAGE" \
+    ok run -d --name web --network bridge -p 18080:80 -p '[::1]:18080:80' "$IMAGE" \
         sh -c 'echo hello >/tmp/index.html; exec httpd -f -p 80 -h /tmp'
     listening 127.0.0.1 18080
     listening '[::1]' 18080
@@ -69,7 +69,7 @@ listening() { # ADDRESS PORT: in the network where we are
 }
 
 @test "bytes, half-close, resets, UDP and a slow reader go through a published port" {
-    ok run -d --name c -p 7000 -p '[::1]::7000/udp' -p 127.0.0.1::7000/udp -p 7001 \
+    ok run -d --name c --network bridge -p 7000 -p '[::1]::7000/udp' -p 127.0.0.1::7000/udp -p 7001 \
         "$IMAGE" sleep 1000
     server c 7000
     local port udp udp6 before monitor
@@ -77,6 +77,8 @@ listening() { # ADDRESS PORT: in the network where we are
     udp=$(dray port c 7000/udp | sed -n 's/^127.0.0.1://p')
     udp6=$(dray port c 7000/udp | sed -n 's/^\[::1\]://p')
     monitor=$(monitor_pid c)
+    # from the gateway, as any host
+    same "$(tool peer 127.0.0.1 "$port")" "::ffff:$(inspect c '{{.NetworkSettings.Gateway}}')"
     tool transfer 127.0.0.1 "$port" 33000000
     tool half_close 127.0.0.1 "$port"
     tool resets 127.0.0.1 "$port"
@@ -97,7 +99,7 @@ listening() { # ADDRESS PORT: in the network where we are
 }
 
 @test "free ports, ranges, -P and --expose; ps finds them" {
-    ok run -d --name r -p 18100-18102:90-92 -p 18103-18110:93 -p 18103-18110:94/tcp \
+    ok run -d --name r --network none -p 18100-18102:90-92 -p 18103-18110:93 -p 18103-18110:94/tcp \
         --expose 95-96 -P "$IMAGE" sleep 1000
     ok port r 91
     same "$output" 127.0.0.1:18101
@@ -141,7 +143,7 @@ listening() { # ADDRESS PORT: in the network where we are
 }
 
 @test "a container that restarts by its policy keeps its ports" {
-    ok run -d --name web --restart always -p 7000 "$IMAGE" \
+    ok run -d --name web --network bridge --restart always -p 7000 "$IMAGE" \
         sh -c 'nc -l -p 7000 -e cat; exit 1'
     local port i
     port=$(published web 7000)
