@@ -40,7 +40,7 @@ static enum place_kind kind_of(const char *text, size_t *ret_len)
     return PLACE_REFERENCE;
 }
 
-int place_parse(const char *text, struct place *ret, struct dr_error *err)
+int place_parse(const char *text, bool always, struct place *ret, struct dr_error *err)
 {
     size_t prefix;
     enum place_kind kind = kind_of(text, &prefix);
@@ -54,8 +54,8 @@ int place_parse(const char *text, struct place *ret, struct dr_error *err)
                      ? strlen(rest)
                      : (drive ? 2 : 0) + strcspn(rest + (drive ? 2 : 0), ":");
     dr_auto_free char *path = dr_strndup(rest, len);
-    if ((kind == PLACE_OCI || kind == PLACE_DIR) && !strpbrk(path, "/\\") &&
-        strcmp(path, ".") != 0 && strcmp(path, "..") != 0 && access(path, F_OK) < 0) {
+    if ((kind == PLACE_OCI || kind == PLACE_DIR) && !always && !rest[len] &&
+        !strpbrk(path, "/\\") && access(path, F_OK) < 0) {
         kind = PLACE_REFERENCE;
         free(path);
         path = dr_strdup(text);

@@ -34,10 +34,11 @@ struct place {
 void place_release(struct place *place);
 
 /*
- * "oci:latest" and "dir:1" may also be references: they are places when there is a '/' in
- * the path, or something of that name. DR_ERR_INVALID names the text.
+ * "oci:latest" and "dir:1" may also be references. always: they are places, as in skopeo
+ * and podman. Else, where people name images first of all: only when there is a '/' in
+ * the path, something of that name, or another colon. DR_ERR_INVALID names the text.
  */
-int place_parse(const char *text, struct place *ret, struct dr_error *err);
+int place_parse(const char *text, bool always, struct place *ret, struct dr_error *err);
 /* "oci-archive", … */
 const char *place_scheme(enum place_kind kind);
 

@@ -6,6 +6,7 @@
 #include "host/image-source.h"
 #include "host/registries.h"
 #include "oci/ref.h"
+#include "registry/push.h"
 
 /* A place that is read from. */
 struct origin_place {
@@ -43,8 +44,9 @@ static int open_registry(struct origin_place *o,
     return registry_resolve(o->registry, platform, NULL, &o->source.image, err);
 }
 
-/* Manifest and config of what is at `text`. */
-static int origin_open(const char *text, const struct dray_transfer_options *options,
+/* Manifest and config of what is at `text`. always: see place_parse. */
+static int origin_open(const char *text, bool always,
+                       const struct dray_transfer_options *options,
                        const struct limits *limits, struct origin_place *ret,
                        struct dr_error *err)
 {
@@ -55,7 +57,7 @@ static int origin_open(const char *text, const struct dray_transfer_options *opt
     int rc =
         options->platform ? oci_platform_parse(options->platform, &platform, err) : 0;
     if (rc == 0)
-        rc = place_parse(text, &o.place, err);
+        rc = place_parse(text, always, &o.place, err);
     if (rc == 0)
         rc = store_open(options->cache_dir, &o.store, err);
     o.source.store = o.store;
@@ -77,10 +79,14 @@ static int origin_open(const char *text, const struct dray_transfer_options *opt
     return 0;
 }
 
-/* A registry's layers come into the cache, and go on from there. */
-static int fetch_layers(struct origin_place *o, struct dr_error *err)
+/* Layers that nobody has yet come into the cache, and go on from there: those of skip, a
+ * bit for each layer of the manifest, do not. */
+static int fetch_layers(struct origin_place *o, const bool *skip, struct dr_error *err)
 {
     const struct oci_manifest *m = &o->source.image.manifest;
+    const struct archive_fetch how = {
+        o->source.limits->cancel ? &o->source.limits->cancel->triggered : NULL, NULL,
+        NULL};
     dr_auto_free struct store_fetch **fetches =
         dr_alloc((m->n_layers + 1) * sizeof(struct store_fetch *));
     dr_auto_free struct oci_descriptor *descs =
@@ -88,7 +94,7 @@ static int fetch_layers(struct origin_place *o, struct dr_error *err)
     size_t n = 0;
     int rc = 0;
     for (size_t i = 0; i < m->n_layers && rc == 0; i++) {
-        bool again = false;
+        bool again = skip && skip[i];
         for (size_t j = 0; j < n; j++)
             again = again || oci_digest_equal(&descs[j].digest, &m->layers[i].digest);
         if (again)
@@ -99,10 +105,110 @@ static int fetch_layers(struct origin_place *o, struct dr_error *err)
         n += rc == 0;
     }
     if (rc == 0 && n > 0)
-        rc = registry_fetch_blobs(o->registry, fetches, descs, n, err);
+        rc = o->registry ? registry_fetch_blobs(o->registry, fetches, descs, n, err)
+                         : archive_fetch_blobs(o->archive, &how, fetches, descs, n, err);
     for (size_t i = 0; i < n; i++)
         store_fetch_close(fetches[i]);
     return rc;
+}
+
+/* ---- to a registry ---- */
+
+struct upload_to {
+    struct origin_place *from;
+    struct oci_ref ref;
+    struct registry *registry;
+    struct registry_blob *blobs; /* the layers, each digest once, and the config */
+    size_t *layers;              /* blob → layer */
+    size_t n;
+    char *mounts[2]; /* where the registry has them already */
+};
+
+static void upload_to_release(struct upload_to *u)
+{
+    for (size_t i = 0; i < u->n; i++) {
+        store_fetch_close(u->blobs[i].fetch);
+        registry_blob_release(&u->blobs[i]);
+    }
+    registry_close(u->registry);
+    oci_ref_release(&u->ref);
+    free(u->blobs);
+    free(u->layers);
+}
+
+static void list_blobs(struct upload_to *u)
+{
+    const struct oci_image *image = &u->from->source.image;
+    const struct oci_manifest *m = &image->manifest;
+    u->blobs = dr_alloc((m->n_layers + 1) * sizeof *u->blobs);
+    u->layers = dr_alloc((m->n_layers + 1) * sizeof *u->layers);
+    for (size_t i = 0; i < m->n_layers; i++) {
+        bool again = false;
+        for (size_t j = 0; j < u->n; j++)
+            again = again || oci_digest_equal(&u->blobs[j].descriptor->digest,
+                                              &m->layers[i].digest);
+        if (again)
+            continue;
+        u->layers[u->n] = i;
+        u->blobs[u->n++] =
+            (struct registry_blob){.descriptor = &m->layers[i], .mounts = u->mounts};
+    }
+    u->layers[u->n] = m->n_layers;
+    u->blobs[u->n++] = (struct registry_blob){
+        .descriptor = &m->config, .mounts = u->mounts, .data = image->config_raw};
+}
+
+/* Only what is missing over there has to be had here. */
+static int fetch_missing(struct upload_to *u, struct dr_error *err)
+{
+    const struct oci_manifest *m = &u->from->source.image.manifest;
+    dr_auto_free bool *skip = dr_alloc((m->n_layers + 1) * sizeof *skip);
+    for (size_t i = 0; i + 1 < u->n; i++)
+        for (size_t l = 0; l < m->n_layers; l++)
+            if (oci_digest_equal(&m->layers[l].digest, &u->blobs[i].descriptor->digest))
+                skip[l] = u->blobs[i].present;
+    if (fetch_layers(u->from, skip, err) < 0)
+        return -1;
+    for (size_t i = 0; i + 1 < u->n; i++)
+        if (!u->blobs[i].present &&
+            store_blob_open(u->from->store, &u->blobs[i].descriptor->digest,
+                            u->blobs[i].descriptor->size_bytes, &u->blobs[i].fetch,
+                            err) < 0)
+            return -1;
+    return 0;
+}
+
+static int copy_to_registry(struct origin_place *o, const struct place *to,
+                            const struct dray_transfer_options *options,
+                            struct dr_error *err)
+{
+    const struct oci_image *image = &o->source.image;
+    const struct limits *limits = o->source.limits;
+    DR_CLEANUP(upload_to_release) struct upload_to u = {.from = o};
+    struct registry_options ro = {.store = o->store,
+                                  .deadline_ms = limits->deadline_ms,
+                                  .cancel =
+                                      limits->cancel ? &limits->cancel->triggered : NULL};
+    if (oci_ref_parse(to->path, &u.ref, err) < 0)
+        return -1;
+    if (u.ref.digest.text[0])
+        return dr_fail(err, DR_ERR_INVALID, "%s: an image goes to a tag, not to a digest",
+                       to->path);
+    if (o->registry && strcmp(o->ref.host, u.ref.host) == 0 &&
+        strcmp(o->ref.path, u.ref.path) != 0)
+        u.mounts[0] = o->ref.path;
+    list_blobs(&u);
+    const char *type = image->manifest.media_type;
+    if (registries_options(options->to, NULL, &ro, err) < 0 ||
+        registry_push_open(&u.ref, &ro, u.mounts, &u.registry, err) < 0 ||
+        registry_push_look(u.registry, u.blobs, u.n, err) < 0 ||
+        fetch_missing(&u, err) < 0 ||
+        registry_push_send(u.registry, u.blobs, u.n, err) < 0 ||
+        registry_push_manifest(u.registry, u.ref.tag,
+                               type && *type ? type : OCI_TYPE_MANIFEST,
+                               image->manifest_raw, image->manifest_len, err) < 0)
+        return -1;
+    return 0;
 }
 
 static int copy_to_archive(struct origin_place *o, const struct place *to,
@@ -133,13 +239,13 @@ static int copy(const char *from, const struct place *to,
                 json_t **ret_json, struct dr_error *err)
 {
     DR_CLEANUP(origin_release) struct origin_place o = {0};
-    if (to->kind == PLACE_REFERENCE)
-        return dr_fail(err, DR_ERR_UNSUPPORTED,
-                       "copying to a registry is not there yet; from one, to oci:, "
-                       "oci-archive:, docker-archive: and dir: it is");
-    if (origin_open(from, options, limits, &o, err) < 0)
+    if (origin_open(from, true, options, limits, &o, err) < 0)
         return -1;
-    if ((o.registry && fetch_layers(&o, err) < 0) || copy_to_archive(&o, to, err) < 0)
+    int rc = to->kind == PLACE_REFERENCE ? copy_to_registry(&o, to, options, err)
+             : o.registry && fetch_layers(&o, NULL, err) < 0
+                 ? -1
+                 : copy_to_archive(&o, to, err);
+    if (rc < 0)
         return -1;
     *ret_json = json_pack("{ssss}", "id", o.source.image.manifest.config.digest.text,
                           "digest", o.source.image.manifest_digest.text);
@@ -160,7 +266,7 @@ int dray_image_copy(const char *from, const char *to,
     if (rc == 0 && (!from || !to))
         rc = dr_fail(&err, DR_ERR_INVALID, "a copy goes from one place to another");
     if (rc == 0)
-        rc = place_parse(to, &place, &err);
+        rc = place_parse(to, true, &place, &err);
     if (rc == 0)
         rc = copy(from, &place, &o, &limits, &json, &err);
     if (rc == 0 && ret_json)
@@ -210,7 +316,7 @@ int dray_image_inspect_remote(const char *place,
     if (rc == 0 && (!place || !*place))
         rc = dr_fail(&err, DR_ERR_INVALID, "no image is given");
     if (rc == 0)
-        rc = origin_open(place, &options_, &limits, &o, &err);
+        rc = origin_open(place, false, &options_, &limits, &o, &err);
     dr_auto_json json_t *json = rc == 0 ? inspect(&o, &err) : NULL;
     if (json)
         *ret_json = dr_json_text(json);

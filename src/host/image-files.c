@@ -19,7 +19,7 @@ int dray_place_check(const char *text, bool *ret_local, struct dray_error **ret_
 {
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
     dr_auto_place struct place place = {0};
-    int rc = place_parse(text ? text : "", &place, &err);
+    int rc = place_parse(text ? text : "", false, &place, &err);
     if (rc == 0)
         *ret_local = place.kind != PLACE_REFERENCE;
     return api_end(rc, &err, ret_err);

@@ -3,8 +3,7 @@
  * tar is wanted, compressed where the blob is. */
 #include <string.h>
 
-#include "base/fs.h"
-#include "flate/gzip.h"
+#include "base/text.h"
 #include "flate/inflate.h"
 #include "host/image-source.h"
 
@@ -79,8 +78,8 @@ static int open_blob(const struct image_source *source, const struct oci_descrip
                : 1;
 }
 
-static int open_tar(const struct image_source *source, size_t index, struct layer_pipe *p,
-                    struct dr_error *err)
+static int open_tar(const struct image_source *source, size_t index, bool gzip,
+                    struct layer_pipe *p, struct dr_error *err)
 {
     const struct oci_image *image = &source->image;
     if (!source->target)
@@ -88,57 +87,61 @@ static int open_tar(const struct image_source *source, size_t index, struct laye
                        image->manifest.layers[index].digest.text);
     dr_auto_json json_t *request = request_new("layer.get");
     dr_json_set_str(request, "diff_id", image->config.diff_ids[index].text);
+    if (gzip)
+        dr_json_set_bool(request, "gzip", true);
     return request_open(source->target, request, source->limits, &p->session, &p->chan,
                         err);
 }
 
 /* ---- what becomes of it ---- */
 
-struct spool {
-    int fd;
-    int64_t size;
-    struct dr_sha256 hash;
-};
-
-static int to_spool(void *arg, const void *data, size_t len, struct dr_error *err)
+/* A blob that was made of this layer here before, by a save or a push. */
+static bool made_before(const struct image_source *source,
+                        const struct oci_digest *diff_id, struct oci_digest *ret_digest,
+                        int64_t *ret_size)
 {
-    struct spool *spool = arg;
-    if (dr_write_full(spool->fd, data, len) < 0)
-        return dr_fail_errno(err, DR_ERR_INTERNAL, "keep the layer for a while");
-    dr_sha256_add(&spool->hash, data, len);
-    spool->size += (int64_t)len;
-    return 0;
+    dr_auto_strv char **notes = store_notes(source->store, diff_id, STORE_NOTE_GZIP);
+    for (char **p = notes; *p; p++) {
+        dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+        size_t len = strcspn(*p, " ");
+        if ((*p)[len] && oci_digest_parse(*p, len, ret_digest, &ignored) == 0 &&
+            dr_int_parse(*p + len + 1, 0, INT64_MAX, ret_size) &&
+            store_blob_has(source->store, ret_digest, *ret_size))
+            return true;
+    }
+    return false;
 }
 
-/* The tar, compressed into a nameless file, since a blob is known by its digest. The same
- * tar gives the same blob each time. */
-static int compress(const struct image_source *source, struct layer_pipe *tar,
-                    struct layer_pipe *ret, struct oci_digest *ret_digest,
-                    struct dr_error *err)
+/* The tar, compressed over there, becomes a blob of the cache: a blob is known by its
+ * digest, which is known at its end. The same tar gives the same blob each time. */
+static int make_blob(const struct image_source *source, size_t index,
+                     struct oci_digest *ret_digest, int64_t *ret_size,
+                     struct dr_error *err)
 {
-    struct spool spool = {.fd = -1};
-    char hex[DR_SHA256_HEX + 1];
+    const struct oci_digest *diff_id = &source->image.config.diff_ids[index];
+    struct layer_pipe tar = {.range = FILE_RANGE_INIT};
+    struct store_spool *spool = NULL;
+    if (made_before(source, diff_id, ret_digest, ret_size))
+        return 0;
     dr_auto_free char *chunk = dr_alloc(CHUNK);
-    if (files_spool(store_dir(source->store), &spool.fd, err) < 0)
-        return -1;
-    dr_sha256_init(&spool.hash);
-    struct gzip *gzip = gzip_new(GZIP_USUAL, to_spool, &spool);
-    ssize_t n;
-    int rc = 0;
-    while (rc == 0 && (n = read_raw(tar, chunk, CHUNK, err)) != 0)
-        rc = n < 0 || limits_cancelled(source->limits, err) < 0
-                 ? -1
-                 : gzip_add(gzip, chunk, (size_t)n, err);
+    int rc = open_tar(source, index, true, &tar, err);
     if (rc == 0)
-        rc = gzip_end(gzip, err);
-    gzip_free(gzip);
+        rc = store_spool_begin(source->store, &spool, err);
+    ssize_t n = 0;
+    while (rc == 0 && (n = read_raw(&tar, chunk, CHUNK, err)) != 0)
+        rc = n < 0 ? -1 : store_spool_add(spool, chunk, (size_t)n, err);
+    if (tar.chan)
+        wire_close(tar.chan);
+    session_unref(tar.session);
     if (rc < 0) {
-        close(spool.fd);
+        store_spool_drop(spool);
         return -1;
     }
-    dr_sha256_hex(&spool.hash, hex);
-    oci_digest_from_hex(hex, ret_digest);
-    ret->range = (struct file_range){spool.fd, 0, spool.size};
+    if (store_spool_end(spool, ret_digest, ret_size, err) < 0)
+        return -1;
+    dr_auto_free char *note =
+        dr_printf(STORE_NOTE_GZIP "%s %lld", ret_digest->text, (long long)*ret_size);
+    store_note_add(source->store, diff_id, note);
     return 0;
 }
 
@@ -160,17 +163,11 @@ static int open_as_it_is(const struct image_source *source, size_t index,
     if (found != 0)
         return found < 0 ? -1 : 0;
     if (oci_digest_equal(&d->digest, &image->config.diff_ids[index]))
-        return open_tar(source, index, p, err);
-    struct layer_pipe tar = {.range = FILE_RANGE_INIT};
-    int rc = open_tar(source, index, &tar, err);
-    if (rc == 0)
-        rc = compress(source, &tar, p, &layer->bytes.digest, err);
-    if (tar.chan)
-        wire_close(tar.chan);
-    session_unref(tar.session);
-    if (rc < 0)
+        return open_tar(source, index, false, p, err);
+    if (make_blob(source, index, &layer->bytes.digest, &layer->bytes.size, err) < 0 ||
+        store_blob_open(source->store, &layer->bytes.digest, layer->bytes.size, &p->fetch,
+                        err) < 0)
         return -1;
-    layer->bytes.size = p->range.size;
     layer->changed = true;
     free(layer->media_type);
     layer->media_type =
@@ -211,13 +208,13 @@ static int open_plain(const struct image_source *source, size_t index,
     layer->changed = !oci_digest_equal(&d->digest, diff_id);
     if (source->target) {
         layer->bytes.size = source->tar_sizes[index];
-        return open_tar(source, index, p, err);
+        return open_tar(source, index, false, p, err);
     }
     int found = open_blob(source, d, p, err);
     if (found < 0)
         return -1;
     if (found == 0)
-        return open_tar(source, index, p, err);
+        return open_tar(source, index, false, p, err);
     if (!layer->changed)
         return 0;
     layer->bytes.read = read_inflated;

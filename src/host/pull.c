@@ -735,7 +735,7 @@ int host_pull_image(struct dray_target *target, const char *reference,
     if (options->policy < DRAY_PULL_MISSING || options->policy > DRAY_PULL_NEVER)
         return dr_fail(err, DR_ERR_INVALID, "%d is no pull policy", (int)options->policy);
     dr_auto_place struct place place = {0};
-    if (place_parse(reference, &place, err) < 0 || target_enter(target, err) < 0)
+    if (place_parse(reference, false, &place, err) < 0 || target_enter(target, err) < 0)
         return -1;
     int rc = place.kind == PLACE_REFERENCE
                  ? pull_within(target, place.path, options, limits, ret_image, err)

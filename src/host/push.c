@@ -20,10 +20,8 @@
 #define MOUNTS_MAX                                                                       \
     8 /* repositories that blobs may be mounted from: each one is a scope */
 
-/* Notes of the store (store.h): which repositories have a blob, and what a layer became
- * when it was compressed here. */
+/* A note of the store (store.h): which repositories have a blob. */
 #define NOTE_FROM "from "
-#define NOTE_GZIP "gzip "
 
 struct push {
     struct dray_target *target;
@@ -167,7 +165,7 @@ static int make_layer(struct push *push, size_t i, struct dr_error *err)
     if (store_spool_end(spool, &d->digest, &d->size_bytes, err) < 0)
         return -1;
     dr_auto_free char *note =
-        dr_printf(NOTE_GZIP "%s %lld", d->digest.text, (long long)d->size_bytes);
+        dr_printf(STORE_NOTE_GZIP "%s %lld", d->digest.text, (long long)d->size_bytes);
     store_note_add(push->store, &push->image.config.diff_ids[push->layers[i]], note);
     push->changed = true;
     return 0;
@@ -193,7 +191,7 @@ static bool made_before(struct push *push, size_t i)
 {
     struct oci_descriptor *d = &push->descriptors[i];
     const struct oci_digest *diff_id = &push->image.config.diff_ids[push->layers[i]];
-    dr_auto_strv char **notes = store_notes(push->store, diff_id, NOTE_GZIP);
+    dr_auto_strv char **notes = store_notes(push->store, diff_id, STORE_NOTE_GZIP);
     for (char **p = notes; *p; p++) {
         struct oci_descriptor made = *d;
         dr_auto_error struct dr_error ignored = DR_ERROR_INIT;

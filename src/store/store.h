@@ -131,6 +131,8 @@ void store_spool_drop(struct store_spool *spool); /* NULL is fine */
  * They go when the blob cache is emptied. All of this is best effort.
  */
 #define STORE_NOTE_MAX 1024 /* bytes of one note */
+/* Of a diff id: "gzip <digest> <size>", the blob that it became here. */
+#define STORE_NOTE_GZIP "gzip "
 void store_note_add(struct store *store, const struct oci_digest *digest,
                     const char *note);
 /* Newest first; NULL-terminated and owned, as are its strings. prefix: only those that

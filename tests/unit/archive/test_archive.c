@@ -32,6 +32,7 @@ static void c12_places_are_told_from_references(void **state)
         {"oci:a/b:c", PLACE_OCI, "a/b", "c"},
         {"oci:/x:docker.io/library/a:1", PLACE_OCI, "/x", "docker.io/library/a:1"},
         {"oci:.", PLACE_OCI, ".", NULL},
+        {"oci:nothing:x", PLACE_OCI, "nothing", "x"},
         {"oci-archive:x.tar", PLACE_OCI_ARCHIVE, "x.tar", NULL},
         {"oci-archive:x.tar:@1", PLACE_OCI_ARCHIVE, "x.tar", "@1"},
         {"docker-archive:x.tar:a:1", PLACE_DOCKER_ARCHIVE, "x.tar", "a:1"},
@@ -42,17 +43,21 @@ static void c12_places_are_told_from_references(void **state)
     for (size_t i = 0; i < DR_COUNT(cases); i++) {
         dr_auto_error struct dr_error err = DR_ERROR_INIT;
         dr_auto_place struct place place = {0};
-        assert_int_equal(place_parse(cases[i].text, &place, &err), 0);
+        assert_int_equal(place_parse(cases[i].text, false, &place, &err), 0);
         assert_int_equal(place.kind, cases[i].kind);
         assert_string_equal(place.path, cases[i].path);
         assert_string_equal(place.name ? place.name : "-",
                             cases[i].name ? cases[i].name : "-");
     }
+    dr_auto_error struct dr_error unused = DR_ERROR_INIT;
+    dr_auto_place struct place always = {0};
+    assert_int_equal(place_parse("oci:latest", true, &always, &unused), 0);
+    assert_int_equal(always.kind, PLACE_OCI);
     static const char *const bad[] = {"oci-archive:", "docker-archive::x"};
     for (size_t i = 0; i < DR_COUNT(bad); i++) {
         dr_auto_error struct dr_error err = DR_ERROR_INIT;
         struct place place;
-        assert_int_equal(place_parse(bad[i], &place, &err), -1);
+        assert_int_equal(place_parse(bad[i], true, &place, &err), -1);
         assert_int_equal(err.kind, DR_ERR_INVALID);
         assert_non_null(strstr(err.text, "names no file: write, for example, "));
     }

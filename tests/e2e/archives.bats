@@ -1,0 +1,172 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Images into files and back, and from place to place (C12). What dray writes is read by
+# skopeo and umoci, what skopeo writes is read by dray; the image's id stays through it all.
+# bats file_tags=any-runtime
+load lib/common
+
+setup_file() {
+    suite_setup
+    cd "$E2E" || return 1
+    local name
+    for name in real layers; do
+        dray pull -q "$(image "$name:1")" >/dev/null
+        dray tag "$(image "$name:1")" "$name:1"
+    done
+}
+teardown_file() { suite_teardown; }
+setup() {
+    test_setup
+    cd "$OUT" || return 1
+}
+teardown() { test_teardown; }
+
+id() { dray inspect --type image --format '{{.Id}}' "$1"; }
+# The blobs of a transport's image, as skopeo reads them: ids of config and layers.
+config_of() { skopeo inspect --raw --config "$1" | sha256sum | cut -d' ' -f1; }
+elsewhere() { DRAY_ROOT=$OUT/root DRAY_CACHE=$OUT/cache dray "$@"; }
+ok_elsewhere() {
+    try elsewhere "$@"
+    [[ $status -eq 0 ]] || explain "dray $* failed"
+}
+# fails CODE TEXT COMMAND...: with an error that says it
+fails() {
+    local code=$1 text=$2
+    shift 2
+    try "$@"
+    [[ $status -eq $code ]] || explain "exit status $status, not $code: $*"
+    grep -q -- "$text" <<<"$stderr" || explain "it does not say '$text'"
+}
+
+@test "C12: what save writes is read by skopeo and umoci, and has the same config" {
+    local format
+    for format in docker-archive oci-archive oci-dir; do
+        ok save --format "$format" -o "$format" real:1 layers:1
+    done
+    ok save --format docker-dir -o docker-dir layers:1
+    same "sha256:$(config_of docker-archive:docker-archive:real:1)" "$(id real:1)"
+    same "sha256:$(config_of docker-archive:docker-archive:layers:1)" "$(id layers:1)"
+    same "sha256:$(config_of oci-archive:oci-archive:docker.io/library/layers:1)" "$(id layers:1)"
+    same "sha256:$(config_of oci:oci-dir:docker.io/library/real:1)" "$(id real:1)"
+    same "sha256:$(config_of dir:docker-dir)" "$(id layers:1)"
+    # the registry's own manifest, since the cache has its blobs
+    same "$(skopeo inspect --raw oci:oci-dir:docker.io/library/layers:1 | sha256sum)" \
+        "$(skopeo inspect --tls-verify=false --raw "docker://$(image layers:1)" | sha256sum)"
+    # skopeo verifies each layer's digest and, into docker's form, its diff id
+    skopeo copy -q --insecure-policy oci:oci-dir:docker.io/library/layers:1 docker-archive:again:layers:1
+    skopeo copy -q --insecure-policy docker-archive:docker-archive:layers:1 dir:again-dir
+    ok copy -q oci:oci-dir:docker.io/library/layers:1 oci:umoci:layers
+    umoci raw unpack --image umoci:layers theirs
+    umoci raw unpack --image "$E2E_IMAGES/layout:layers" ours
+    ok cache prune -f
+    python3 "$E2E_LIB/compare-trees.py" ours theirs
+}
+
+@test "C12: without the cache the layers are made again, byte by byte" {
+    local diff_ids layer
+    ok cache prune -f
+    ok save -o docker.tar layers:1
+    ok save --format oci-archive -o oci.tar layers:1
+    diff_ids=$(dray inspect --type image --format '{{json .RootFS.Layers}}' layers:1 | jq -r '.[]')
+    mkdir d o
+    tar -xf docker.tar -C d
+    tar -xf oci.tar -C o
+    for layer in $(jq -r '.[0].Layers[]' d/manifest.json); do
+        echo "sha256:$(sha256sum <"d/$layer" | cut -d' ' -f1)"
+    done | diff - <(echo "$diff_ids")
+    for layer in $(jq -r '.layers[].digest' "o/blobs/sha256/$(jq -r '.manifests[0].digest' o/index.json | cut -d: -f2)"); do
+        echo "sha256:$(zcat "o/blobs/sha256/${layer#sha256:}" | sha256sum | cut -d' ' -f1)"
+    done | diff - <(echo "$diff_ids")
+    # the same bytes each time
+    ok save --format oci-archive -o oci2.tar layers:1
+    cmp oci.tar oci2.tar
+}
+
+@test "C12: load takes what dray and skopeo wrote, from files, directories and pipes, under its names" {
+    local want
+    want=$(id layers:1)
+    ok save -o docker.tar layers:1 real:1
+    ok save --format oci-archive -o oci.tar layers:1
+    ok save --format oci-dir -o layout layers:1
+    skopeo copy -q --insecure-policy oci-archive:oci.tar docker-archive:skopeo.tar:theirs/layers:2
+    skopeo copy -q --insecure-policy --dest-compress-format zstd oci-archive:oci.tar oci-archive:zstd.tar:x
+    ok_elsewhere load -q -i docker.tar
+    same "$output" "Loaded image: layers:1
+Loaded image: real:1"
+    same "$(elsewhere inspect --type image --format '{{.Id}}' layers:1)" "$want"
+    ok_elsewhere rmi layers:1 real:1
+    local from
+    for from in oci.tar layout; do
+        ok_elsewhere load -q -i "$from"
+        same "$(elsewhere inspect --type image --format '{{.Id}}' layers:1)" "$want"
+        ok_elsewhere rmi layers:1
+    done
+    ok_elsewhere load -q -i skopeo.tar
+    same "$output" "Loaded image: theirs/layers:2"
+    ok_elsewhere rmi theirs/layers:2
+    ok_elsewhere load -q -i zstd.tar
+    same "$output" "Loaded image ID: $want"
+    ok_elsewhere rmi "$want"
+    gzip -c docker.tar | elsewhere load -q | grep -qx "Loaded image: real:1"
+    same "$(elsewhere run --rm real:1 cat /etc/services | sha256sum)" \
+        "$(dray run --rm real:1 cat /etc/services | sha256sum)"
+}
+
+@test "C12: an archive with a wrong layer loads nothing" {
+    ok save -o docker.tar layers:1
+    mkdir d
+    tar -xf docker.tar -C d
+    cp "d/$(jq -r '.[0].Layers[0]' d/manifest.json)" "d/$(jq -r '.[0].Layers[-1]' d/manifest.json)"
+    tar -cf bad.tar -C d .
+    fails 1 "another diff id: sha256:" elsewhere load -q -i bad.tar
+    same "$(elsewhere images -q)" ""
+}
+
+@test "C12: export and import give an image that runs, with --change and --message" {
+    ok create --name gone "$(image busybox:1)" true
+    dray export gone | gzip >root.tar.gz
+    ok import -c 'CMD ["echo", "imported"]' -c 'ENV A=b' -m "by hand" root.tar.gz imported:1
+    [[ $output == sha256:* ]]
+    ok run --rm imported:1
+    same "$output" imported
+    same "$(dray history --format '{{.Comment}}' imported:1)" "by hand"
+    ok run --rm "$(zcat root.tar.gz | dray import -)" /bin/true
+    ok rm gone
+    ok rmi imported:1
+    printf 'BZhnonsense' >x
+    fails 1 "import x: .*compressed by bzip2" dray import x
+}
+
+@test "C12: run takes an image out of a layout, and inspect --remote looks without a target" {
+    ok run --rm "oci:$E2E_IMAGES/layout:busybox" echo from a layout
+    same "$output" "from a layout"
+    fails 125 "no image nothing in .*, only: busybox" dray run --rm "oci:$E2E_IMAGES/layout:nothing"
+    ok --runtime /nowhere image inspect --remote --format '{{.Os}}' "$(image layers:1)" "oci:$E2E_IMAGES/layout:layers"
+    same "$output" "linux
+linux"
+}
+
+@test "C12: copy goes from registry to registry and to every other place, without a target" {
+    local want repository=$REGISTRY/copied
+    want=$(skopeo inspect --tls-verify=false --raw "docker://$(image layers:1)" | sha256sum | cut -d' ' -f1)
+    ok --runtime /nowhere copy "$(image layers:1)" "docker://$repository/a:1"
+    same "$output" "sha256:$want"
+    same "$(skopeo inspect --tls-verify=false --raw "docker://$repository/a:1" | sha256sum | cut -d' ' -f1)" "$want"
+    ok copy -q "$repository/a:1" oci-archive:a.tar:x
+    ok copy -q oci-archive:a.tar:x oci:a:y
+    ok copy -q oci:a:y dir:a-dir
+    ok copy -q dir:a-dir docker-archive:d.tar:a:1
+    ok copy -q docker-archive:d.tar "$repository/b:1"
+    same "sha256:$(config_of "docker-archive:d.tar:a:1")" "$(id layers:1)"
+    skopeo copy -q --insecure-policy --src-tls-verify=false "docker://$repository/b:1" dir:b-dir
+    fails 1 "goes to a tag, not to a digest" dray copy "$repository/a:1" "$repository/a@sha256:$want"
+}
+
+@test "C12: save -o leaves no file behind that is not whole" {
+    fails 1 "nothing:1 is not on this target" dray save -o out.tar layers:1 nothing:1
+    same "$(ls)" ""
+    fails 1 "holds one image, 2 were given" dray save --format docker-dir -o d layers:1 real:1
+    mkdir full && touch full/x
+    fails 1 "name an empty directory" dray save --format oci-dir -o full layers:1
+    fails 1 "No space left on device" dray save -o /dev/full layers:1
+}
