@@ -35,6 +35,7 @@ static int launch(struct exchange *x, struct dr_error *err)
         return -1;
     x->auth_generation = reg->auth.generation;
     x->have_before = x->have ? x->have(x->context) : 0;
+    x->all_before = http_received(reg->http);
     x->not_before_ms = 0;
     x->passing = false;
     /* another host, port or scheme never sees what the registry may see */
@@ -109,6 +110,11 @@ static int retry(struct exchange *x, int64_t asked_ms, struct dr_error *err)
         if (!asked_ms)
             wait_ms = RETRY_GAINED_MS + exchange_backoff_ms(0) % RETRY_GAINED_MS;
     }
+    /* with HTTP/2 a connection breaks for all that share it, whoever's bytes it brought
+     */
+    if (x->call.result != CURLE_OK &&
+        http_received(x->reg->http) - x->all_before >= PROGRESS_BYTES)
+        x->tries = 0;
     if (++x->tries >= x->reg->options.tries)
         return -1;
     if (now + wait_ms - x->progress_ms > x->reg->options.retry_deadline_ms)

@@ -46,6 +46,7 @@ struct exchange {
     char *etag;            /* owned: of what was received so far, strong, or NULL */
     struct origin etag_of;
     int64_t have_before;   /* at the start of this try */
+    int64_t all_before;    /* what all exchanges had received then */
     int64_t progress_ms;   /* when the last byte was gained */
     int64_t not_before_ms; /* a retry waits until then; 0: running */
 };

@@ -13,6 +13,7 @@
 struct http {
     const struct curl_api *curl;
     CURLM *multi;
+    int64_t received;
     struct http_options options;
 };
 
@@ -50,6 +51,11 @@ void http_free(struct http *http)
         return;
     http->curl->multi_cleanup(http->multi);
     free(http);
+}
+
+int64_t http_received(const struct http *http)
+{
+    return http->received;
 }
 
 /* --- callbacks of libcurl --- */
@@ -153,6 +159,7 @@ static size_t on_body(char *data, size_t size, size_t count, void *context)
         bool fine = call->status >= 200 && call->status < 300;
         call->body = DR_BUF_INIT(fine ? call->request.body_max : HTTP_ERROR_BODY_MAX);
     }
+    call->http->received += (int64_t)len;
     if (call->status >= 200 && call->status < 300 && call->request.sink)
         return call->request.sink(call->request.context, data, len) ? len : 0;
     dr_auto_error struct dr_error full = DR_ERROR_INIT;

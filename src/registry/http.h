@@ -97,6 +97,8 @@ void http_call_release(struct http_call *call);
  * that ended have done set. -1 with DR_ERR_CANCELLED when the flag is up, with
  * DR_ERR_TIMEOUT when the deadline is over. */
 int http_pump(struct http *http, int wait_ms, struct dr_error *err);
+/* Bytes of bodies that all its calls have received so far. */
+int64_t http_received(const struct http *http);
 /* Pumps until this one is done. */
 int http_finish(struct http_call *call, struct dr_error *err);
 

@@ -36,7 +36,7 @@ rename). All rules that match apply, the first one of a kind wins.
 --raw: bytes are passed on without a look at them (HTTP/2, TLS); the rules are reset=N,
     truncate=N, stall=N and slow=N, N counted per connection and from the server; @K: the first
     K connections.
---log: a line per request: side method path status authorization range request-bytes
+--log: a line per request: side method path status authorization range[+if-range] request-bytes
     answer-bytes; with --raw: raw - - - - - bytes bytes. Bytes are those of bodies. Of a token
     its last 12 characters are written.
 The port is written to the port file (by rename) when connections are accepted.
@@ -220,11 +220,17 @@ class Exchange:
         self.side = connection.side
         self.faults = {} if self.side else self.app.rules.of(self.method, self.path)
         self.got = self.sent = 0
-        self.status = 0
+        self.status, self.noted = 0, False
         self.authorization = request.get("authorization") or "-"
         self.range = request.get("range") or "-"
+        if request.get("if-range"):
+            self.range += "+if-range"
 
     def note(self):
+        """Before the client can know that it is over: it may look at the log then."""
+        if self.noted:
+            return
+        self.noted = True
         kind, _, value = self.authorization.partition(" ")
         path = re.sub(r"_state=[^&]*", "_state", self.path)
         words = ["side" if self.side else "main", self.method, path, self.status,
@@ -250,8 +256,9 @@ class Exchange:
             self.request.get("transfer-encoding")
         if has_body:
             head.set("Connection", "close")
-        self.client.sock.sendall(head.bytes() + (b"" if self.method == "HEAD" else body))
         self.sent = len(body)
+        self.note()
+        self.client.sock.sendall(head.bytes() + (b"" if self.method == "HEAD" else body))
         if has_body:
             # a reset would take the answer away from a client that is still sending
             self.client.sock.shutdown(socket.SHUT_WR)
@@ -274,7 +281,7 @@ class Exchange:
     def answered_here(self):
         faults = self.faults
         if "drop" in faults:
-            raise Broken()
+            self.end(False)
         if "status" in faults:
             headers = []
             if "retry-after" in faults:
@@ -337,11 +344,15 @@ class Exchange:
                     if end is None:
                         time.sleep(600)
                     upstream.close()
-                    self.client.close(end)
-                    raise Broken()
+                    self.end(end)
             upstream.sock.sendall(wire)
             self.got += len(data)
             self.pace(len(data))
+
+    def end(self, reset):
+        self.note()
+        self.client.close(reset)
+        raise Broken()
 
     def point_elsewhere(self, head):
         location = head.get("location")
@@ -364,10 +375,13 @@ class Exchange:
             head = upstream.head()
             self.status = int(head.first[1])
         if "drop-late" in self.faults:
-            raise Broken()
+            self.end(False)
         self.point_elsewhere(head)
         self.add_header(head)
         none = self.method == "HEAD" or self.status in (204, 304)
+        total = 0 if none else int(head.get("content-length") or -1)
+        if total == 0 or head.get("content-length") == "0":
+            self.note()
         self.client.sock.sendall(head.bytes())
         cut, reset, stall = (self.number(n) for n in ("truncate", "reset", "stall"))
         flip = self.number("corrupt")
@@ -381,10 +395,11 @@ class Exchange:
                     self.sent = limit
                     if end is None:
                         time.sleep(600)
-                    self.client.close(end)
-                    raise Broken()
-            self.client.sock.sendall(wire)
+                    self.end(end)
             self.sent += len(data)
+            if self.sent == total:
+                self.note()
+            self.client.sock.sendall(wire)
             self.pace(len(data))
         return head
 
@@ -430,6 +445,8 @@ class Connection(threading.Thread):
             while going:
                 while not self.client.held:
                     self.client.more()
+                if self.client.held[0] == 0x16:  # somebody tries TLS
+                    break
                 going = Exchange(self, self.client.head()).run()
         except (Broken, OSError, ValueError):
             pass

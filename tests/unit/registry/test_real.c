@@ -4,85 +4,13 @@
  * umoci out of this system's files and pushed by skopeo. Skipped where they are not
  * installed.
  */
-#include "fixture.h"
+#include "real.h"
 
 #include <sys/resource.h>
 
 #ifndef REGISTRY_FETCH
 #define REGISTRY_FETCH "./registry-fetch"
 #endif
-
-static bool installed(const char *program)
-{
-    dr_auto_free char *command = dr_printf("command -v %s >/dev/null 2>&1", program);
-    return system(command) == 0;
-}
-
-/* One shell line below the fixture's directory; its output is in <dir>/out. */
-static int shell(struct fixture *f, const char *line)
-{
-    dr_auto_free char *command = dr_printf("cd %s && { %s; } >out 2>&1", f->dir, line);
-    return system(command);
-}
-
-static void must(struct fixture *f, const char *line)
-{
-    if (shell(f, line) != 0) {
-        dr_auto_free char *path = in_dir(f, "out"), *text = read_all(path);
-        fail_msg("%s: %s", line, text);
-    }
-}
-
-/* docker-registry on a free port; more: YAML lines of its configuration. */
-static void start_docker_registry(struct fixture *f, const char *more)
-{
-    for (const char *const *p =
-             (const char *const[]){"docker-registry", "skopeo", "umoci", NULL};
-         *p; p++)
-        if (!installed(*p))
-            skip();
-    dr_auto_free char *config = in_dir(f, "config.yml"), *log = in_dir(f, "registry.log");
-    dr_auto_free char *text = dr_printf(
-        "version: 0.1\nlog: {level: info}\n"
-        "storage: {filesystem: {rootdirectory: %s/data}, delete: {enabled: true}}\n"
-        "http: {addr: '127.0.0.1:0'}\n%s",
-        f->dir, more);
-    write_all(config, text);
-    const char *argv[] = {"docker-registry", "serve", config, NULL};
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_TRUNC,
-                                     0600);
-    posix_spawn_file_actions_adddup2(&actions, 1, 2);
-    setenv("OTEL_TRACES_EXPORTER", "none", 1);
-    assert_int_equal(
-        posix_spawnp(&f->registry, argv[0], &actions, NULL, (char *const *)argv, environ),
-        0);
-    posix_spawn_file_actions_destroy(&actions);
-    for (int i = 0; i < 500; i++) {
-        dr_auto_free char *said = read_all(log);
-        const char *at = strstr(said, "listening on 127.0.0.1:");
-        if (at && (f->port = atoi(at + strlen("listening on 127.0.0.1:"))) > 0)
-            return;
-        usleep(10000);
-    }
-    fail_msg("docker-registry did not start");
-}
-
-/* An image of real files, two layers, at 127.0.0.1:PORT/real:1. */
-static void push_real_image(struct fixture *f, const char *skopeo_options)
-{
-    must(f, "umoci init --layout lay && umoci new --image lay:1"
-            " && tar -C / -cf a.tar bin/busybox etc/passwd && tar -C /usr/share -cf "
-            "b.tar perl"
-            " && umoci raw add-layer --image lay:1 a.tar"
-            " && umoci raw add-layer --image lay:1 b.tar");
-    dr_auto_free char *push =
-        dr_printf("skopeo copy -q --insecure-policy --dest-tls-verify=false %s oci:lay:1 "
-                  "docker://127.0.0.1:%d/real:1",
-                  skopeo_options, f->port);
-    must(f, push);
-}
 
 static void images_of_skopeo_come_whole_out_of_docker_registry(void **state)
 {
