@@ -243,7 +243,7 @@ char *logged(const char *container)
 void wait_logged(const char *container, const char *words)
 {
     struct dray_logs_options options = DRAY_LOGS_INIT;
-    struct dray_call limit = {.timeout_ms = 20000};
+    struct dray_call limit = {.timeout_ms = 60000};
     struct dray_stream *stream;
     struct dray_event event;
     options.follow = true;

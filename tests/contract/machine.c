@@ -267,7 +267,7 @@ void expect_baseline(const char *before)
 {
     /* monitors and cgroups end in their own time */
     char *after = baseline();
-    for (int i = 0; i < 200 && strcmp(before, after) != 0; i++) {
+    for (int i = 0; i < 800 && strcmp(before, after) != 0; i++) {
         sleep_ms(i < 20 ? 5 : 25);
         after = baseline();
     }

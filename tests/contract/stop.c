@@ -67,7 +67,7 @@ static void C18_its_own_timeout_counts_when_none_is_given(void **s)
     wait_logged("impatient", "ready");
     int64_t began = now_ms();
     OK(dray_container_stop(target, "impatient", -1, NULL, ERR));
-    assert_true(now_ms() - began >= 900 && now_ms() - began < 8000);
+    assert_true(now_ms() - began >= 900 && now_ms() - began < 9500); /* not 10 s, the default */
 }
 
 static void C18_stopping_a_stopped_one_succeeds_and_an_unknown_one_is_not_found(void **s)
@@ -217,5 +217,5 @@ TESTS(stop_tests, TEST(C18_stop_sends_the_signal_and_returns_when_it_is_dead),
       TEST(C18_restart_is_stop_and_start_with_the_files_that_it_wrote),
       TEST(C22_every_linux_signal_arrives),
       TEST(C22_names_in_any_case_with_or_without_sig_and_numbers),
-      TEST(C22_an_unknown_signal_is_invalid_and_nothing_is_sent),
-      TEST(C22_kill_of_one_that_does_not_run_is_a_conflict));
+      ANY_RUNTIME(C22_an_unknown_signal_is_invalid_and_nothing_is_sent),
+      ANY_RUNTIME(C22_kill_of_one_that_does_not_run_is_a_conflict));

@@ -245,17 +245,17 @@ static void C03_none_found_is_misconfigured_with_the_command_that_installs_one(v
 
 TESTS(
     target_tests,
-    TEST(
+    ANY_RUNTIME(
         C01_root_run_root_bundle_root_and_log_root_are_settings_and_nothing_is_elsewhere),
-    TEST(C01_bundles_and_logs_are_below_the_root_by_default),
-    TEST(C01_the_defaults_are_var_lib_dray_and_run_dray),
-    TEST(C01_a_place_that_is_not_absolute_is_misconfigured),
-    TEST(C01_options_of_older_and_newer_callers_are_understood),
-    TEST(C02_a_target_that_cannot_be_reached_is_unavailable_with_its_own_words),
-    TEST(C02_a_lazy_open_tells_at_the_first_call_that_needs_it),
-    TEST(C02_a_kind_of_target_that_is_not_there_is_refused_by_name),
-    TEST(C02_not_root_is_misconfigured_and_says_what_to_do),
-    TEST(C02_one_handle_is_one_process_over_there),
+    ANY_RUNTIME(C01_bundles_and_logs_are_below_the_root_by_default),
+    ANY_RUNTIME(C01_the_defaults_are_var_lib_dray_and_run_dray),
+    ANY_RUNTIME(C01_a_place_that_is_not_absolute_is_misconfigured),
+    ANY_RUNTIME(C01_options_of_older_and_newer_callers_are_understood),
+    ANY_RUNTIME(C02_a_target_that_cannot_be_reached_is_unavailable_with_its_own_words),
+    ANY_RUNTIME(C02_a_lazy_open_tells_at_the_first_call_that_needs_it),
+    ANY_RUNTIME(C02_a_kind_of_target_that_is_not_there_is_refused_by_name),
+    ANY_RUNTIME(C02_not_root_is_misconfigured_and_says_what_to_do),
+    ANY_RUNTIME(C02_one_handle_is_one_process_over_there),
     TEST(C03_an_explicit_runtime_is_verified_and_used_verbatim),
     TEST(C03_a_runtime_that_is_a_directory_is_refused),
     TEST(C03_a_runtime_by_name_is_looked_up),

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # Bad input: a one-line error that names the thing and the reason, the exit code, no trace.
+# bats file_tags=any-runtime
 load lib/common
 
 setup_file() {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # Runtimes that hang, flood, lie or die: the answer comes in time, and nothing is left.
+# bats file_tags=any-runtime,plain-build
 load lib/common
 
 setup_file() {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # The same on a machine where only cgroup v2 is mounted, and where only v1 is.
+# bats file_tags=plain-build
 load lib/busybox
 
 # The machine's cgroups as COMMAND sees them are those of one version, in a private mount

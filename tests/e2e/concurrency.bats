@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # Several commands at once: each gives its own answer, and nothing is left of any.
+# bats file_tags=any-runtime,plain-build
 load lib/common
 
 setup_file() {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # kill -9 of every role at many moments: the next command works and cleans up (H5).
+# bats file_tags=plain-build
 load lib/common
 
 setup_file() {
@@ -81,6 +82,7 @@ no_container_runs() { [[ -z $("$DRAY" ps -q) ]]; }
     done
 }
 
+# bats test_tags=any-runtime
 @test "I4: dray killed at many moments of create, start, stop and rm" {
     local ms
     for ms in 1 3 5 8 12 20; do
@@ -111,6 +113,7 @@ no_container_runs() { [[ -z $("$DRAY" ps -q) ]]; }
     next_command_works
 }
 
+# bats test_tags=any-runtime
 @test "I6: waiting when the monitor is killed ends, and not with 0" {
     ok run -d --name m "$IMAGE" sleep 100
     dray wait m >"$OUT/wait" 2>&1 &
@@ -121,6 +124,7 @@ no_container_runs() { [[ -z $("$DRAY" ps -q) ]]; }
     [[ $(cat "$OUT/wait") != 0 ]] || explain "wait said $(cat "$OUT/wait")"
 }
 
+# bats test_tags=any-runtime
 @test "an attached run whose monitor is killed ends with 125, not with a made-up code" {
     "$DRAY" run --name m "$IMAGE" sleep 100 &
     local pid=$!
@@ -130,6 +134,7 @@ no_container_runs() { [[ -z $("$DRAY" ps -q) ]]; }
     same "$status" 125
 }
 
+# bats test_tags=any-runtime
 @test "the monitor killed with --rm: the next command removes the container" {
     ok run -d --rm --name m "$IMAGE" sleep 100
     kill -9 "$(monitor_pid m)"
@@ -152,6 +157,7 @@ no_container_runs() { [[ -z $("$DRAY" ps -q) ]]; }
     ok rm -f gone
 }
 
+# bats test_tags=any-runtime
 @test "I2: a torn state file makes a container that can only be removed, and stops nobody else" {
     ok create --name torn "$IMAGE" true
     ok create --name whole "$IMAGE" true
@@ -164,6 +170,7 @@ no_container_runs() { [[ -z $("$DRAY" ps -q) ]]; }
     ok rm -f torn
 }
 
+# bats test_tags=any-runtime
 @test "I1, I4: dray killed at many moments of a pull: the next pull is right and nothing is left" {
     local ms
     for ms in 2 5 10 15 20 30 40 60 80 120; do
@@ -177,6 +184,7 @@ no_container_runs() { [[ -z $("$DRAY" ps -q) ]]; }
     same "$output" whole
 }
 
+# bats test_tags=any-runtime
 @test "I4: a reboot (another boot id, an empty run directory): containers are exited, nothing runs" {
     ok run -d --name before "$IMAGE" sleep 100
     ok create --name never-ran "$IMAGE" true
@@ -195,6 +203,7 @@ no_container_runs() { [[ -z $("$DRAY" ps -q) ]]; }
     is_status before running
 }
 
+# bats test_tags=any-runtime
 @test "C33: a stopped helper: Ctrl-C still ends dray" {
     "$DRAY" run --rm --name c "$IMAGE" sleep 100 >"$OUT/out" 2>&1 &
     local pid=$! helper

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # Files of containers: cp, diff, export, commit; history and tag of what came of it.
+# bats file_tags=any-runtime
 load lib/busybox
 
 @test "cp out of a container and into one, files and directories" {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # Restart policies, health checks and log options, as a person sees them.
+# bats file_tags=any-runtime
 load lib/busybox
 
 has_restarted() { [[ $(inspect "$1" '{{.RestartCount}}') -ge $2 ]]; }

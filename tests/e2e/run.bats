@@ -198,6 +198,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$DRAY" run --rm "$IMAGE" on-signal 7 "$sig
     same "$output" mine
 }
 
+# bats test_tags=plain-build,any-runtime
 @test "twenty containers at a time end with their own codes" {
     local i pids=() bad=0
     for ((i = 1; i <= 20; i++)); do

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # kill -9 of dray itself in the middle of what streams, and readers that stop. (Wrong states,
 # races and the deaths of monitors, runtimes and helpers: tests/contract.)
+# bats file_tags=any-runtime,plain-build
 load lib/busybox
 
 # killed_after MILLISECONDS ARGS...: starts dray and kills it -9 after that time

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # What dray unpacks is what umoci unpacks: content, owner, mode, time, xattrs, links.
-# bats file_tags=any-runtime
+# bats file_tags=any-runtime,plain-build
 load lib/common
 
 setup_file() {
