@@ -14,6 +14,7 @@
 #include "guest/runtime/children.h"
 
 #define SWEEP_MS 500
+#define LEAVE_MS 1000
 #define SPLICE_BYTES (16u << 10) /* less is copied sooner than moved */
 
 struct relay {
@@ -169,14 +170,22 @@ static void take(struct relay *r, struct wire_item *item)
 }
 
 /* The host leaves. What it wrote before that still goes to the container, as far as that
- * takes it without waiting. */
+ * takes it without waiting: its monitor has a moment to take it over. */
 static int leave(struct relay *r, struct dr_error *err)
 {
     dr_auto_error struct dr_error ended = DR_ERROR_INIT;
     struct wire_item item = {0};
-    while (!r->out && wire_try_next(r->chan, &item, &ended) == 0 &&
-           item.type != WIRE_ITEM_RESULT)
+    int64_t until = dr_clock_ms() + LEAVE_MS, left;
+    for (;;) {
+        struct pollfd monitor = {.fd = r->fd, .events = POLLOUT};
+        while (r->out && (left = until - dr_clock_ms()) > 0 &&
+               poll(&monitor, 1, (int)left) > 0)
+            flush_out(r);
+        if (r->out || wire_try_next(r->chan, &item, &ended) != 0 ||
+            item.type == WIRE_ITEM_RESULT)
+            break;
         take(r, &item);
+    }
     dr_error_release(err);
     return dr_fail(err, DR_ERR_CANCELLED, "detached from the container");
 }
