@@ -107,10 +107,10 @@ def a_symlink_never_leads_out_of_the_container_H3():
         file.write("of the host")
     with session() as s:
         script = ("ln -s %s /abs; ln -s ../../../../../../../..%s /up; ln -s %s /d; "
-                  "ln -s /proc/self/root /magic; ln -s loop /loop; sleep 1000" %
+                  "ln -s /proc/self/root /magic; ln -s loop /loop; touch /ready; sleep 1000" %
                   (secret, secret, life.BASE))
         c = detached(s, "sh", "-c", script)
-        time.sleep(0.3)
+        wait_path(s, c, "/ready")
         for round in ("running", "stopped"):
             for path in ("/abs", "/up", "/d/secret", "/magic" + secret):
                 refused("not found", "no such file", lambda: s.call(

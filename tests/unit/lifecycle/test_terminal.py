@@ -171,11 +171,7 @@ def dropping_an_exec_with_a_terminal_ends_its_process_C26():
         c = s.open("container.exec", id=a, args=["sleep", "1000"], tty=True, stdin=True)
         pid = c.wait_event("started")["pid"]
         c.cancel()
-        for _ in range(100):
-            if not life.alive(pid):
-                break
-            time.sleep(0.05)
-        assert not life.alive(pid)
+        life.dead(pid)
         s.call("container.remove", id=a, force=True)
 
 

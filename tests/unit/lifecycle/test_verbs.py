@@ -124,8 +124,8 @@ def pausing_in_another_state_is_a_conflict():
 
 def a_paused_container_can_be_stopped_killed_and_removed():
     with session() as s:
-        a = detached(s, "sh", "-c", "trap 'exit 3' TERM; while :; do sleep 0.1; done")
-        time.sleep(0.3)
+        a = detached(s, "sh", "-c", "trap 'exit 3' TERM; echo up; while :; do sleep 0.1; done")
+        life.wait_log(s, a, b"up\n")
         s.call("container.pause", id=a)
         s.call("container.stop", id=a, timeout_s=20)
         assert state(s, a)["exit_code"] == 3  # it got its signal, and ended by itself
@@ -140,7 +140,7 @@ def a_paused_container_can_be_stopped_killed_and_removed():
         d = detached(s, "sleep", "1000")
         s.call("container.pause", id=d)
         s.call("container.remove", id=d, force=True)
-        assert time.time() - begun < 15
+        assert time.time() - begun < 30
         gone(s, a, b, c)
 
 
@@ -456,14 +456,17 @@ def what_cannot_be_updated_is_refused():
 
 def the_restart_policy_of_a_running_container_can_be_changed():
     with session() as s:
-        a = detached(s, "sh", "-c", "echo x >> /data/runs; sleep 0.2; exit 3")
+        wait = "until [ -e /go ]; do sleep 0.05; done; exit 3"
+        a = detached(s, "sh", "-c", wait)
         s.call("container.update", id=a, restart="on-failure", restart_max=2)
         assert s.call("container.inspect", id=a)["HostConfig"]["RestartPolicy"] == \
             {"Name": "on-failure", "MaximumRetryCount": 2}
+        s.open("container.exec", id=a, args=["touch", "/go"]).wait()
         assert s.call("container.wait", id=a) == {"exit_code": 3}
         assert state(s, a)["restart_count"] == 2
-        b = detached(s, "sh", "-c", "sleep 0.3; exit 3", restart="always")
+        b = detached(s, "sh", "-c", wait, restart="always")
         s.call("container.update", id=b, restart="no")
+        s.open("container.exec", id=b, args=["touch", "/go"]).wait()
         assert s.call("container.wait", id=b) == {"exit_code": 3}
         gone(s, a, b)
 
@@ -851,19 +854,21 @@ def events_are_followed_as_they_come_and_until_a_time():
     with session() as s:
         old = create(s, "true")
         follow = s.open("system.events")
-        s.call("container.list")
-        time.sleep(0.2)
+        while not follow.events:  # until it is there
+            s.call("container.rename", id=old, name="n%d" % time.time_ns())
+        told = lambda: [(e["item"]["action"], e["item"]["id"])  # noqa: E731
+                        for e in follow.events if e["item"]["action"] != "rename"]
         a = create(s, "true")
         gone(s, a, old)
-        s.pump(lambda: len(follow.events) >= 3, 20)
-        got = [(e["item"]["action"], e["item"]["id"]) for e in follow.events]
+        s.pump(lambda: len(told()) >= 3, 20)
+        got = told()
         assert got == [("create", a), ("destroy", a), ("destroy", old)], got
         assert not follow.finished()
         follow.cancel()
         refused("cancelled", "", follow.wait)
         begun = time.time()
         s.open("system.events", until_ns=time.time_ns() + 500000000).wait(20)
-        assert 0.3 < time.time() - begun < 10
+        assert 0.3 < time.time() - begun
 
 
 def an_end_that_nobody_saw_has_no_exit_code_in_its_event_I6():
