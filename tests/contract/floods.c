@@ -78,8 +78,10 @@ static void
 one_that_forks_without_end_is_held_by_its_pids_limit_and_can_be_killed(void **s)
 {
     struct dray_spec *spec =
-        spec_sh("bomb", "f() { f & f & wait; }; echo ready; while :; do "
-                        "f 2>/dev/null; done");
+        /* a shell that cannot fork ends, the first one must not; what it has forked stays
+         */
+        spec_sh("bomb", "echo ready; while :; do sh -c 'while :; do sleep 1000 & done'; "
+                        "done 2>/dev/null");
     struct dray_stats stats;
     set(spec, "pids_limit", "40");
     char *id = started(spec);

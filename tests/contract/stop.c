@@ -67,7 +67,8 @@ static void C18_its_own_timeout_counts_when_none_is_given(void **s)
     wait_logged("impatient", "ready");
     int64_t began = now_ms();
     OK(dray_container_stop(target, "impatient", -1, NULL, ERR));
-    assert_true(now_ms() - began >= 900 && now_ms() - began < 9500); /* not 10 s, the default */
+    assert_true(now_ms() - began >= 900 &&
+                now_ms() - began < 9500); /* not 10 s, the default */
 }
 
 static void C18_stopping_a_stopped_one_succeeds_and_an_unknown_one_is_not_found(void **s)
