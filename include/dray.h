@@ -177,7 +177,8 @@ struct dray_open_options {
     size_t size;
     /* The name of a target in the user's config.yaml (see dray_targets), or an address:
      * "local:", "ssh://[USER@]HOST[:PORT]" (by the user's own ssh: its config, agent,
-     * known hosts), "exec://WORD WORD…" (a command that `sh` is added to); NULL: local:
+     * known hosts), "wsl://[DISTRO]" (by wsl.exe), "exec://WORD WORD…" (a command that
+     * `sh` is added to); NULL: local:
      */
     const char *target;
     /* Places over there (C01), absolute; NULL: /var/lib/dray, /run/dray and, below the

@@ -2,14 +2,13 @@
 /*
  * The address of a target:
  *
- *     local:                           this machine
- *     ssh://[USER@]HOST[:PORT]         a Linux machine; HOST may be a name of ssh's
- * config wsl://[DISTRO]                   a WSL2 distro; "dray" when none is named
- *     exec://WORD WORD…                whatever `WORD WORD… sh` leads to
+ *     local:                     this machine
+ *     ssh://[USER@]HOST[:PORT]   a Linux machine, or a name of ssh's own config
+ *     wsl://[DISTRO]             a WSL2 distro; "dray" when none is named
+ *     exec://WORD WORD…          whatever `WORD WORD… sh` leads to
  *
  * Bytes that would mean something else are written as %XX, in every part. Words of
- * exec:// are parted by single blanks (or %20's kin '+' is no blank): no shell looks at
- * them.
+ * exec:// are parted by blanks: no shell looks at them.
  */
 #ifndef DRAY_TRANSPORT_ADDRESS_H
 #define DRAY_TRANSPORT_ADDRESS_H

@@ -17,6 +17,7 @@ struct transport_end {
 struct transport_kind {
     const char *program; /* for errors: "ssh" */
     bool asks;           /* it may ask a person something, at the terminal */
+    const char *env;     /* "K=V" that it gets besides; NULL: none */
     const char *failed;  /* "ssh cannot connect"; NULL: the general word */
     /* when the program is not here */
     enum dr_kind missing_kind;

@@ -32,6 +32,18 @@ static int make_pipes(int in[2], int out[2], struct dr_error *err)
     return 0;
 }
 
+/* Ours and one more, which comes first: that one counts. Members are borrowed. */
+static char **environment(const char *more)
+{
+    size_t count = 0;
+    while (environ[count])
+        count++;
+    char **all = dr_alloc((count + 2) * sizeof *all);
+    memcpy(all + 1, environ, count * sizeof *all);
+    all[0] = (char *)more;
+    return all;
+}
+
 static int spawn(const struct process_options *o, int in, int out, pid_t *ret_pid)
 {
     posix_spawn_file_actions_t actions;
@@ -52,10 +64,12 @@ static int spawn(const struct process_options *o, int in, int out, pid_t *ret_pi
     if (o->apart)
         flags |= POSIX_SPAWN_SETSID;
     posix_spawnattr_setflags(&attr, flags);
+    dr_auto_free char **with = o->env ? environment(o->env) : NULL;
+    char **env = with ? with : environ;
     int rc = o->path ? posix_spawn(ret_pid, o->path, &actions, &attr,
-                                   (char *const *)o->argv, environ)
+                                   (char *const *)o->argv, env)
                      : posix_spawnp(ret_pid, o->argv[0], &actions, &attr,
-                                    (char *const *)o->argv, environ);
+                                    (char *const *)o->argv, env);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attr);
     return rc;

@@ -11,6 +11,7 @@
 struct process_options {
     const char *path;        /* NULL: argv[0], looked up on PATH */
     const char *const *argv; /* NULL-terminated */
+    const char *env;         /* "K=V", besides ours; NULL: none */
     /* It is kept from the terminal: a session of its own. Otherwise it may ask a person
      * something there; Ctrl-C never ends it, that is for us to pass on. */
     bool apart;

@@ -21,6 +21,7 @@
 static const struct transport_kind *const kinds[] = {
     [TRANSPORT_SSH] = &transport_ssh,
     [TRANSPORT_EXEC] = &transport_exec,
+    [TRANSPORT_WSL] = &transport_wsl,
 };
 
 static void far_free(struct transport_far *far)
@@ -59,6 +60,7 @@ static int start_far(struct transport_far *far, const struct transport_options *
         return -1;
     far->words_fd = words_new();
     struct process_options process = {.argv = (const char *const *)argv,
+                                      .env = far->kind->env,
                                       .apart = !far->kind->asks,
                                       .words_fd = far->words_fd};
     if (process_start(&process, ret, err) == 0)

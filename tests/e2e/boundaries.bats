@@ -1,19 +1,24 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# C01, C02, C11, C25, C33: the same commands over every boundary: local, ssh, exec.
+# C01, C02, C11, C25, C33: the same commands over every boundary: local, ssh, exec, and wsl
+# by a stand-in for wsl.exe.
 # bats file_tags=any-runtime,plain-build
+# shellcheck disable=SC2030,SC2031 # each test has an environment of its own
 load lib/common
 load lib/far
+load lib/wsl
 
 setup_file() {
     suite_setup
     far_start
+    wsl_start 1
     suite_pull busybox:1
     IMAGE=$(image busybox:1)
     export IMAGE
 }
 teardown_file() {
     far_stop
+    wsl_stop
     suite_teardown
 }
 setup() { test_setup; }
@@ -75,6 +80,75 @@ all_of_it() {
 
 @test "over exec, with a prefix of words" {
     DRAY_TARGET="exec://nice -n 1" all_of_it
+}
+
+@test "over wsl, while init warns and through 4 KiB" {
+    WSL_TWIN_WARN="Failed to translate a path" DRAY_TARGET=wsl://dray all_of_it
+}
+
+@test "C02: what wsl.exe says itself, in any language and encoding" {
+    refused 78 "angegebenen Namen" WSL_E_DISTRO_NOT_FOUND "wsl --import" -- --target wsl://nobody ps
+    WSL_TWIN_OLD=1 refused 78 "angegebenen Namen" WSL_E_DISTRO_NOT_FOUND -- --target wsl:// \
+        --target wsl://nobody ps
+    PATH=/usr/sbin:/usr/bin:/sbin:/bin refused 69 "WSL is not here" "wsl --install" -- --target wsl:// ps
+    wsl --import "my 'distro" "$E2E/wsl/mine" - <"$E2E/wsl/root.tar" >/dev/null
+    ok --target "wsl://my%20'distro" ps
+    wsl --unregister "my 'distro" >/dev/null
+}
+
+@test "a distro stays up while a container runs, and goes idle when none does" {
+    export DRAY_TARGET=wsl://dray
+    ok run -d --name stays "$IMAGE" sleep 100
+    sleep 2 # twice as long as the stand-in waits
+    wsl_runs dray
+    ok ps -q
+    [[ -n $output ]]
+    ok rm -f stays
+    within 10 wsl_idle
+}
+
+@test "after a shutdown containers are what they are, and policies hold" {
+    export DRAY_TARGET=wsl://dray
+    local how
+    for how in --shutdown "--terminate dray"; do
+        ok run -d --name plain "$IMAGE" sleep 100
+        ok run -d --name again --restart always "$IMAGE" sleep 100
+        # shellcheck disable=SC2086 # words
+        wsl $how >/dev/null
+        # the next command notices, starts again what has to be, and does not wait for it
+        is_status plain exited
+        within 20 is_status again running
+        exits 1 wait plain
+        same "$output" unknown "$how"
+        ok exec again true
+        ok rm -f plain again
+    done
+}
+
+@test "C33: wsl.exe killed, or the distro stopped, in the middle: an error at once" {
+    export DRAY_TARGET=wsl://dray
+    local client code how
+    for how in kill stop; do
+        ok run -d --name on "$IMAGE" sleep 100
+        dray exec on sh -c 'echo there; exec sleep 50' >"$OUT/o" 2>"$OUT/e" &
+        client=$! code=0
+        within 10 grep -q there "$OUT/o"
+        if [[ $how == kill ]]; then
+            kill -9 "$(below_named "$client" wsl.exe)"
+        else
+            wsl --terminate dray >/dev/null
+        fi
+        wait "$client" || code=$?
+        if [[ $how == kill ]]; then
+            same "$code" 125
+            has "$(cat "$OUT/e")" "dray: wsl://dray: "
+        else
+            # the helper may have seen the container die before it was killed itself
+            [[ $code -ne 0 ]]
+        fi
+        ok ps -a
+        ok rm -f on
+    done
 }
 
 @test "over ssh: fish, csh and bash that talk; a deputy with sudo" {

@@ -88,7 +88,7 @@ static void errors_name_file_line_and_column(void **state)
         const char *text, *error;
     } cases[] = {
         {"[a]\n", "f:1:1: the file has keys: target, targets"},
-        {"tragets: {}\n", "f:1:1: unknown key 'tragets' (did you mean targets?)"},
+        {"targes: {}\n", "f:1:1: unknown key 'targes' (did you mean target?)"},
         {"target: x\n", "f:1:9: no target is called 'x'"},
         {"target: labb\ntargets:\n  lab: {url: 'ssh://x'}\n",
          "f:1:9: no target is called 'labb' (did you mean lab?)"},
@@ -176,15 +176,15 @@ static void rm(const char *name)
 
 static void a_change_leaves_all_other_lines_as_they_are(void **state)
 {
-    static const char *const befores[] = {"", "# mine\n", "targets:\n", "targets: {}\n"};
-    static const char *const afters[] = {"targets:\n  a:\n    url: ssh://a\n",
-                                         "# mine\ntargets:\n  a:\n    url: ssh://a\n",
-                                         "targets:\n  a:\n    url: ssh://a\n",
-                                         "targets: \n  a:\n    url: ssh://a\n"};
-    for (size_t i = 0; i < DR_COUNT(befores); i++) {
-        put(befores[i]);
+    static const char *const olds[] = {"", "# mine\n", "targets:\n", "targets: {}\n"};
+    static const char *const news[] = {"targets:\n  a:\n    url: ssh://a\n",
+                                       "# mine\ntargets:\n  a:\n    url: ssh://a\n",
+                                       "targets:\n  a:\n    url: ssh://a\n",
+                                       "targets: \n  a:\n    url: ssh://a\n"};
+    for (size_t i = 0; i < DR_COUNT(olds); i++) {
+        put(olds[i]);
         add("a", "ssh://a");
-        is(afters[i]);
+        is(news[i]);
     }
     put("# top\ntargets:\n   # of a\n   a:   # this\n      url: \"ssh://\xc3\xa4\"   # "
         "is a\n"

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# A stand-in for WSL (tests/fake/wsl-relay.py) with one distro, which has busybox and crun.
+
+# wsl_rootfs TAR: a root file system out of files of this machine
+wsl_rootfs() {
+    local r=$E2E/wsl-rootfs name crun
+    crun=$(realpath "$(command -v crun)")
+    mkdir -p "$r"/{bin,etc,root,var,usr/bin}
+    cp /bin/busybox "$r/bin/busybox"
+    for name in $(/bin/busybox --list); do
+        [[ -e $r/bin/$name ]] || ln -s busybox "$r/bin/$name"
+    done
+    # shellcheck disable=SC2046 # a list of paths
+    cp --parents "$crun" $(ldd "$crun" | grep -o '/[^ ]*') "$r"
+    echo root:x:0:0::/root:/bin/sh >"$r/etc/passwd"
+    tar -C "$r" -cf "$1" .
+    rm -rf "$r"
+}
+
+wsl_start() { # IDLE-SECONDS
+    local fake=$E2E_LIB/../../fake
+    mkdir -p "$E2E/wsl/bin" "$E2E/wsl/state"
+    cp "$fake/wsl.py" "$E2E/wsl/bin/wsl.exe"
+    chmod 755 "$E2E/wsl/bin/wsl.exe"
+    /usr/bin/python3 "$fake/wsl-relay.py" "$E2E/wsl/state" "$E2E/wsl/port" "$1" \
+        >"$E2E/wsl/log" 2>&1 </dev/null 3>&- &
+    echo $! >"$E2E/wsl/pid"
+    within 10 test -s "$E2E/wsl/port"
+    WSL_TWIN_PORT=$(<"$E2E/wsl/port")
+    PATH=$E2E/wsl/bin:$PATH
+    export WSL_TWIN_PORT PATH
+    wsl_rootfs "$E2E/wsl/root.tar"
+    wsl --import dray "$E2E/wsl/dray" - <"$E2E/wsl/root.tar"
+}
+
+wsl_stop() {
+    [[ ! -f $E2E/wsl/pid ]] || kill "$(<"$E2E/wsl/pid")"
+    rm -rf "$E2E/wsl"
+}
+
+# By hand, in UTF-8.
+wsl() { WSL_UTF8=1 wsl.exe "$@"; }
+wsl_runs() { [[ $(wsl --list --running --quiet) == "$1"$'\r' ]]; }
+wsl_idle() { [[ -z $(wsl --list --running --quiet) ]]; }

@@ -1,0 +1,402 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""What stands behind a stand-in wsl.exe: the "VM" with its distros, on a loopback port.
+
+A distro is a root file system of its own with a pid and a mount namespace; all of them
+share one kernel, network and boot id, which a shutdown changes. Imitated is what dray has
+to live with (the messages and codes are those of wsl.exe):
+
+- its own words are UTF-16LE on stdout (UTF-8 with WSL_UTF8=1, unless it is an old one), in
+  the user's language, and the exit status is -1; warnings of init go to the child's stderr;
+- `--exec` passes argv as it is, `--` through a shell; a child killed by a signal gives its
+  raw wait status;
+- bytes go through a buffer of 4 KiB, and end when the main child ends, whoever else has
+  the pipe;
+- a distro stops some time after its last process, init apart, and takes /run with it.
+
+usage: wsl-relay.py DIR PORT-FILE [IDLE-SECONDS]
+
+The wire, over one TCP connection: a line of JSON {"argv":[...],"utf8":bool,"old":bool},
+then frames: a byte, a length (u32, little-endian), bytes. To the relay: 0 stdin, an empty
+one is its end. From it: 1 stdout, 2 stderr, 3 exit status (i32). When the connection goes,
+the child's pipes are closed, as when wsl.exe is killed.
+"""
+import ctypes
+import json
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+import uuid
+
+CHUNK = 4096
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+NO_SUCH = ("Es gibt keine Distribution mit dem angegebenen Namen.\r\n"
+           "Fehlercode: Wsl/Service/WSL_E_DISTRO_NOT_FOUND\r\n")
+EXISTS = ("Eine Distribution mit dem angegebenen Namen besteht schon.\r\n"
+          "Fehlercode: Wsl/Service/RegisterDistro/ERROR_ALREADY_EXISTS\r\n")
+USAGE = ("Ungültiges Befehlszeilenargument: {}\r\nFehlercode: Wsl/E_INVALIDARG\r\n")
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def mount(source, target, kind, flags):
+    if libc.mount(source.encode(), target.encode(), kind.encode(), flags, None) != 0:
+        raise OSError(ctypes.get_errno(), f"mount {target}")
+
+
+def distro_init(root, boot_id):
+    """In a process of its own: becomes the distro's first process."""
+    MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
+    if libc.unshare(0x00020000 | 0x20000000) != 0:  # mounts, and pids of children
+        raise OSError(ctypes.get_errno(), "unshare")
+    child = os.fork()
+    if child:
+        print(child, flush=True)
+        os._exit(0)
+    mount("none", "/", "", MS_REC | MS_PRIVATE)
+    for name in ("proc", "sys", "dev", "run", "tmp", "mnt"):
+        os.makedirs(f"{root}/{name}", exist_ok=True)
+    mount("proc", f"{root}/proc", "proc", 0)
+    mount("/sys", f"{root}/sys", "", MS_BIND | MS_REC)
+    mount("/dev", f"{root}/dev", "", MS_BIND | MS_REC)
+    mount("none", f"{root}/run", "tmpfs", 0)
+    with open(f"{root}/run/boot_id", "w", encoding="ascii") as f:
+        f.write(boot_id + "\n")
+    mount(f"{root}/run/boot_id", f"{root}/proc/sys/kernel/random/boot_id", "", MS_BIND)
+    mount(root, root, "", MS_BIND | MS_REC)
+    os.chdir(root)
+    # the root of the namespace, so that nothing of the outside is reachable
+    if libc.syscall(155, b".", b".") != 0:  # pivot_root
+        raise OSError(ctypes.get_errno(), "pivot_root")
+    libc.umount2(b".", 2)
+    os.chdir("/")
+    os.setsid()
+    null = os.open("/dev/null", os.O_RDWR)
+    for fd in (0, 1, 2):
+        os.dup2(null, fd)
+    os.closerange(3, 1 << 16)
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    while True:
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            time.sleep(0.05)
+
+
+class Machine:
+    def __init__(self, directory, idle_s):
+        self.dir = directory
+        self.idle_s = idle_s
+        self.lock = threading.RLock()
+        self.boot_id = str(uuid.uuid4())
+        self.running = {}  # name -> pid of init
+        self.quiet_since = {}
+        self.clients = {}
+
+    def registry(self):
+        try:
+            with open(f"{self.dir}/distros.json", encoding="utf-8") as f:
+                return json.load(f)
+        except FileNotFoundError:
+            return {}
+
+    def register(self, distros):
+        with open(f"{self.dir}/distros.json.new", "w", encoding="utf-8") as f:
+            json.dump(distros, f)
+        os.rename(f"{self.dir}/distros.json.new", f"{self.dir}/distros.json")
+
+    def start(self, name):
+        with self.lock:
+            if name not in self.running:
+                out = subprocess.run(
+                    [sys.executable, __file__, "--init", self.registry()[name], self.boot_id],
+                    stdout=subprocess.PIPE, check=True).stdout
+                pid = int(out)
+                while os.readlink(f"/proc/{pid}/root") == "/" and self.outer(pid):
+                    time.sleep(0.005)
+                self.running[name] = pid
+            self.quiet_since.pop(name, None)
+            return self.running[name]
+
+    @staticmethod
+    def outer(pid):
+        """Not yet behind its pivot_root: its root still is ours."""
+        a, b = os.stat(f"/proc/{pid}/root/"), os.stat("/")
+        return (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino)
+
+    def stop(self, name):
+        with self.lock:
+            pid = self.running.pop(name, None)
+            if pid is None:
+                return
+            os.kill(pid, signal.SIGKILL)  # and with it everything in its namespace
+            while True:
+                try:
+                    if os.waitpid(pid, 0)[0] == pid:
+                        break
+                except ChildProcessError:
+                    if not os.path.exists(f"/proc/{pid}"):
+                        break
+                    time.sleep(0.01)
+
+    def busy(self, name, pid):
+        if self.clients.get(name, 0) > 0:
+            return True
+        try:
+            return any(e.isdigit() and e != "1" for e in os.listdir(f"/proc/{pid}/root/proc"))
+        except OSError:
+            return False
+
+    def watch(self):
+        while True:
+            time.sleep(min(0.1, self.idle_s / 4))
+            with self.lock:
+                for name, pid in list(self.running.items()):
+                    if self.busy(name, pid):
+                        self.quiet_since.pop(name, None)
+                    elif time.monotonic() - self.quiet_since.setdefault(
+                            name, time.monotonic()) > self.idle_s:
+                        self.stop(name)
+
+
+class Client:
+    def __init__(self, machine, sock):
+        self.machine, self.sock = machine, sock
+        self.send_lock = threading.Lock()
+        self.file = sock.makefile("rb", buffering=0)
+
+    def send(self, kind, data):
+        with self.send_lock:
+            self.sock.sendall(struct.pack("<BI", kind, len(data)) + data)
+
+    def say(self, text):
+        """In wsl.exe's own voice."""
+        utf8 = self.request.get("utf8") and not self.request.get("old")
+        self.send(1, text.encode("utf-8" if utf8 else "utf-16-le"))
+
+    def end(self, code):
+        self.send(3, struct.pack("<i", code))
+
+    def fail(self, text):
+        self.say(text)
+        self.end(-1)
+
+    def read_exact(self, n):
+        data = b""
+        while len(data) < n:
+            part = self.file.read(n - len(data))
+            if not part:
+                return None
+            data += part
+        return data
+
+    def stdin_to(self, pipe):
+        """Until its end, or the connection's: then wsl.exe is gone, and so is its relay."""
+        gone = False
+        try:
+            while True:
+                head = self.read_exact(5)
+                gone = head is None
+                if gone:
+                    break
+                size = struct.unpack("<BI", head)[1]
+                data = self.read_exact(size) if size else b""
+                if not data:
+                    gone = data is None
+                    break
+                for at in range(0, len(data), CHUNK):
+                    pipe.write(data[at:at + CHUNK])
+        except OSError:
+            pass
+        try:
+            pipe.close()
+        except OSError:
+            pass
+        return gone
+
+    def pump(self, pipe, kind):
+        try:
+            while True:
+                data = os.read(pipe.fileno(), CHUNK)
+                if not data:
+                    return
+                self.send(kind, data)
+        except (OSError, ValueError):
+            return
+
+    # --- commands ---
+
+    def run(self):
+        line = b""
+        while not line.endswith(b"\n"):
+            c = self.file.read(1)
+            if not c:
+                return
+            line += c
+        self.request = json.loads(line)
+        argv = self.request["argv"]
+        commands = {"--list": self.list, "-l": self.list, "--import": self.import_distro,
+                    "--terminate": self.terminate, "-t": self.terminate,
+                    "--shutdown": self.shutdown, "--unregister": self.unregister,
+                    "--status": self.status, "--version": self.status}
+        if argv and argv[0] in commands:
+            commands[argv[0]](argv[1:])
+        else:
+            self.execute(argv)
+
+    def status(self, argv):
+        self.say("Standardversion: 2\r\n")
+        self.end(0)
+
+    def list(self, argv):
+        distros = self.machine.registry()
+        if "--running" in argv:
+            distros = [d for d in distros if d in self.machine.running]
+        if "--quiet" in argv or "-q" in argv:
+            self.say("".join(f"{d}\r\n" for d in distros))
+        else:
+            self.say("Windows-Subsystem für Linux-Distributionen:\r\n" +
+                     "".join(f"{d}\r\n" for d in distros))
+        self.end(0)
+
+    def import_distro(self, argv):
+        name, place, source = argv[0], argv[1], argv[2]
+        distros = self.machine.registry()
+        if name in distros:
+            return self.fail(EXISTS)
+        os.makedirs(place, exist_ok=True)
+        tar = subprocess.Popen(["tar", "-xpf", source, "-C", place, "--numeric-owner"],
+                               stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+        if source == "-":
+            self.stdin_to(tar.stdin)
+        else:
+            tar.stdin.close()
+        errors = tar.stderr.read()
+        if tar.wait() != 0:
+            shutil.rmtree(place)
+            return self.fail("Fehler beim Importieren der Distribution. " +
+                             errors.decode(errors="replace") + "\r\nFehlercode: "
+                             "Wsl/Service/RegisterDistro/WSL_E_IMPORT_FAILED\r\n")
+        distros[name] = os.path.abspath(place)
+        self.machine.register(distros)
+        self.say("Der Vorgang wurde erfolgreich beendet.\r\n")
+        return self.end(0)
+
+    def terminate(self, argv):
+        if argv[0] not in self.machine.registry():
+            return self.fail(NO_SUCH)
+        self.machine.stop(argv[0])
+        self.say("Der Vorgang wurde erfolgreich beendet.\r\n")
+        return self.end(0)
+
+    def shutdown(self, argv):
+        with self.machine.lock:
+            for name in list(self.machine.running):
+                self.machine.stop(name)
+            self.machine.boot_id = str(uuid.uuid4())
+        self.end(0)
+
+    def unregister(self, argv):
+        distros = self.machine.registry()
+        if argv[0] not in distros:
+            return self.fail(NO_SUCH)
+        self.machine.stop(argv[0])
+        shutil.rmtree(distros.pop(argv[0]))
+        self.machine.register(distros)
+        self.say("Der Vorgang wurde erfolgreich beendet.\r\n")
+        return self.end(0)
+
+    def execute(self, argv):
+        name, at, shell = None, 0, False
+        while at < len(argv):
+            if argv[at] in ("-d", "--distribution"):
+                name = argv[at + 1]
+                at += 2
+            elif argv[at] in ("-u", "--user", "--cd"):
+                at += 2
+            elif argv[at] in ("-e", "--exec", "--"):
+                shell = argv[at] == "--"
+                at += 1
+                break
+            else:
+                return self.fail(USAGE.format(argv[at]))
+        distros = self.machine.registry()
+        name = name or next(iter(distros), "")
+        if name not in distros:
+            return self.fail(NO_SUCH)
+        words = argv[at:]
+        if shell:
+            words = ["/bin/sh", "-c", " ".join(words)]
+        with self.machine.lock:
+            pid = self.machine.start(name)
+            self.machine.clients[name] = self.machine.clients.get(name, 0) + 1
+        try:
+            return self.run_in(pid, name, words)
+        finally:
+            with self.machine.lock:
+                self.machine.clients[name] -= 1
+
+    def run_in(self, pid, name, words):
+        child = subprocess.Popen(
+            ["nsenter", "-t", str(pid), "-m", "-p", "--root", "--wd", "--"] + words,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
+            env={"PATH": PATH, "WSL_DISTRO_NAME": name, "HOME": "/root"},
+            start_new_session=True)
+        if self.request.get("warn"):
+            self.send(2, b"wsl: " + self.request["warn"].encode() + b"\n")
+        pumps = [threading.Thread(target=self.pump, args=(child.stdout, 1), daemon=True),
+                 threading.Thread(target=self.pump, args=(child.stderr, 2), daemon=True)]
+        for thread in pumps:
+            thread.start()
+        threading.Thread(target=self.stdin_to, args=(child.stdin,), daemon=True).start()
+        code = child.wait()
+        # what the main child wrote still comes; what others write does not
+        for thread in pumps:
+            thread.join(0.2)
+        child.stdout.close()
+        child.stderr.close()
+        self.end(code if code >= 0 else -code)
+
+
+def serve(machine, sock):
+    client = Client(machine, sock)
+    try:
+        client.run()
+    except OSError:
+        pass
+    finally:
+        try:
+            sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        sock.close()
+
+
+def main():
+    if sys.argv[1] == "--init":
+        distro_init(sys.argv[2], sys.argv[3])
+    libc.prctl(36, 1, 0, 0, 0)  # the first processes of distros become our children
+    machine = Machine(sys.argv[1], float(sys.argv[3]) if len(sys.argv) > 3 else 15)
+    listener = socket.create_server(("127.0.0.1", 0))
+    with open(sys.argv[2] + ".new", "w", encoding="ascii") as f:
+        f.write(str(listener.getsockname()[1]))
+    os.rename(sys.argv[2] + ".new", sys.argv[2])
+    threading.Thread(target=machine.watch, daemon=True).start()
+
+    def leave(*_):
+        for name in list(machine.running):
+            machine.stop(name)
+        os._exit(0)
+
+    signal.signal(signal.SIGTERM, leave)
+    while True:
+        sock = listener.accept()[0]
+        threading.Thread(target=serve, args=(machine, sock), daemon=True).start()
+
+
+main()
