@@ -465,9 +465,9 @@ int dray_cache_prune(const char *dir, int64_t max_bytes, char **ret_json,
  *   set: name service replica deployment image workdir user hostname domainname network
  *        ip ip6 mac_address memory cpus cpu_shares pids_limit shm_size stop_signal
  *        stop_timeout log_driver restart health_cmd health_interval health_timeout
- * health_start_period health_start_interval health_retries; and, with "true" or "false":
- * tty interactive rm read_only privileged init no_healthcheck publish_all; entrypoint
- *        (one word or "" to clear the image's)
+ *        health_start_period health_start_interval health_retries; and, with "true" or
+ *        "false": tty interactive rm read_only privileged init no_healthcheck
+ *        publish_all; entrypoint (one word or "" to clear the image's)
  *   add: args env label volume tmpfs network network_alias dns dns_search dns_option
  *        add_host publish expose device ulimit sysctl cap_add cap_drop security_opt
  *        log_opt health_test annotation entrypoint
@@ -664,7 +664,7 @@ struct dray_stream;
 
 enum dray_event_type {
     DRAY_EVENT_CREATED = 1, /* dray_container_run: id, json = warnings */
-    DRAY_EVENT_STARTED = 2, /* pid */
+    DRAY_EVENT_STARTED = 2, /* pid, tty, json = warnings, NULL: none */
     DRAY_EVENT_OUTPUT = 3,  /* stream, data; any bytes */
     DRAY_EVENT_EXIT = 4,    /* exit_known, exit_code: exactly one, and the last */
     DRAY_EVENT_LOG = 5,     /* stream, data = one line without its end, time_ns */

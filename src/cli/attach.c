@@ -47,7 +47,7 @@ int cli_attach_begin(struct cli_attach *attach, unsigned *ret_rows, unsigned *re
     return cli_signals_catch(what, &attach->control_fd, err);
 }
 
-static void on_created(const struct cli_attach *attach, const struct dray_event *event)
+static void warn_of(const struct dray_event *event)
 {
     dr_auto_error struct dr_error unused = DR_ERROR_INIT;
     dr_auto_json json_t *warnings =
@@ -57,6 +57,11 @@ static void on_created(const struct cli_attach *attach, const struct dray_event 
         const char *warning = json_string_value(json_array_get(warnings, i));
         cli_warn("warning: %s", warning ? warning : "");
     }
+}
+
+static void on_created(const struct cli_attach *attach, const struct dray_event *event)
+{
+    warn_of(event);
     if (attach->on_created && event->id)
         attach->on_created(attach->arg, event->id);
 }
@@ -67,6 +72,8 @@ static void on_event(void *arg, const struct dray_event *event)
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
     if (event->type == DRAY_EVENT_CREATED)
         on_created(attach, event);
+    if (event->type == DRAY_EVENT_STARTED)
+        warn_of(event);
     /* Not before: until then it is a person's terminal, with pulls and errors on it. */
     if (event->type == DRAY_EVENT_STARTED && makes_raw(attach) &&
         cli_terminal_raw(STDIN_FILENO, &err) < 0)

@@ -72,6 +72,8 @@ static bool event_of(struct dray_stream *stream, const json_t *json,
         ret->type = DRAY_EVENT_STARTED;
         ret->pid = number(json, "pid");
         ret->tty = dr_json_bool(json, "tty");
+        json_t *warnings = dr_json_array(json, "warnings");
+        stream->json_text = warnings ? dr_json_text(warnings) : NULL;
     } else if (strcmp(name, "stats") == 0) {
         stats_event(json, ret);
     } else if (strcmp(name, "round") == 0) {

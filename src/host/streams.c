@@ -5,6 +5,8 @@
 #include "host/requests.h"
 #include "host/stream.h"
 
+#define WARNINGS_MAX (1u << 20)
+
 static int give(struct dray_target *target, json_t *request,
                 const struct stream_open *how, const struct dray_call *call,
                 struct dray_stream **ret_stream, struct dray_error **ret_err)
@@ -44,6 +46,21 @@ int dray_container_run(struct dray_target *target, const struct dray_spec *spec,
     return give(target, request, &how, call, ret_stream, ret_err);
 }
 
+/* What only its start could tell, behind what creating it told. */
+static void add_warnings(const json_t *event, char **warnings)
+{
+    const json_t *more = dr_json_array(event, "warnings");
+    if (!more || !warnings)
+        return;
+    dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+    dr_auto_free char *text = *warnings;
+    dr_auto_json json_t *all = dr_json_parse(text, strlen(text), WARNINGS_MAX, &ignored);
+    if (!all)
+        all = json_array();
+    json_array_extend(all, (json_t *)more);
+    *warnings = dr_json_text(all);
+}
+
 int dray_container_run_detached(struct dray_target *target, const struct dray_spec *spec,
                                 const struct dray_call *call, char ret_id[DRAY_ID_SIZE],
                                 char **ret_warnings, struct dray_error **ret_err)
@@ -62,9 +79,10 @@ int dray_container_run_detached(struct dray_target *target, const struct dray_sp
     struct dray_event event;
     int rc;
     while ((rc = stream_next(stream, &limits, &event, &err)) > 0) {
-        if (event.type != DRAY_EVENT_CREATED)
-            continue;
-        created_reply(stream->item.json, ret_id, ret_warnings);
+        if (event.type == DRAY_EVENT_CREATED)
+            created_reply(stream->item.json, ret_id, ret_warnings);
+        else if (event.type == DRAY_EVENT_STARTED)
+            add_warnings(stream->item.json, ret_warnings);
     }
     dray_stream_free(stream);
     return api_end(rc, &err, ret_err);

@@ -24,6 +24,8 @@ setup_file() {
     nsenter -t "$WORLD_PID" -n sh -c "ip link set lo up; ip addr add $WORLD/24 dev eth0
         ip addr add $WORLD6/64 dev eth0 nodad; ip link set eth0 up"
     : >"$E2E/go"
+    iptables-legacy-save -t nat >/dev/null # whoever looks makes the tables: they stay
+    iptables-legacy-save -t filter >/dev/null
     within 10 grep -q ready "$E2E/world.log"
 }
 teardown_file() {
@@ -100,3 +102,40 @@ $gateway	host.dray.internal host.docker.internal"
     ok exec b sh -c 'echo "10.9.9.8 of-b" >>/etc/hosts'
     has "$(hosts_of a)" "10.9.9.8 of-b"
 }
+
+@test "a firewall of somebody that drops: a warning says what to do, and that helps" {
+    nft -f - <<<'table inet mine { chain way { type filter hook forward priority 0; policy drop; }; }'
+    ok run --rm --network bridge "$IMAGE" true
+    has "$stderr" "warning: the nftables chain 'way' of table inet mine drops what is forwarded"
+    ok run -d --name a --network bridge "$IMAGE" sleep 100
+    has "$stderr" "warning: the nftables chain 'way'"
+    bash -c "${stderr##*: }"
+    ok exec a wget -qO- http://$WORLD:8080/
+    same "$output" $GUEST
+    # what somebody flushed comes back with the next one
+    nft flush ruleset
+    ok run --rm --network bridge "$IMAGE" wget -qO- http://$WORLD:8080/
+    same "$output$stderr" $GUEST
+    ok exec a wget -qO- http://$WORLD:8080/
+}
+
+# bats test_tags=any-runtime
+@test "a kernel without nf_tables: iptables does it; without that too nothing is left" {
+    local before
+    iptables-legacy -P FORWARD DROP
+    before=$(rules)
+    ok_without_nft() {
+        try python3 "$E2E_LIB/without-nft.py" "$DRAY" "$@"
+        [[ $status -eq 0 ]] || explain "dray $* failed"
+    }
+    ok_without_nft run --rm --network bridge "$IMAGE" wget -qO- http://$WORLD:8080/
+    same "$output" $GUEST
+    within 5 rules_are "$before"
+
+    try without iptables-legacy iptables-nft -- python3 "$E2E_LIB/without-nft.py" "$DRAY" run --rm --network bridge "$IMAGE" true
+    same "$status" 125
+    one_line_error "no rules for networks of containers" "Protocol not supported" "iptables-restore is not installed"
+    within 5 rules_are "$before"
+    iptables-legacy -P FORWARD ACCEPT
+}
+rules_are() { [[ $(rules) == "$1" ]]; }

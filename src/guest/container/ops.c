@@ -24,6 +24,7 @@
 #include "guest/container/update.h"
 #include "guest/log/log.h"
 #include "guest/monitor/monitor.h"
+#include "guest/net/net.h"
 
 static int find(struct guest *guest, const json_t *request, struct container *ret,
                 struct dr_error *err)
@@ -92,6 +93,9 @@ static int start_and_stay(struct guest *guest, const struct container *c, int lo
     dr_json_set_int(event, "pid", pid);
     dr_json_set_bool(event, "tty",
                      dr_json_bool(dr_json_object(c->record, "spec"), "tty"));
+    dr_auto_json json_t *network = net_state(c->run_dir);
+    dr_json_set(event, "warnings",
+                json_incref(json_object_get(network, "warnings"))); /* if any */
     if (wire_event(chan, event, err) < 0)
         return -1;
     if (!options->attach)

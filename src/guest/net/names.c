@@ -311,7 +311,7 @@ static int replace_resolv(const char *dir, const struct dr_buf *text,
 }
 
 static int write_resolv(const char *dir, const json_t *request, const json_t *state,
-                        struct dr_error *err)
+                        char ***warnings, struct dr_error *err)
 {
     dr_auto_strv char **servers = dr_json_strv(dr_json_array(request, "dns"));
     dr_auto_strv char **search = dr_json_strv(dr_json_array(request, "dns_search"));
@@ -328,6 +328,9 @@ static int write_resolv(const char *dir, const json_t *request, const json_t *st
     bool fallback;
     if (resolv_make(&wish, &text, &fallback, err) < 0)
         return -1;
+    if (fallback && json_array_size(dr_json_array(state, "networks")) > 0)
+        dr_strv_add(warnings, "the guest has no resolver that containers can reach: they "
+                              "ask 8.8.8.8 and 8.8.4.4, unless --dns names others");
     return replace_resolv(dir, &text, err);
 }
 
@@ -353,7 +356,7 @@ static int link_files(const struct guest *guest, const char *dir, const char *wh
 }
 
 int names_write(const struct guest *guest, const char *id, const json_t *request,
-                const json_t *state, struct dr_error *err)
+                const json_t *state, char ***warnings, struct dr_error *err)
 {
     dr_auto_free char *dir = container_dir(guest, id);
     const char *mode = mode_of(request);
@@ -361,7 +364,8 @@ int names_write(const struct guest *guest, const char *id, const json_t *request
     dr_auto_fd int lock = -1;
     if (strncmp(mode, CONTAINER, strlen(CONTAINER)) == 0)
         return link_files(guest, dir, mode + strlen(CONTAINER), err);
-    if (write_resolv(dir, request, state, err) < 0 || lock_names(guest, &lock, err) < 0)
+    if (write_resolv(dir, request, state, warnings, err) < 0 ||
+        lock_names(guest, &lock, err) < 0)
         return -1;
     return write_hosts(guest, &seen, id, state, err);
 }

@@ -23,10 +23,11 @@ json_t *names_own(const json_t *request, const json_t *networks, struct dr_error
 
 /*
  * Writes hosts and resolv.conf of a container that is about to start. state: its
- * NET_STATE. What somebody changed in them in an earlier run stays.
+ * NET_STATE to be. What somebody changed in them in an earlier run stays. Warnings are
+ * appended. Once NET_STATE is there names_sync() is called, for who came meanwhile.
  */
 int names_write(const struct guest *guest, const char *id, const json_t *request,
-                const json_t *state, struct dr_error *err);
+                const json_t *state, char ***warnings, struct dr_error *err);
 
 /* Somebody came to or left these networks ([{"id"}…]): the hosts files of who is there.
  * Where one cannot be written, the others are all the same. */

@@ -156,10 +156,11 @@ static int make_known(const struct guest *guest, const char *id, const char *run
     if (!json_object_get(state, "hosts") ||
         wayout_open(guest, joined, &warnings, err) < 0)
         return -1;
+    if (names_write(guest, id, request, state, &warnings, err) < 0)
+        return -1;
     if (warnings)
         dr_json_set(state, "warnings", dr_json_from_strv(warnings));
-    if ((json_array_size(joined) > 0 && write_state(run_dir, state, err) < 0) ||
-        names_write(guest, id, request, state, err) < 0)
+    if (json_array_size(joined) > 0 && write_state(run_dir, state, err) < 0)
         return -1;
     names_sync(guest, joined);
     return 0;
