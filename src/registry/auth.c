@@ -224,6 +224,16 @@ static int take_token(struct auth *auth, const struct http_call *call, const cha
     return 0;
 }
 
+/* What else is under way goes on meanwhile. */
+static int wait_for(struct registry *reg, int64_t ms, struct dr_error *err)
+{
+    int64_t until_ms = dr_clock_ms() + ms, left;
+    while ((left = until_ms - dr_clock_ms()) > 0)
+        if (http_pump(reg->http, left < 1000 ? (int)left : 1000, err) < 0)
+            return -1;
+    return 0;
+}
+
 static int fetch_token(struct registry *reg, struct dr_error *err)
 {
     struct auth *auth = &reg->auth;
@@ -246,14 +256,21 @@ static int fetch_token(struct registry *reg, struct dr_error *err)
                                    .body_max = TOKEN_ANSWER_MAX};
     DR_CLEANUP(http_call_release) struct http_call call = {0};
     int rc = -1;
-    for (int tries = reg->options.tries; tries > 0; tries--) {
+    int64_t wait_ms = 0, until_ms = dr_clock_ms() + reg->options.retry_deadline_ms;
+    for (int tries = 1;; tries++) {
+        if ((rc = wait_for(reg, wait_ms, err)) < 0)
+            break;
         http_start(reg->http, &call, &request);
         if ((rc = http_finish(&call, err)) < 0)
             break;
+        wait_ms = status_wait_s(&call) * 1000;
+        if (wait_ms == 0)
+            wait_ms = exchange_backoff_ms(tries - 1);
         /* no redirect is followed from here: the realm was what was checked */
         if (call.result == CURLE_OK && call.status >= 200 && call.status < 300)
             rc = take_token(auth, &call, realm.host, err);
-        else if (tries > 1 && status_is_passing(reg, &call) && call.status != 429)
+        else if (tries < reg->options.tries && status_is_passing(reg, &call) &&
+                 dr_clock_ms() + wait_ms <= until_ms)
             continue;
         else if (call.result != CURLE_OK && !call.too_long)
             rc = status_fail_transfer(reg, &call, realm.host, err);

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "registry/internal.h"
+#include "registry/nearest.h"
 
 static const char accept_all[] =
     "application/vnd.oci.image.manifest.v1+json, "
@@ -94,8 +95,11 @@ static int get_tagged(struct registry *reg, struct document *doc, struct dr_erro
     DR_CLEANUP(exchange_release)
     struct exchange x = {
         .reg = reg, .path = path, .accept = accept_all, .body_max = OCI_MANIFEST_MAX};
-    if (exchange_run(&x, err) < 0)
+    if (exchange_run(&x, err) < 0) {
+        if (err->code == 404 && err->kind == DR_ERR_NOT_FOUND && !reg->http_borrowed)
+            nearest_tag(reg, err);
         return -1;
+    }
     doc->bytes = x.call.body;
     x.call.body = (struct dr_buf){0};
     doc->type = DR_TAKE(x.call.content_type);

@@ -256,6 +256,43 @@ static void a_signed_redirect_gets_no_token_H4(void **state)
     assert_int_equal(logged(f, " 400 "), 0);
 }
 
+static void a_token_server_in_trouble_is_waited_for_H4(void **state)
+{
+    struct fixture *f = *state;
+    make_image(f, "1", "--layer", "1000", NULL);
+    start_real_with_tokens(f, "300");
+    fill(f, "--dest-creds ann:pw");
+    dr_auto_free char *dir = in_dir(f, "tokens"), *port = dr_printf("%d", token_port);
+    start_fake(f, &tokens, "token-server.py",
+               (const char *[]){"--dir", dir, "--port", port, "--user", "ann:pw",
+                                "--status", "503@2", NULL});
+    start_proxy(f, NULL);
+    must_pull(f);
+}
+
+static void a_mistyped_tag_is_answered_with_the_nearest_one(void **state)
+{
+    struct fixture *f = *state;
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    make_image(f, "1", NULL);
+    start_real(f, "");
+    fill(f, "");
+    dr_auto_free char *line = dr_printf(
+        "for t in latest 12-alpine; do skopeo copy -q --insecure-policy "
+        "--dest-tls-verify=false oci:layout:1 docker://127.0.0.1:%d/app:$t; done",
+        registry_port);
+    must(f, line);
+    assert_int_equal(pull_image(f, "app:latset", &err), -1);
+    assert_error(
+        &err, DR_ERR_NOT_FOUND, 404,
+        "check the name [MANIFEST_UNKNOWN: manifest unknown]; did you mean the tag "
+        "latest?");
+    assert_int_equal(pull_image(f, "app:quite-another", &err), -1);
+    assert_error(&err, DR_ERR_NOT_FOUND, 404, "]; tags are there: ");
+    assert_int_equal(pull_image(f, "ap:1", &err), -1);
+    assert_null(strstr(err.text, ";"));
+}
+
 /* --- HTTP/2: docker-registry speaks it where it speaks TLS --- */
 
 static void start_real_with_tls(struct fixture *f)
@@ -349,6 +386,8 @@ int main(void)
         TEST(a_registry_that_cannot_go_on_begins_anew_once_H4),
         TEST(retry_after_is_obeyed_in_both_forms_or_told_at_once_H4),
         TEST(a_signed_redirect_gets_no_token_H4),
+        TEST(a_token_server_in_trouble_is_waited_for_H4),
+        TEST(a_mistyped_tag_is_answered_with_the_nearest_one),
         TEST(http2_brings_all_layers_by_one_connection),
         TEST(http2_connections_that_break_are_got_over_H4),
         TEST(a_pull_that_is_killed_again_and_again_goes_on_H5),
