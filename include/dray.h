@@ -872,7 +872,7 @@ int dray_stats_stream(struct dray_target *target, const char *const *containers,
 /* What happened to containers, images and volumes: ITEM events, {"time_ns","type",
  * "action","id","name","attributes":{…}}, oldest first. The helper keeps the last few MB.
  * until_ns 0: goes on with what happens. filters: "container=", "event=", "image=",
- * "label=", "type=", NULL-terminated; may be NULL. */
+ * "label=", "network=", "type=", NULL-terminated; may be NULL. */
 int dray_events(struct dray_target *target, int64_t since_ns, int64_t until_ns,
                 char *const *filters, const struct dray_call *call,
                 struct dray_stream **ret_stream, struct dray_error **ret_err);
@@ -954,6 +954,62 @@ int dray_container_commit(struct dray_target *target, const char *container,
                           const struct dray_commit_options *options,
                           const struct dray_call *call, char **ret_id,
                           struct dray_error **ret_err);
+
+/* --- networks --- */
+
+/* One subnet of a network; NULL members are chosen. */
+struct dray_subnet {
+    const char *subnet;  /* "10.1.0.0/24", "fd00:1::/64" */
+    const char *gateway; /* the guest's address there; NULL: the first */
+    const char *range;   /* containers get addresses out of this part; NULL: all of it */
+};
+struct dray_network_options {
+    size_t size;
+    const struct dray_subnet *subnets; /* at most one of each family */
+    size_t subnet_count;
+    bool internal;       /* no way out */
+    bool ipv6;           /* an IPv6 subnet even when none is given */
+    int64_t mtu;         /* 0: the guest's way out's, at most 1500 */
+    char *const *labels; /* "k=v", NULL-terminated; may be NULL */
+};
+/* DRAY_ERR_EXISTS; DRAY_ERR_CONFLICT when a subnet overlaps with another network or a
+ * route of the guest. *ret_id (may be NULL) owned. */
+int dray_network_create(struct dray_target *target, const char *name,
+                        const struct dray_network_options *options,
+                        const struct dray_call *call, char **ret_id,
+                        struct dray_error **ret_err);
+/* In the shape of `docker network inspect`: an array, and one object. "bridge", "host"
+ * and "none" are always there. */
+int dray_network_list(struct dray_target *target, const struct dray_call *call,
+                      char **ret_json, struct dray_error **ret_err);
+int dray_network_inspect(struct dray_target *target, const char *network,
+                         const struct dray_call *call, char **ret_json,
+                         struct dray_error **ret_err);
+/* DRAY_ERR_CONFLICT while containers that run are on it. force: an unknown one is
+ * success. */
+int dray_network_remove(struct dray_target *target, const char *network, bool force,
+                        const struct dray_call *call, struct dray_error **ret_err);
+/* Removes those that no container, running or not, is to be on. *ret_json:
+ * {"deleted":[names]}. */
+int dray_network_prune(struct dray_target *target, char *const *filters,
+                       const struct dray_call *call, char **ret_json,
+                       struct dray_error **ret_err);
+
+struct dray_connect_options {
+    size_t size;
+    const char *ip, *ip6, *mac_address; /* NULL: chosen */
+    char *const *aliases;               /* NULL-terminated; may be NULL */
+};
+/* At once when the container runs, and for its next runs. DRAY_ERR_EXISTS when it is on
+ * it already. options may be NULL. */
+int dray_network_connect(struct dray_target *target, const char *network,
+                         const char *container,
+                         const struct dray_connect_options *options,
+                         const struct dray_call *call, struct dray_error **ret_err);
+/* DRAY_ERR_NOT_FOUND when it is not on it. */
+int dray_network_disconnect(struct dray_target *target, const char *network,
+                            const char *container, const struct dray_call *call,
+                            struct dray_error **ret_err);
 
 /* --- volumes --- */
 

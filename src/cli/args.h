@@ -178,6 +178,27 @@ struct df_args {
     const char *format;
 };
 
+struct network_create_args {
+    bool internal, ipv6;
+    const char *driver;
+    char **subnets, **gateways, **ranges, **labels, **opts;
+};
+
+struct network_ls_args {
+    bool quiet, no_trunc;
+    const char *format;
+    char **filters;
+};
+
+struct network_rm_args {
+    bool force;
+};
+
+struct network_connect_args {
+    const char *ip, *ip6, *mac_address;
+    char **aliases;
+};
+
 struct volume_create_args {
     const char *driver;
     char **labels;
@@ -246,6 +267,12 @@ extern const struct cli_option cli_no_options[];
 extern const struct cli_option cli_history_options[];
 extern const struct cli_option cli_container_prune_options[];
 extern const struct cli_option cli_image_prune_options[];
+extern const struct cli_option cli_network_create_options[];
+extern const struct cli_option cli_network_ls_options[];
+extern const struct cli_option cli_network_rm_options[];
+extern const struct cli_option cli_network_prune_options[];
+extern const struct cli_option cli_network_connect_options[];
+extern const struct cli_option cli_network_disconnect_options[];
 extern const struct cli_option cli_volume_prune_options[];
 extern const struct cli_option cli_system_prune_options[];
 extern const struct cli_option cli_system_df_options[];

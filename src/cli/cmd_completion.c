@@ -13,8 +13,8 @@ struct completion_words completion_words(const struct cli_verb *verb)
                  {"[CONTAINER", "container"}, {"IMAGE", "image"},
                  {"[REPOSITORY", "image"},    {"VOLUME", "volume"},
                  {"TARGET", "target"},        {"[TARGET", "target"},
-                 {"NAME|ID", "any"},          {"[COMMAND]", "verb"},
-                 {"bash|", "shell"}};
+                 {"NETWORK", "network"},      {"NAME|ID", "any"},
+                 {"[COMMAND]", "verb"},       {"bash|", "shell"}};
     const char *again = strchr(verb->words, ' ');
     for (size_t i = 0; i < DR_COUNT(kinds); i++) {
         if (strncmp(verb->words, kinds[i].begin, strlen(kinds[i].begin)) != 0)
@@ -38,14 +38,14 @@ const char *completion_value(const struct cli_option *option)
                 {"format", "json table"},
                 {"label-file", "@file"},
                 {"log-driver", "k8s-file none"},
-                {"network", "none host"},
+                {"network", "bridge none host"},
                 {"pull", "always missing newer never"},
                 {"restart", "no on-failure always unless-stopped"},
                 {"runtime", "youki crun runc"},
                 {"signal", "HUP INT KILL QUIT TERM USR1 USR2"},
                 {"stop-signal", "HUP INT KILL QUIT TERM USR1 USR2"},
                 {"target", "local:"},
-                {"type", "container image volume"}};
+                {"type", "container image network volume"}};
     for (size_t i = 0; i < DR_COUNT(rows); i++)
         if (strcmp(rows[i].name, option->name) == 0)
             return rows[i].words;

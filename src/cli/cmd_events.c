@@ -113,8 +113,8 @@ static int time_option(const char *flag, const char *text, int64_t *ret_ns,
 
 int cmd_events(struct cli *cli, void *arg)
 {
-    static const char *const keys[] = {"container", "event",  "image", "label",
-                                       "type",      "volume", NULL};
+    static const char *const keys[] = {"container", "event", "image",  "label",
+                                       "network",   "type",  "volume", NULL};
     const struct events_args *args = arg;
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
     /* without --since only what comes from now on */

@@ -16,7 +16,8 @@ static const struct {
     inspect_one inspect;
 } types[] = {{"container", dray_container_inspect},
              {"image", dray_image_inspect},
-             {"volume", dray_volume_inspect}};
+             {"volume", dray_volume_inspect},
+             {"network", dray_network_inspect}};
 
 /* A container of that name, else an image, else a volume. NULL type: any. */
 static json_t *get_object(struct cli *cli, const char *type, const char *name,
@@ -42,8 +43,8 @@ static json_t *get_object(struct cli *cli, const char *type, const char *name,
     if (target)
         dr_fail(
             err, DR_ERR_NOT_FOUND,
-            "no such object: %s; `dray ps -a`, `dray images` and `dray volume ls` list "
-            "what there is",
+            "no such object: %s; `dray ps -a`, `dray images`, `dray volume ls` and `dray "
+            "network ls` list what there is",
             name);
     return NULL;
 }
@@ -88,7 +89,7 @@ static int check_type(const char *type, struct dr_error *err)
             return 0;
     return dr_fail(err, DR_ERR_INVALID,
                    "invalid argument \"%s\" for \"--type\" flag: it must be container, "
-                   "image or volume",
+                   "image, volume or network",
                    type);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* container, image, volume and system prune: asking first, and saying what went. */
+/* container, image, network, volume and system prune: asking first, and saying what went.
+ */
 #include <string.h>
 
 #include "base/text.h"
@@ -98,6 +99,20 @@ static int prune_images(struct cli *cli, bool all, char *const *filters, struct 
     return dr_buf_addf(&p->text, err, "\n");
 }
 
+static int prune_networks(struct cli *cli, char *const *filters, struct pruned *p,
+                          struct dr_error *err)
+{
+    struct dray_error *failed = NULL;
+    char *text = NULL;
+    int rc = dray_network_prune(cli->target, filters, NULL, &text, &failed);
+    dr_auto_json json_t *reply = cli_rc_json(rc, &text, &failed, err);
+    if (!reply || add_lines(p, "Deleted Networks", reply, "deleted", "", err) < 0)
+        return -1;
+    return json_array_size(dr_json_array(reply, "deleted"))
+               ? dr_buf_addf(&p->text, err, "\n")
+               : 0;
+}
+
 static int prune_volumes(struct cli *cli, bool all, char *const *filters,
                          struct pruned *p, struct dr_error *err)
 {
@@ -113,7 +128,7 @@ static int prune_volumes(struct cli *cli, bool all, char *const *filters,
                : 0;
 }
 
-enum parts { CONTAINERS = 1, IMAGES = 2, VOLUMES = 4 };
+enum parts { CONTAINERS = 1, IMAGES = 2, VOLUMES = 4, NETS = 8 };
 
 /* In this order: what containers held can go after them. What went before a failure is
  * told too. */
@@ -123,6 +138,8 @@ static int prune_parts(struct cli *cli, const struct prune_args *args, int parts
     if (!cli_target(cli, err))
         return -1;
     if ((parts & CONTAINERS) && prune_containers(cli, args->filters, p, err) < 0)
+        return -1;
+    if ((parts & NETS) && prune_networks(cli, args->filters, p, err) < 0)
         return -1;
     /* system prune takes anonymous volumes only, and volumes have no age */
     bool only = parts == VOLUMES;
@@ -147,7 +164,7 @@ static int prune(struct cli *cli, const struct prune_args *args, int parts,
     int rc = prune_parts(cli, args, parts, &p, &err);
     dr_auto_free char *bytes = dr_size_text(p.bytes);
     fputs(p.text.data ? p.text.data : "", stdout);
-    if (rc == 0 || p.text.len)
+    if (parts != NETS && (rc == 0 || p.text.len)) /* networks take up no disk */
         printf("Total reclaimed space: %s\n", bytes);
     dr_buf_release(&p.text);
     return rc < 0 ? cli_error(cli, &err) : CLI_OK;
@@ -168,6 +185,13 @@ int cmd_image_prune(struct cli *cli, void *arg)
                            : "WARNING! This will remove all dangling images.\n");
 }
 
+int cmd_network_prune(struct cli *cli, void *arg)
+{
+    return prune(cli, arg, NETS,
+                 "WARNING! This will remove all networks not used by at least one "
+                 "container.\n");
+}
+
 int cmd_volume_prune(struct cli *cli, void *arg)
 {
     const struct prune_args *args = arg;
@@ -182,10 +206,12 @@ int cmd_system_prune(struct cli *cli, void *arg)
 {
     const struct prune_args *args = arg;
     dr_auto_free char *warning = dr_printf(
-        "WARNING! This will remove:\n  - all stopped containers\n%s%s\n",
+        "WARNING! This will remove:\n  - all stopped containers\n"
+        "  - all networks not used by at least one container\n%s%s\n",
         args->volumes ? "  - all anonymous volumes not used by at least one container\n"
                       : "",
         args->all ? "  - all images without at least one container associated to them\n"
                   : "  - all dangling images\n");
-    return prune(cli, args, CONTAINERS | IMAGES | (args->volumes ? VOLUMES : 0), warning);
+    return prune(cli, args, CONTAINERS | NETS | IMAGES | (args->volumes ? VOLUMES : 0),
+                 warning);
 }

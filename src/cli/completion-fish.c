@@ -124,7 +124,9 @@ static void print_words(FILE *out, const struct cli_verb *verb)
                  {"image", "(__dray_images)"},
                  {"volume", "(__dray_volumes)"},
                  {"target", "(__dray_targets)"},
-                 {"any", "(__dray_containers; __dray_images; __dray_volumes)"},
+                 {"network", "(__dray_networks)"},
+                 {"any", "(__dray_containers; __dray_images; __dray_volumes; "
+                         "__dray_networks)"},
                  {"shell", "bash zsh fish"}};
     struct completion_words words = completion_words(verb);
     for (size_t i = 0; i < DR_COUNT(kinds); i++)
@@ -156,8 +158,10 @@ void completion_fish(FILE *out)
           "'{{.Names}}'\nend\n"
           "function __dray_images\n    __dray_program images --format "
           "'{{.Repository}}:{{.Tag}}' | string match -v '*<none>*'\nend\n"
-          "function __dray_targets\n    __dray_program target ls -q\nend\n\n"
-          "function __dray_volumes\n    __dray_program volume ls -q\nend\n\n"
+          "function __dray_targets\n    __dray_program target ls -q\nend\n"
+          "function __dray_volumes\n    __dray_program volume ls -q\nend\n"
+          "function __dray_networks\n    __dray_program network ls --format "
+          "'{{.Name}}'\nend\n\n"
           "complete -c dray -f\ncomplete -c dray -l help -d 'Show help'\n",
           out);
     for (const struct cli_option *o = cli_global_options; o->name; o++)

@@ -124,13 +124,61 @@ const struct cli_option cli_system_df_options[] = {
 #define EVENTS(member) offsetof(struct events_args, member)
 const struct cli_option cli_events_options[] = {
     {'f', "filter", CLI_LIST, EVENTS(filters), "filter",
-     "Show what matches: container=, event=, image=, label=, type="},
+     "Show what matches: container=, event=, image=, label=, network=, type="},
     {0, "format", CLI_TEXT, EVENTS(format), "string",
      "json, or a template as '{{.Action}}'"},
     {0, "since", CLI_TEXT, EVENTS(since), "string",
      "Begin with what happened since a time, or a duration ago"},
     {0, "until", CLI_TEXT, EVENTS(until), "string",
      "End with what happened until a time, or a duration ago"},
+    {0}};
+
+#define NETWORK_CREATE(member) offsetof(struct network_create_args, member)
+const struct cli_option cli_network_create_options[] = {
+    {'d', "driver", CLI_TEXT, NETWORK_CREATE(driver), "string",
+     "bridge is what there is"},
+    {0, "gateway", CLI_LIST, NETWORK_CREATE(gateways), "ip",
+     "The target's address in a subnet (default: the first)"},
+    {0, "internal", CLI_BOOL, NETWORK_CREATE(internal), NULL, "No way out, and none in"},
+    {0, "ip-range", CLI_LIST, NETWORK_CREATE(ranges), "subnet",
+     "Give containers addresses out of this part of a subnet"},
+    {0, "ipv6", CLI_BOOL, NETWORK_CREATE(ipv6), NULL,
+     "An IPv6 subnet too, when none is given"},
+    {0, "label", CLI_LIST, NETWORK_CREATE(labels), "list", "Set metadata on the network"},
+    {'o', "opt", CLI_LIST, NETWORK_CREATE(opts), "list", "mtu=BYTES"},
+    {0, "subnet", CLI_LIST, NETWORK_CREATE(subnets), "subnet",
+     "Its addresses, as 10.1.0.0/24; once more for IPv6"},
+    {0}};
+
+#define NETWORK_LS(member) offsetof(struct network_ls_args, member)
+const struct cli_option cli_network_ls_options[] = {
+    {'f', "filter", CLI_LIST, NETWORK_LS(filters), "filter",
+     "Show what matches: driver=, id=, label=, name=, type="},
+    {0, "format", CLI_TEXT, NETWORK_LS(format), "string",
+     "table, json, 'table TEMPLATE' or a template as '{{.Name}}'"},
+    {0, "no-trunc", CLI_BOOL, NETWORK_LS(no_trunc), NULL, "Do not cut ids"},
+    {'q', "quiet", CLI_BOOL, NETWORK_LS(quiet), NULL, "Only show ids"},
+    {0}};
+
+const struct cli_option cli_network_rm_options[] = {
+    {'f', "force", CLI_BOOL, offsetof(struct network_rm_args, force), NULL,
+     "An unknown one is no error"},
+    {0}};
+
+const struct cli_option cli_network_prune_options[] = {PRUNE_FILTER, PRUNE_FORCE, {0}};
+
+#define CONNECT(member) offsetof(struct network_connect_args, member)
+const struct cli_option cli_network_connect_options[] = {
+    {0, "alias", CLI_LIST, CONNECT(aliases), "list",
+     "One more name of the container on this network"},
+    {0, "ip", CLI_TEXT, CONNECT(ip), "ip", "Its IPv4 address there"},
+    {0, "ip6", CLI_TEXT, CONNECT(ip6), "ip", "Its IPv6 address there"},
+    {0, "mac-address", CLI_TEXT, CONNECT(mac_address), "string", "Its MAC address there"},
+    {0}};
+
+const struct cli_option cli_network_disconnect_options[] = {
+    {'f', "force", CLI_BOOL, offsetof(struct rm_args, force), NULL,
+     "A container that is not on it is no error"},
     {0}};
 
 #define VOLUME_CREATE(member) offsetof(struct volume_create_args, member)

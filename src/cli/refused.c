@@ -11,6 +11,8 @@
 #define LIMITS "this limit is still to come"
 #define LOGGING "a log has no attributes"
 #define CLUSTER "it is for volumes of a swarm"
+#define CLUSTER_NETWORK "it is for networks of a swarm"
+#define NETWORK_OPTIONS "bridges of the target are what networks are"
 #define NOT_LINUX "it is for Windows containers"
 #define NAMESPACES "the container always gets namespaces of its own"
 
@@ -68,6 +70,19 @@ static const struct cli_refused flags[] = {
     {"update", 0, "kernel-memory", LIMITS},
     {"update", 0, "memory-reservation", LIMITS},
     {"update", 0, "memory-swap", LIMITS},
+    {"network connect", 0, "driver-opt", NETWORK_OPTIONS},
+    {"network connect", 0, "gw-priority", "the first network has the default route"},
+    {"network connect", 0, "link", "use --alias"},
+    {"network connect", 0, "link-local-ip", NETWORK_OPTIONS},
+    {"network create", 0, "attachable", CLUSTER_NETWORK},
+    {"network create", 0, "aux-address", "leave it out of --ip-range"},
+    {"network create", 0, "config-from", CLUSTER_NETWORK},
+    {"network create", 0, "config-only", CLUSTER_NETWORK},
+    {"network create", 0, "ingress", CLUSTER_NETWORK},
+    {"network create", 0, "ipam-driver", NETWORK_OPTIONS},
+    {"network create", 0, "ipam-opt", NETWORK_OPTIONS},
+    {"network create", 0, "ipv4", "every network has an IPv4 subnet"},
+    {"network create", 0, "scope", CLUSTER_NETWORK},
     {"volume create", 'o', "opt", "volumes are directories of the target"},
     {"volume create", 0, "availability", CLUSTER},
     {"volume create", 0, "group", CLUSTER},
@@ -122,9 +137,8 @@ static const struct {
     {"compose", "deployments are still to come"},
     {"context", "use target: dray target add, ls, use, rm"},
     {"manifest", "use a registry's tools"},
-    {"network", "--network none and host are what there is for now"},
     {"plugin", "there are no plugins"},
-    {"prune", "use container, image, volume or system prune"},
+    {"prune", "use container, image, network, volume or system prune"},
     {"search", "search on the registry's own pages"},
     {"swarm", "deployments of many machines are not planned"},
 };

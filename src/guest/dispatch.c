@@ -21,9 +21,9 @@
 /* Requests need no more; glibc's default of 8 MiB would be reserved for each. */
 #define HANDLER_STACK (512u << 10)
 
-static const struct guest_op *const tables[] = {guest_image_ops,  guest_container_ops,
-                                                guest_event_ops,  guest_files_ops,
-                                                guest_system_ops, guest_volume_ops};
+static const struct guest_op *const tables[] = {
+    guest_image_ops,   guest_container_ops, guest_event_ops, guest_files_ops,
+    guest_network_ops, guest_system_ops,    guest_volume_ops};
 
 struct server {
     struct wire_mux *mux;
@@ -71,7 +71,8 @@ static int wait_ready(struct server *server, struct dr_error *err)
  * one did when the session began. */
 static int look_after(struct server *server, const char *op, struct dr_error *err)
 {
-    if (strncmp(op, "container.", strlen("container.")) != 0)
+    if (strncmp(op, "container.", strlen("container.")) != 0 &&
+        strncmp(op, "network.", strlen("network.")) != 0)
         return 0;
     pthread_mutex_lock(&server->lock);
     bool fresh = server->fresh;

@@ -15,6 +15,7 @@ case "$*" in
 *"images --format {{.Repository}}:{{.Tag}}") printf 'alpine:3\nalpine:latest\n<none>:<none>\n' ;;
 *"target ls -q") printf 'lab\nlocal\n' ;;
 *"volume ls -q") printf 'data\n' ;;
+*"network ls --format {{.Name}}") printf 'lan\n' ;;
 *) exec "$REAL" "$@" ;;
 esac
 END
@@ -113,6 +114,7 @@ offers() {
     offers "dray container exec d" db
     offers "dray volume rm " data
     offers "dray target use l" lab local
+    offers "dray network rm " lan
     offers "dray inspect d" data db
     grep -qx "ps -a --format {{.Names}}" calls
     offers "dray --root /r --run-root=/rr rm d" db

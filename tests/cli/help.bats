@@ -10,7 +10,8 @@ load helpers
     for verb in run create start stop kill rm wait ps logs exec inspect pull images rmi info \
         version help attach top stats pause unpause restart rename update cp diff export commit \
         events port history tag completion "container prune" "image prune" "system df" \
-        "system prune" "volume create" "volume ls" "volume rm" "volume prune" \
+        "system prune" "network create" "network ls" "network rm" "network prune" \
+        "network connect" "network disconnect" "volume create" "volume ls" "volume rm" "volume prune" \
         "target add" "target ls" "target use" "target check" "target inspect" "target rm"; do
         grep -q "^  $verb  " a
     done

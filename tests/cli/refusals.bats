@@ -40,8 +40,8 @@ teardown() {
         volume create -o size=1 v
     refuses 125 "dray logs: --details is not supported yet (a log has no attributes); see \`dray logs --help\`" \
         logs --details c
-    refuses 1 "dray: network is not supported yet (--network none and host are what there is for now); see \`dray --help\`" \
-        network ls
+    refuses 125 "dray network create: --attachable is not supported yet (it is for networks of a swarm); see \`dray network create --help\`" \
+        network create --attachable n
 }
 
 @test "every flag of docker run is either there or refused by name" {
@@ -92,7 +92,7 @@ teardown() {
         logs -n x c
     refuses 125 "dray logs: --since: \"noon\" is no time: 2006-01-02T15:04:05Z, 2006-01-02, seconds since 1970, or 10m for ten minutes ago; see \`dray logs --help\`" \
         logs --since noon c
-    refuses 125 "dray inspect: invalid argument \"x\" for \"--type\" flag: it must be container, image or volume; see \`dray inspect --help\`" \
+    refuses 125 "dray inspect: invalid argument \"x\" for \"--type\" flag: it must be container, image, volume or network; see \`dray inspect --help\`" \
         inspect --type x c
     refuses 125 "dray ps: --filter foo=1: it must be KEY=VALUE with one of the keys ancestor, exited, expose, health, id, label, name, network, publish and status; see \`dray ps --help\`" \
         ps -f foo=1
@@ -128,7 +128,7 @@ teardown() {
         cp c:/x
     refuses 125 "dray events: --since: \"noon\" is no time: 2006-01-02T15:04:05Z, 2006-01-02, seconds since 1970, or 10m for ten minutes ago; see \`dray events --help\`" \
         events --since noon
-    refuses 125 "dray events: --filter color=red: it must be KEY=VALUE with one of the keys container, event, image, label, type and volume; see \`dray events --help\`" \
+    refuses 125 "dray events: --filter color=red: it must be KEY=VALUE with one of the keys container, event, image, label, network, type and volume; see \`dray events --help\`" \
         events -f color=red
     refuses 125 "dray container prune: --filter label: it must be KEY=VALUE with one of the keys label, label! and until; see \`dray container prune --help\`" \
         container prune --filter label
@@ -136,6 +136,16 @@ teardown() {
         volume prune --filter until=1h
     refuses 125 "dray volume ls: --filter dangling=maybe: it must be true or false; see \`dray volume ls --help\`" \
         volume ls -f dangling=maybe
+    refuses 125 "dray network create: --driver macvlan is not supported; bridge is what there is; see \`dray network create --help\`" \
+        network create -d macvlan n
+    refuses 125 "dray network create: --gateway 10.2.0.1: no --subnet is given that has it in it; see \`dray network create --help\`" \
+        network create --subnet 10.1.0.0/24 --gateway 10.2.0.1 n
+    refuses 125 "dray network create: --ip-range 10.1.0.0: it must be a part of a subnet, as 10.1.0.0/25; see \`dray network create --help\`" \
+        network create --subnet 10.1.0.0/24 --ip-range 10.1.0.0 n
+    refuses 125 "dray network create: --opt x=1 is not supported; mtu=BYTES is; see \`dray network create --help\`" \
+        network create -o x=1 n
+    refuses 125 "dray network ls: --filter scope=local: it must be KEY=VALUE with one of the keys driver, id, label, name and type; see \`dray network ls --help\`" \
+        network ls -f scope=local
     refuses 125 "dray volume create: --driver nfs is not supported; volumes are directories of the target, which is what local means; see \`dray volume create --help\`" \
         volume create -d nfs v
     refuses 125 "dray system df: -v prints three tables, and --format table is for one; leave one away; see \`dray system df --help\`" \
@@ -146,7 +156,7 @@ teardown() {
         completion tcsh
     refuses 125 "dray start: -i attaches to one container, and 2 were named; see \`dray start --help\`" \
         start -i b c
-    refuses 1 "dray: prune is not supported yet (use container, image, volume or system prune); see \`dray --help\`" \
+    refuses 1 "dray: prune is not supported yet (use container, image, network, volume or system prune); see \`dray --help\`" \
         prune
     refuses 1 "dray: unknown command: volume create; see \`dray --help\`" "volume create" x
     for verb in stats history "volume ls" "system df" events; do

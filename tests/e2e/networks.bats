@@ -16,6 +16,9 @@ setup() {
     routes >"$OUT/routes"
 }
 teardown() {
+    remove_containers
+    dray network prune -f >/dev/null
+    ip link del dummy7 2>/dev/null || true
     test_teardown && routes | diff "$OUT/routes" -
 }
 routes() { ip -4 route show table all && ip -6 route show table all; }
@@ -46,4 +49,122 @@ bridges() { ip -o link show type bridge | grep -o 'dr-[0-9a-f]*' || true; }
     same "$(dray ps --format '{{.Networks}}')" bridge
 
     same "$(inspect a '{{.HostConfig.NetworkMode}}')" bridge
+}
+
+@test "network create, ls, inspect, rm: what is asked for and what is chosen" {
+    local n json
+    n=$(dray network create --subnet 10.77.0.0/24 --gateway 10.77.0.254 --ip-range 10.77.0.128/25 \
+        --ipv6 --subnet fd77::/64 -o mtu=1300 --label a=b web)
+    same "$(dray network inspect web | jq -r '.[0].Id')" "$n"
+    json=$(dray network inspect "${n:0:12}" | jq -c '.[0] | [.Name, .Driver, .EnableIPv6, .Internal, .IPAM.Config,
+        .Options["com.docker.network.driver.mtu"], .Labels, .Containers]')
+    same "$json" '["web","bridge",true,false,[{"Gateway":"10.77.0.254","IPRange":"10.77.0.128/25","Subnet":"10.77.0.0/24"},{"Gateway":"fd77::1","Subnet":"fd77::/64"}],"1300",{"a":"b"},{}]'
+    ok network create other
+    same "$(dray network ls --format '{{.Name}} {{.Driver}}' | tr '\n' ,)" \
+        "bridge bridge,host host,none null,other bridge,web bridge,"
+    same "$(dray network ls -q -f label=a=b)" "${n:0:12}"
+    same "$(dray network ls -f type=custom --format '{{.Name}}' | tr '\n' ,)" other,web,
+    same "$(dray network inspect host --format '{{.Driver}}')" host
+    # nothing of a network is there before somebody is on it
+    same "$(bridges)" ""
+    has "$(dray events --since 1m --until 0s -f type=network --format '{{.Action}} {{.Actor.Attributes.name}}')" "create web"
+
+    refused 1 exists web -- network create web
+    refused 1 "host" meaning -- network create host
+    refused 1 "a/b" -- network create a/b
+    refused 1 10.77.0.0/16 overlaps "network 'web'" -- network create --subnet 10.77.0.0/16 x
+    refused 1 10.77.0.9/24 "did you mean 10.77.0.0/24" -- network create --subnet 10.77.0.9/24 x
+    refused 1 10.78.0.0/33 -- network create --subnet 10.78.0.0/33 x
+    refused 1 gateway 10.78.0.0 -- network create --subnet 10.78.0.0/24 --gateway 10.78.0.0 x
+    refused 1 10.78.0.0/31 "no address" -- network create --subnet 10.78.0.0/31 x
+    refused 1 mtu 60 -- network create -o mtu=60 x
+    refused 1 mtu 1000 1280 -- network create --ipv6 -o mtu=1000 x
+    ip link add dummy7 type bridge && ip addr add 10.79.3.1/24 dev dummy7 && ip link set dummy7 up
+    refused 1 10.79.0.0/16 overlaps 10.79.3.0/24 route -- network create --subnet 10.79.0.0/16 x
+    ip link del dummy7
+    refused 1 "pre-defined" -- network rm bridge
+    refused 1 "no such network: nope" -- network rm nope
+    ok network rm -f nope
+    refused 1 "no such network: nope" -- network inspect nope
+    same "$(dray network rm web other)" $'web\nother'
+    same "$(dray network ls -f type=custom -q)" ""
+}
+
+@test "both families, several networks, addresses of one's own, an internal network, connect and disconnect" {
+    local id
+    ok network create --subnet 10.77.0.0/24 --subnet fd77::/64 -o mtu=1300 web
+    ok network create --subnet 10.78.0.0/24 --internal back
+    ok run -d --name a --network name=web,ip=10.77.0.9,ip6=fd77::9,alias=db --network back \
+        --mac-address 02:00:00:00:00:09 "$IMAGE" sleep 100
+    id=$(full_id a)
+    same "$(inspect a '{{json .NetworkSettings.Networks}}' | jq -c '[.web, .back | [.IPAddress, .IPPrefixLen, .Gateway, .GlobalIPv6Address, .IPv6Gateway, .MacAddress, .Aliases]]')" \
+        '[["10.77.0.9",24,"10.77.0.1","fd77::9","fd77::1","02:00:00:00:00:09",["db"]],["10.78.0.2",24,"","","","02:d4:0a:4e:00:02",null]]'
+    same "$(dray network inspect web --format '{{json .Containers}}' | jq -c ".[\"$id\"] | [.Name, .IPv4Address, .IPv6Address]")" \
+        '["a","10.77.0.9/24","fd77::9/64"]'
+    same "$(dray ps --format '{{.Networks}}' -f network=back)" web,back
+    ok exec a sh -c 'ip -o addr show; ip route; ip -6 route; cat /sys/class/net/eth0/mtu /sys/class/net/eth0/address'
+    has "$output" "inet 10.77.0.9/24"
+    has "$output" "inet6 fd77::9/64"
+    has "$output" "inet 10.78.0.2/24"
+    has "$output" "default via 10.77.0.1 dev eth0"
+    has "$output" "default via fd77::1 dev eth0"
+    has "$output" $'1300\n02:00:00:00:00:09'
+    lacks "$output" "global tentative"
+
+    # a second one reaches the first, by both families, and only where both are
+    ok run --rm --network web "$IMAGE" sh -c 'ping -c1 -W2 10.77.0.9 && ping -6 -c1 -W2 fd77::9'
+    ok run --rm --network back "$IMAGE" sh -c 'ping -c1 -W2 10.78.0.2 && ! ip route | grep default'
+    ok run --rm --network container:a "$IMAGE" ip -o -4 addr show eth1
+    has "$output" 10.78.0.2
+
+    refused 125 10.77.0.9 "in use by container a" -- run --rm --network web --ip 10.77.0.9 "$IMAGE" true
+    refused 125 10.77.0.1 "gateway's" -- run --rm --network web --ip 10.77.0.1 "$IMAGE" true
+    refused 125 10.99.0.1 "not in the subnet" -- run --rm --network web --ip 10.99.0.1 "$IMAGE" true
+    refused 125 10.77.0.255 -- run --rm --network web --ip 10.77.0.255 "$IMAGE" true
+    refused 125 fd77::5 "no IPv6 subnet" -- run --rm --network back --ip6 fd77::5 "$IMAGE" true
+    refused 125 "no such network: nope" -- run --rm --network nope "$IMAGE" true
+    refused 125 "no such container: nope" -- run --rm --network container:nope "$IMAGE" true
+    refused 1 "network web is in use by a" -- network rm web
+    same "$(dray ps -aq | wc -l)" 1
+
+    # as it runs: off the first, where its default route was, and on the default network
+    ok network disconnect web a
+    ok network connect --ip 10.78.0.77 back "$(dray run -d --name b --network none "$IMAGE" sleep 100)"
+    ok exec b ip -o -4 addr show eth0
+    has "$output" 10.78.0.77/24
+    refused 1 "is on network back already" -- network connect back b
+    refused 1 "not on network web" -- network disconnect web b
+    ok network disconnect -f web b
+    ok network connect bridge a
+    same "$(inspect a '{{json .NetworkSettings.Networks}}' | jq -c 'keys')" '["back","bridge"]'
+    ok exec a sh -c 'ip route; ls /sys/class/net | tr "\n" " "'
+    has "$output" "default via 10."
+    has "$output" "eth0 eth1 lo"
+    ok network rm web
+    # what was connected is there in the next run, too
+    ok restart -t 0 a
+    same "$(dray exec a ls /sys/class/net | tr '\n' ' ')" "eth0 eth1 lo "
+    has "$(dray events --since 1m --until 0s -f type=network --format json | jq -r '.Action + " " + .Actor.Attributes.container')" \
+        "disconnect $id"
+    ok rm -f a b
+    ok network prune -f
+    has "$output" back
+}
+
+@test "concurrency: no address twice; a full pool is an error and leaves nothing" {
+    local i pids=() names=() want
+    ok network create --subnet 10.77.0.0/28 tight
+    for i in {1..13}; do
+        dray run -d --name "c$i" --network tight "$IMAGE" sleep 100 >/dev/null &
+        pids+=($!)
+        names+=("c$i")
+    done
+    for i in "${pids[@]}"; do wait "$i"; done
+    want=$(printf '10.77.0.%s\n' {2..14} | sort)
+    same "$(for i in "${names[@]}"; do ip_of "$i" tight; done | sort)" "$want"
+    refused 125 10.77.0.0/28 "no address is free" -- run --rm --network tight "$IMAGE" true
+    same "$(dray ps -aq | wc -l)" 13
+    ok rm -f "${names[@]}"
+    ok run --rm --network tight --ip 10.77.0.7 "$IMAGE" true # at once, however long a link takes to go
+    ok network rm tight
 }

@@ -27,6 +27,12 @@ static bool match_volume(const json_t *event, const char *value)
            is_id_or_name(event, value);
 }
 
+static bool match_network(const json_t *event, const char *value)
+{
+    return strcmp(dr_json_str(event, "type"), "network") == 0 &&
+           is_id_or_name(event, value);
+}
+
 /* "health_status" stands for "health_status: healthy" too, "exec_start" for
  * "exec_start: ls". */
 static bool match_event(const json_t *event, const char *value)
@@ -82,7 +88,8 @@ static const struct {
 } kinds[] = {
     {"container", match_container, false}, {"event", match_event, false},
     {"image", match_image, false},         {"label", match_label, true},
-    {"type", match_type, false},           {"volume", match_volume, false},
+    {"network", match_network, false},     {"type", match_type, false},
+    {"volume", match_volume, false},
 };
 
 int event_filter_parse(const json_t *filters, struct event_filter **ret,
@@ -102,7 +109,7 @@ int event_filter_parse(const json_t *filters, struct event_filter **ret,
             event_filter_free(filter);
             return dr_fail(err, DR_ERR_INVALID,
                            "no such filter: '%s'; there are container=, event=, image=, "
-                           "label=, type= and volume=",
+                           "label=, network=, type= and volume=",
                            text ? text : "");
         }
         dr_strv_add(&filter->by_kind[kind], equals + 1);

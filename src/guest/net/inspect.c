@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/text.h"
+#include "guest/net/lease.h"
 #include "spec/container.h"
 
 /* Docker's names, and ours; the addresses stand at the top too. */
@@ -90,4 +92,112 @@ json_t *inspect_container_networks(const json_t *networks, const json_t *state)
     }
     dr_json_set(settings, "Networks", all);
     return settings;
+}
+
+/* --- networks --- */
+
+static json_t *ipam_config(const struct pool *pool)
+{
+    char text[DR_SUBNET_TEXT];
+    json_t *json = json_object();
+    dr_subnet_format(&pool->subnet, text);
+    dr_json_set_str(json, "Subnet", text);
+    if (pool->range.ip.family) {
+        dr_subnet_format(&pool->range, text);
+        dr_json_set_str(json, "IPRange", text);
+    }
+    if (pool->gateway.family) {
+        dr_ip_format(&pool->gateway, text);
+        dr_json_set_str(json, "Gateway", text);
+    }
+    return json;
+}
+
+struct members {
+    json_t *json;
+    const struct network *network;
+};
+
+static int add_member(void *arg, const char *id, bool leaving, const json_t *lease)
+{
+    const struct members *all = arg;
+    static const char *const keys[2][2] = {{"ip", "IPv4Address"}, {"ip6", "IPv6Address"}};
+    json_t *one = json_object();
+    if (leaving || !lease) {
+        json_decref(one);
+        return 0;
+    }
+    const char *name = dr_json_str(lease, "name"), *link = dr_json_str(lease, "link");
+    const char *mac = dr_json_str(lease, "mac");
+    dr_json_set_str(one, "Name", name ? name : "");
+    dr_json_set_str(one, "EndpointID", link ? link : "");
+    dr_json_set_str(one, "MacAddress", mac ? mac : "");
+    for (int i = 0; i < 2; i++) {
+        const char *ip = dr_json_str(lease, keys[i][0]);
+        dr_auto_free char *text =
+            ip ? dr_printf("%s/%d", ip, all->network->pools[i].subnet.prefix)
+               : dr_strdup("");
+        dr_json_set_str(one, keys[i][1], text);
+    }
+    dr_json_set(all->json, id, one);
+    return 0;
+}
+
+static json_t *shape(const char *name, const char *id, const char *driver,
+                     int64_t created_ns)
+{
+    char created[DR_TIME_TEXT];
+    json_t *json = json_object();
+    dr_time_format(created_ns, created);
+    dr_json_set_str(json, "Name", name);
+    dr_json_set_str(json, "Id", id);
+    dr_json_set_str(json, "Created", created);
+    dr_json_set_str(json, "Scope", "local");
+    dr_json_set_str(json, "Driver", driver);
+    static const char *const never[] = {"EnableIPv4", "EnableIPv6", "Internal",
+                                        "Attachable", "Ingress",    "ConfigOnly"};
+    for (size_t i = 0; i < DR_COUNT(never); i++)
+        dr_json_set_bool(json, never[i], false);
+    dr_json_set(json, "ConfigFrom", json_pack("{ss}", "Network", ""));
+    dr_json_set(json, "IPAM",
+                json_pack("{sss{}s[]}", "Driver", "default", "Options", "Config"));
+    dr_json_set(json, "Containers", json_object());
+    dr_json_set(json, "Options", json_object());
+    dr_json_set(json, "Labels", json_object());
+    return json;
+}
+
+json_t *inspect_mode(const char *name)
+{
+    bool host = strcmp(name, "host") == 0;
+    return host || strcmp(name, "none") == 0
+               ? shape(name, name, host ? "host" : "null", 0)
+               : NULL;
+}
+
+json_t *inspect_network(const struct guest *guest, const struct network *network)
+{
+    json_t *json = shape(network->name, network->id, "bridge", network->created_ns);
+    json_t *configs = dr_json_array(dr_json_object(json, "IPAM"), "Config");
+    static const char *const enabled[2] = {"EnableIPv4", "EnableIPv6"};
+    for (int i = 0; i < 2; i++) {
+        bool there = network->pools[i].subnet.ip.family != 0;
+        dr_json_set_bool(json, enabled[i], there);
+        if (there)
+            json_array_append_new(configs, ipam_config(&network->pools[i]));
+    }
+    dr_json_set_bool(json, "Internal", network->internal);
+    struct members on_it = {dr_json_object(json, "Containers"), network};
+    dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+    lease_each(guest, network->id, add_member, &on_it, &ignored);
+    json_t *options = dr_json_object(json, "Options");
+    char link[LINK_NAME];
+    network_link_name(network, link);
+    dr_json_set_str(options, "com.docker.network.bridge.name", link);
+    if (network->mtu) {
+        dr_auto_free char *mtu = dr_printf("%u", network->mtu);
+        dr_json_set_str(options, "com.docker.network.driver.mtu", mtu);
+    }
+    dr_json_set(json, "Labels", json_incref(network->labels));
+    return json;
 }

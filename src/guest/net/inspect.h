@@ -9,4 +9,9 @@
  * NULL when it does not run: without it there is no address (C23). */
 json_t *inspect_container_networks(const json_t *networks, const json_t *state);
 
+/* A network in the shape of `docker network inspect`, with who is on it. */
+json_t *inspect_network(const struct guest *guest, const struct network *network);
+/* "host" and "none", which are networks as far as lists go; NULL: name is another. */
+json_t *inspect_mode(const char *name);
+
 #endif

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/fs.h"
 #include "guest/container/record.h"
@@ -24,11 +25,10 @@ static char *path_of(const struct guest *guest, const char *network_id, const ch
     return dr_printf("%s/networks/%s/%s%s", guest->run_root, network_id, id, suffix);
 }
 
-int lease_lock(const struct guest *guest, const char *network_id, int *ret_fd,
-               struct dr_error *err)
+int lease_lock(const struct guest *guest, int *ret_fd, struct dr_error *err)
 {
-    dr_auto_free char *dir = dir_of(guest, network_id);
-    dr_auto_free char *path = dr_path_join(dir, "lock");
+    dr_auto_free char *dir = dr_path_join(guest->run_root, "networks");
+    dr_auto_free char *path = dr_path_join(dir, ".lock");
     if (access(dir, F_OK) < 0 && dr_mkdir_all(dir, 0700, err) < 0)
         return -1;
     return dr_lock(AT_FDCWD, path, true, true, ret_fd, err);
@@ -97,8 +97,11 @@ int lease_count(const struct guest *guest, const char *network_id)
 int lease_write(const struct guest *guest, const char *network_id, const char *id,
                 const json_t *json, struct dr_error *err)
 {
+    dr_auto_free char *dir = dir_of(guest, network_id);
     dr_auto_free char *path = path_of(guest, network_id, id, HERE);
     dr_auto_free char *text = dr_json_text(json);
+    if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+        return dr_fail_errno(err, DR_ERR_NETWORK, "make %s", dir);
     return dr_file_write(AT_FDCWD, path, text, strlen(text), 0600, 0, err);
 }
 
@@ -117,11 +120,11 @@ bool lease_exists(const struct guest *guest, const char *network_id, const char 
     return access(path, F_OK) == 0 || access(leaving, F_OK) == 0;
 }
 
-void lease_leave(const struct guest *guest, const char *network_id, const char *id)
+bool lease_leave(const struct guest *guest, const char *network_id, const char *id)
 {
     dr_auto_free char *path = path_of(guest, network_id, id, HERE);
     dr_auto_free char *leaving = path_of(guest, network_id, id, LEAVING);
-    rename(path, leaving);
+    return rename(path, leaving) == 0;
 }
 
 void lease_remove(const struct guest *guest, const char *network_id, const char *id)
@@ -131,6 +134,8 @@ void lease_remove(const struct guest *guest, const char *network_id, const char 
         dr_auto_free char *path = path_of(guest, network_id, id, suffixes[i]);
         unlink(path);
     }
+    dr_auto_free char *dir = dir_of(guest, network_id);
+    rmdir(dir);
 }
 
 void lease_each_network(const struct guest *guest,

@@ -5,17 +5,17 @@
  * its address is not given to another one before its links are gone. Neither leaving nor
  * going needs any space (HAZARDS I7). A reboot takes them along, as what they describe.
  *
- * {"name","hostname","aliases":[…],"ip","ip6","mac","link","slot","names": others
- * are found by name there}
+ * {"network": its name,"name","hostname","aliases":[…],"ip","ip6","mac","link","slot",
+ * "names": others are found by name there}
  */
 #ifndef DRAY_GUEST_NET_LEASE_H
 #define DRAY_GUEST_NET_LEASE_H
 
 #include "guest/net/network.h"
 
-/* Makes the directory when needed and locks it: members come and go one at a time. */
-int lease_lock(const struct guest *guest, const char *network_id, int *ret_fd,
-               struct dr_error *err);
+/* Members come and go one at a time, on whatever network: the kernel has one lock for its
+ * links, too. Taken after networks_lock() where both are. */
+int lease_lock(const struct guest *guest, int *ret_fd, struct dr_error *err);
 
 /* Calls each with every member, those that are leaving too. json: NULL when its file is
  * torn. Something else than 0 stops it and is returned. */
@@ -32,7 +32,9 @@ int lease_write(const struct guest *guest, const char *network_id, const char *i
 json_t *lease_read(const struct guest *guest, const char *network_id, const char *id);
 /* Is it a member, leaving or not? */
 bool lease_exists(const struct guest *guest, const char *network_id, const char *id);
-void lease_leave(const struct guest *guest, const char *network_id, const char *id);
+/* False: it was leaving already. */
+bool lease_leave(const struct guest *guest, const char *network_id, const char *id);
+/* With the network's directory, when it was the last. */
 void lease_remove(const struct guest *guest, const char *network_id, const char *id);
 
 /* Calls each with the id of every network that has members. */

@@ -263,6 +263,7 @@ static json_t *lease_of(const struct network *network, const struct member *memb
 {
     char text[DR_IP_TEXT], link[LINK_NAME];
     json_t *json = json_object();
+    dr_json_set_str(json, "network", network->name);
     dr_json_set_str(json, "name", member->name);
     dr_json_set_str(json, "hostname", member->hostname);
     json_t *aliases = dr_json_array(member->wanted, "aliases");
@@ -290,6 +291,7 @@ static json_t *state_of(const struct network *network, const json_t *lease)
     char text[DR_IP_TEXT];
     json_t *json = json_copy((json_t *)lease);
     json_object_del(json, "hostname");
+    json_object_del(json, "network");
     dr_json_set_str(json, "name", network->name);
     dr_json_set_str(json, "id", network->id);
     for (int i = 0; i < 2; i++) {
@@ -324,6 +326,19 @@ static int join_locked(const struct guest *guest, const struct network *network,
     return 0;
 }
 
+/* It may have been removed, or made again, while we waited for the lock. */
+static bool still_there(const struct guest *guest, const struct network *network,
+                        struct dr_error *err)
+{
+    network_auto struct network now = {0};
+    if (network_load(guest, network->name, &now, err) < 0)
+        return false;
+    if (strcmp(now.id, network->id) == 0)
+        return true;
+    dr_fail(err, DR_ERR_NOT_FOUND, "it was removed just now");
+    return false;
+}
+
 static int join(const struct guest *guest, struct network *network,
                 const struct member *member, json_t **ret, struct dr_error *err)
 {
@@ -331,7 +346,7 @@ static int join(const struct guest *guest, struct network *network,
     int64_t end = dr_clock_ms() + LEAVING_MS;
     for (;;) {
         dr_auto_fd int lock = -1;
-        if (lease_lock(guest, network->id, &lock, err) < 0)
+        if (lease_lock(guest, &lock, err) < 0 || !still_there(guest, network, err))
             return -1;
         int result = allocate(guest, network, member, ips, err);
         if (result == 1 && dr_clock_ms() >= end)
@@ -357,7 +372,10 @@ int member_join(const struct guest *guest, struct network *network,
         if (network_choose_again(guest, network, err) == 0)
             result = join(guest, network, member, ret, err);
     }
-    return result < 0 ? dr_wrap(err, "network %s", network->name) : 0;
+    if (result < 0)
+        return dr_wrap(err, "network %s", network->name);
+    network_event(guest->root, network->id, network->name, "connect", member->id);
+    return 0;
 }
 
 /* --- leaving --- */
@@ -382,9 +400,11 @@ void member_leave(const struct guest *guest, const char *network_id, const char 
     if (!lease_exists(guest, network_id, id))
         return;
     dr_auto_fd int fd = nl_open(NETLINK_ROUTE, &ignored);
-    lease_lock(guest, network_id, &lock, &ignored);
+    lease_lock(guest, &lock, &ignored);
     dr_auto_json json_t *lease = lease_read(guest, network_id, id);
-    lease_leave(guest, network_id, id);
+    if (lease_leave(guest, network_id, id) && dr_json_str(lease, "network"))
+        network_event(guest->root, network_id, dr_json_str(lease, "network"),
+                      "disconnect", id);
     uint32_t group = empty_bridge(guest, fd, network_id);
     /* The lock is not held while the kernel takes its time: who comes now makes another
      * bridge, of another group. */
@@ -395,5 +415,7 @@ void member_leave(const struct guest *guest, const char *network_id, const char 
     dr_error_release(&ignored);
     member_link_name(id, (unsigned)dr_json_int(lease, "slot", 0), 'h', link);
     link_delete(fd, link, &ignored);
+    dr_error_release(&ignored);
+    lease_lock(guest, &lock, &ignored);
     lease_remove(guest, network_id, id);
 }

@@ -24,7 +24,7 @@ static const char *name_at(const json_t *networks, size_t i)
     return name ? name : SPEC_NETWORK_DEFAULT;
 }
 
-static int write_state(const char *run_dir, const json_t *state, struct dr_error *err)
+int net_write_state(const char *run_dir, const json_t *state, struct dr_error *err)
 {
     dr_auto_free char *path = dr_path_join(run_dir, NET_STATE);
     dr_auto_free char *text = dr_json_text(state);
@@ -160,7 +160,7 @@ static int make_known(const struct guest *guest, const char *id, const char *run
         return -1;
     if (warnings)
         dr_json_set(state, "warnings", dr_json_from_strv(warnings));
-    if (json_array_size(joined) > 0 && write_state(run_dir, state, err) < 0)
+    if (json_array_size(joined) > 0 && net_write_state(run_dir, state, err) < 0)
         return -1;
     names_sync(guest, joined);
     return 0;

@@ -31,6 +31,8 @@ void net_sweep(const struct guest *guest);
  * ours. A new reference. */
 json_t *net_state(const char *run_dir);
 
+int net_write_state(const char *run_dir, const json_t *state, struct dr_error *err);
+
 /* Can a container be made that is on these networks? spec's array. DR_ERR_NOT_FOUND. */
 int net_check(const struct guest *guest, const json_t *networks, struct dr_error *err);
 

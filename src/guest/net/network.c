@@ -152,6 +152,20 @@ int network_write(const struct guest *guest, const struct network *network,
     return dr_file_write(AT_FDCWD, path, text, strlen(text), 0600, DR_WRITE_SYNC, err);
 }
 
+bool network_exists(const struct guest *guest, const char *name)
+{
+    dr_auto_free char *path = path_of(guest, name);
+    return access(path, F_OK) == 0;
+}
+
+int network_delete(const struct guest *guest, const char *name, struct dr_error *err)
+{
+    dr_auto_free char *path = path_of(guest, name);
+    if (unlink(path) < 0 && errno != ENOENT)
+        return dr_fail_errno(err, DR_ERR_NETWORK, "remove %s", path);
+    return 0;
+}
+
 int network_each(const struct guest *guest,
                  int (*each)(void *arg, const struct network *network), void *arg,
                  struct dr_error *err)

@@ -41,6 +41,23 @@ int network_each(const struct guest *guest,
                  int (*each)(void *arg, const struct network *network), void *arg,
                  struct dr_error *err);
 
+/*
+ * Makes one. request: {"name","subnets":[{"subnet","gateway","range"}],"internal","ipv6",
+ * "mtu","labels":["k=v"]}; what is missing is chosen. DR_ERR_EXISTS, DR_ERR_INVALID,
+ * DR_ERR_CONFLICT when a subnet overlaps with another one or a route.
+ */
+int network_create(const struct guest *guest, const json_t *request, struct network *ret,
+                   struct dr_error *err);
+/* DR_ERR_CONFLICT while containers that run are on it. */
+int network_remove(const struct guest *guest, const char *name, struct dr_error *err);
+
+bool network_exists(const struct guest *guest, const char *name);
+/* "create", "destroy"; "connect" and "disconnect" of a container. Never fails. */
+void network_event(const char *root, const char *id, const char *name, const char *action,
+                   const char *container);
+
+/* Takes its file away; networks_lock() held. */
+int network_delete(const struct guest *guest, const char *name, struct dr_error *err);
 /* Writes it down; replaces what has that name. The caller holds networks_lock(). */
 int network_write(const struct guest *guest, const struct network *network,
                   struct dr_error *err);

@@ -28,6 +28,16 @@ static const char *const changes[] = {
 static const struct dray_commit_options commit = {
     .size = sizeof commit, .name = "new", .message = "m", .no_pause = true};
 
+static const struct dray_subnet subnet = {"10.0.0.0/24", "10.0.0.9", NULL};
+static const struct dray_network_options network = {.size = sizeof network,
+                                                    .subnets = &subnet,
+                                                    .subnet_count = 1,
+                                                    .internal = true,
+                                                    .mtu = 1300,
+                                                    .labels = labels};
+static const struct dray_connect_options connect_to = {
+    .size = sizeof connect_to, .ip = "10.0.0.7", .aliases = labels};
+
 static int create(void)
 {
     struct dray_spec *spec = dray_spec_new("alpine");
@@ -134,6 +144,28 @@ static int create(void)
       "[{\"comment\":\"\",\"created_by\":\"\",\"created_ns\":0,\"empty\":true,"          \
       "\"id\":\"sha256:1\",\"size\":0},{\"comment\":\"\",\"created_by\":\"ADD\","        \
       "\"created_ns\":1000000000,\"empty\":false,\"id\":\"<missing>\",\"size\":9}]")     \
+    X(network_create, dray_network_create(t, "n", &network, NULL, &text, &e),            \
+      "\"internal\":true,\"ipv6\":false,\"labels\":[\"k=v\"],\"mtu\":1300,\"name\":"     \
+      "\"n\","                                                                           \
+      "\"op\":\"network.create\",\"subnets\":[{\"gateway\":\"10.0.0.9\",\"subnet\":"     \
+      "\"10.0.0.0/24\"}]",                                                               \
+      "{\"id\":\"ab\",\"name\":\"n\"}", "ab")                                            \
+    X(network_inspect, dray_network_inspect(t, "n", NULL, &text, &e),                    \
+      "\"name\":\"n\",\"op\":\"network.inspect\"", "{\"Name\":\"n\"}",                   \
+      "{\"Name\":\"n\"}")                                                                \
+    X(network_remove, dray_network_remove(t, "n", true, NULL, &e),                       \
+      "\"force\":true,\"name\":\"n\",\"op\":\"network.remove\"", "{}", NULL)             \
+    X(network_prune, dray_network_prune(t, filters, NULL, &text, &e),                    \
+      "\"filters\":[\"label=x\"],\"op\":\"network.prune\"", "{\"deleted\":[]}",          \
+      "{\"deleted\":[]}")                                                                \
+    X(network_connect, dray_network_connect(t, "n", "web", &connect_to, NULL, &e),       \
+      "\"aliases\":[\"k=v\"],\"container\":\"web\",\"ip\":\"10.0.0.7\",\"network\":"     \
+      "\"n\","                                                                           \
+      "\"op\":\"network.connect\"",                                                      \
+      "{}", NULL)                                                                        \
+    X(network_disconnect, dray_network_disconnect(t, "n", "web", NULL, &e),              \
+      "\"container\":\"web\",\"network\":\"n\",\"op\":\"network.disconnect\"", "{}",     \
+      NULL)                                                                              \
     X(volume_create, dray_volume_create(t, NULL, labels, NULL, &text, &e),               \
       "\"labels\":[\"k=v\"],\"op\":\"volume.create\"", "{\"name\":\"v1\"}", "v1")        \
     X(volume_inspect, dray_volume_inspect(t, "v1", NULL, &text, &e),                     \
