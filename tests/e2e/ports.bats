@@ -131,6 +131,9 @@ listening() { # ADDRESS PORT: in the network where we are
 @test "ports that cannot be had are errors that say why" {
     refused 125 10.255.255.254:18080 "no address of this machine" -- \
         run -p 10.255.255.254:18080:80 "$IMAGE" true
+    try setpriv --bounding-set=-net_bind_service "$DRAY" run -p 80:80 "$IMAGE" true
+    same "$status" 125
+    one_line_error 127.0.0.1:80/tcp CAP_NET_BIND_SERVICE
     refused 125 "8080:80-82" "different lengths, 1 and 3" -- run -p 8080:80-82 "$IMAGE" true
     refused 125 "::1:80:80" brackets -- run -p ::1:80:80 "$IMAGE" true
     refused 125 "127.0.0.1:80/tcp" twice -- run -p 80:80 -p 127.0.0.1:80:81 "$IMAGE" true

@@ -129,7 +129,7 @@ static const char *hint_of(int why)
         return "something else listens there";
     case EACCES:
     case EPERM:
-        return "ports below 1024 are root's";
+        return "ports below 1024 need CAP_NET_BIND_SERVICE";
     case EADDRNOTAVAIL:
         return "it is no address of this machine";
     case EAFNOSUPPORT:

@@ -111,6 +111,9 @@ bool tcp_move(struct proxy *p);
 void tcp_sweep(struct proxy *p);
 /* Does the container's side of some connection have bytes that were not passed on? */
 bool tcp_pending(struct proxy *p);
+/* Ends those that the container has not: it is another run by now, and whoever was at
+ * their other end may be gone without a word. */
+void tcp_forget(struct proxy *p);
 /* Ends all of them, and the pipes. */
 void tcp_end(struct proxy *p);
 

@@ -393,6 +393,15 @@ bool tcp_pending(struct proxy *p)
     return false;
 }
 
+void tcp_forget(struct proxy *p)
+{
+    for (struct tcp_conn *c = p->conns, *next; c; c = next) {
+        next = c->next;
+        if (c->connecting || !c->flows[CONTAINER].ended)
+            end(p, c, true);
+    }
+}
+
 void tcp_end(struct proxy *p)
 {
     while (p->conns) {

@@ -163,6 +163,8 @@ static void do_point(struct proxy *p, struct proxy_command *c)
     p->has_target = c->has_target;
     p->target = c->target;
     udp_end(p); /* their sockets lead to where it was */
+    if (p->begun && p->has_target)
+        tcp_forget(p);
     if (p->begun)
         return;
     p->begun = true;

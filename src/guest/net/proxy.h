@@ -35,7 +35,7 @@ struct proxy;
 struct proxy *proxy_start(const struct ports *ports, int *ret_log_fd,
                           struct dr_error *err);
 /* From now on connections go there; NULL: they are reset, there is no container just now.
- * Those that are there go on. */
+ * Those that are there go on, until there is another target. */
 int proxy_point(struct proxy *proxy, const struct proxy_target *target,
                 struct dr_error *err);
 /* Takes no more connections: on return the ports may be closed. Those that are there go

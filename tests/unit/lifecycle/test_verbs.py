@@ -6,13 +6,14 @@
 import json
 import os
 import shutil
+import subprocess
 import sys
 import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import test_lifecycle as life  # noqa: E402
-from session import GuestError  # noqa: E402
+from session import DATA, GuestError  # noqa: E402
 from test_lifecycle import IDS, ROOT, detached, refused, session, spec  # noqa: E402
 
 
@@ -881,6 +882,48 @@ def an_end_that_nobody_saw_has_no_exit_code_in_its_event_I6():
         settled(lambda: state(s, a)["status"] == "exited" or s.call("container.wait", id=a), "")
         die = events(s, since, filters=["event=die"])
         assert len(die) == 1 and "exitCode" not in die[0]["attributes"], die
+        gone(s, a)
+
+
+def dial_reaches_a_port_by_tcp_and_udp_and_says_why_it_cannot():
+    tool = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../e2e/lib/port-tool.py")
+    with session() as s:
+        a = detached(s, "sleep", "1000")
+        server = subprocess.Popen(["nsenter", "-t", str(state(s, a)["pid"]), "-n", sys.executable,
+                                   tool, "serve", "53"], stdout=subprocess.PIPE)
+        try:
+            assert server.stdout.readline() == b"ready\n"
+            chan = s.open("container.dial", id=a, port=53)
+            chan.wait_event("started")
+            chan.data(b"echo\nhello")
+            chan.wait_output(b"hello")
+            chan.end()
+            assert chan.wait() == {} and bytes(chan.out[1]) == b"hello" and 1 in chan.eof
+            chan = s.open("container.dial", id=a, port=53)
+            chan.data(b"reset\n.")
+            try:
+                raise AssertionError("no reset but %r" % chan.wait())
+            except GuestError as e:
+                assert (e.kind, e.code) == ("network", 104), (e.kind, e.code, e.text)
+            chan = s.open("container.dial", id=a, port=53, protocol="udp")
+            for word in (b"one", b"x" * 60000, b"two"):  # nothing is lost with one at a time
+                del chan.out[1][:]
+                chan.send(DATA, word)
+                s.pump(lambda w=word: len(chan.out[1]) >= len(w), 20)
+                assert bytes(chan.out[1]) == word
+            chan.end()
+            assert chan.wait() == {}
+        finally:
+            server.kill()
+            server.wait()
+            server.stdout.close()
+        refused("network", "port 81 of container", lambda: s.call("container.dial", id=a, port=81),
+                code=111)
+        refused("invalid spec", "0/tcp", lambda: s.call("container.dial", id=a, port=0))
+        refused("invalid spec", "80/sctp",
+                lambda: s.call("container.dial", id=a, port=80, protocol="sctp"))
+        s.call("container.stop", id=a, timeout_s=0)
+        refused("conflict", "is not running", lambda: s.call("container.dial", id=a, port=80))
         gone(s, a)
 
 
