@@ -128,8 +128,9 @@ shown, position = b"", 0
 signal.signal(signal.SIGHUP, signal.SIG_IGN)
 child = os.fork()
 if child == 0:
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+    # as a shell at a terminal has them, also when a suite runs in the background of a script
+    for one in signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTTOU:
+        signal.signal(one, signal.SIG_DFL)
     os.setpgid(0, 0)
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTTOU])
     os.tcsetpgrp(slave, os.getpid())
