@@ -408,6 +408,92 @@ static void C12_prune_removes_what_has_no_name_and_no_container(void **s)
     SAME(str_at(image_inspected(busybox), "Os"), "linux");
 }
 
+static const char *const one_image[] = {NULL, NULL};
+
+static int save_to(const char *path, enum dray_archive_format format, const char *image)
+{
+    const char *const images[] = {image, NULL};
+    struct dray_save_options options = {
+        .size = sizeof options, .format = format, .path = path};
+    return dray_image_save(target, images, &options, NULL, ERR);
+}
+
+static void C12_a_saved_image_is_loaded_again_under_its_name_and_id(void **s)
+{
+    static const enum dray_archive_format formats[] = {DRAY_DOCKER_ARCHIVE,
+                                                       DRAY_OCI_ARCHIVE, DRAY_OCI_DIR};
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        char *path = text("%s/%zu", scratch(), i), *json, *saved = temporary("saved:1");
+        push("busybox", "saved:1", "config:Labels={\"for\":\"saving\"}", NULL);
+        pull(saved);
+        char *id = text("%s", str_at(image_inspected(saved), "Id"));
+        OK(save_to(path, formats[i], saved));
+        OK(dray_image_remove(target, saved, false, NULL, NULL, ERR));
+        struct dray_load_options options = {.size = sizeof options, .path = path};
+        OK(dray_image_load(target, &options, NULL, &json, ERR));
+        json_t *loaded = parsed(json);
+        assert_int_equal(json_array_size(loaded), 1);
+        SAME(str_at(loaded, "0.id"), id);
+        SAME(str_at(loaded, "0.names.0"), saved);
+        SAME(str_at(image_inspected(saved), "Id"), id);
+    }
+}
+
+static void C12_save_and_load_say_what_is_wrong_and_leave_nothing(void **s)
+{
+    char *path = text("%s/x", scratch());
+    FAILS(DRAY_ERR_NOT_FOUND, save_to(path, DRAY_OCI_ARCHIVE, "never-saved:1"),
+          "never-saved:1");
+    assert_false(exists(path));
+    FAILS(DRAY_ERR_INVALID, save_to(NULL, DRAY_OCI_DIR, busybox), "needs a path");
+    FAILS(DRAY_ERR_INVALID,
+          dray_image_save(
+              target, one_image,
+              &(struct dray_save_options){.size = sizeof(struct dray_save_options)}, NULL,
+              ERR),
+          "no image is given");
+    spill(path, "no archive", 0600);
+    struct dray_load_options options = {.size = sizeof options, .path = path};
+    FAILS(DRAY_ERR_FORMAT, dray_image_load(target, &options, NULL, NULL, ERR), path);
+}
+
+static void C12_a_pushed_image_is_pulled_again_with_its_id(void **s)
+{
+    char *json, *pushed = temporary("pushed-again:1");
+    OK(dray_image_tag(target, busybox, pushed, NULL, ERR));
+    OK(dray_image_push(target, pushed, NULL, NULL, &json, ERR));
+    char *digest = text("%s", str_at(parsed(json), "digest"));
+    OK(dray_image_remove(target, pushed, false, NULL, NULL, ERR));
+    SAME(str_at(pulled(pushed, DRAY_PULL_ALWAYS), "digest"), digest);
+    SAME(str_at(image_inspected(pushed), "Id"), str_at(image_inspected(busybox), "Id"));
+}
+
+static void C12_an_exported_root_is_imported_as_an_image_that_runs(void **s)
+{
+    char *place = scratch(), *tar = text("%s/root.tar", place), *id = NULL;
+    const char *const changes[] = {"CMD [\"echo\", \"imported\"]", NULL};
+    char *name = temporary("imported:1");
+    shell(NULL,
+          "mkdir -p '%s/r/bin' && cp /bin/busybox '%s/r/bin/echo' && "
+          "tar -cf '%s' -C '%s/r' .",
+          place, place, tar, place);
+    struct dray_import_options options = {
+        .size = sizeof options, .path = tar, .name = name, .changes = changes};
+    OK(dray_image_import(target, &options, NULL, &id, ERR));
+    SAME(str_at(image_inspected(name), "Id"), keep(id));
+    struct dray_spec *spec = keep_spec(dray_spec_new(name));
+    set(spec, "rm", "true");
+    SAME(ran(spec).out, "imported\n");
+    FAILS(DRAY_ERR_INVALID,
+          dray_image_import(target,
+                            &(struct dray_import_options){
+                                .size = sizeof options,
+                                .path = tar,
+                                .changes = (const char *const[]){"NONSENSE x", NULL}},
+                            NULL, &id, ERR),
+          "NONSENSE");
+}
+
 TESTS(image_tests, ANY_RUNTIME(C07_never_takes_what_is_there_and_says_what_is_missing),
       ANY_RUNTIME(C07_if_not_present_asks_nobody_when_it_is_there),
       ANY_RUNTIME(C07_always_and_newer_see_that_a_tag_has_moved),
@@ -428,4 +514,8 @@ TESTS(image_tests, ANY_RUNTIME(C07_never_takes_what_is_there_and_says_what_is_mi
       ANY_RUNTIME(C12_tag_names_an_image_again_and_takes_a_name_over),
       ANY_RUNTIME(C12_remove_takes_a_name_first_and_the_image_with_the_last),
       ANY_RUNTIME(C12_remove_refuses_an_image_that_a_container_uses),
-      ANY_RUNTIME(C12_prune_removes_what_has_no_name_and_no_container));
+      ANY_RUNTIME(C12_prune_removes_what_has_no_name_and_no_container),
+      ANY_RUNTIME(C12_a_saved_image_is_loaded_again_under_its_name_and_id),
+      ANY_RUNTIME(C12_save_and_load_say_what_is_wrong_and_leave_nothing),
+      ANY_RUNTIME(C12_a_pushed_image_is_pulled_again_with_its_id),
+      TEST(C12_an_exported_root_is_imported_as_an_image_that_runs));
