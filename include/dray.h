@@ -443,6 +443,17 @@ int dray_image_inspect_remote(const char *place,
                               const struct dray_call *call, char **ret_json,
                               struct dray_error **ret_err);
 
+/*
+ * Looks for images by a word: "redis", or "localhost:5000/red" in another registry than
+ * docker.io. Docker Hub's search, else the registry's own, else its list of repositories;
+ * DRAY_ERR_UNSUPPORTED when it has neither. limit: 1 to 100, 0: 25.
+ * *ret_json: [{"name","description","stars","official":bool,"automated":bool}…]
+ */
+int dray_registry_search(const char *term, int limit,
+                         const struct dray_registry_options *options,
+                         const struct dray_call *call, char **ret_json,
+                         struct dray_error **ret_err);
+
 /* --- the cache of blobs on this machine (C10) --- */
 
 /* dir NULL: the user's. *ret_json: {"dir","blobs":N,"bytes":N,"partials":N,

@@ -124,6 +124,14 @@ struct copy_args {
     struct registry_args registry;
 };
 
+struct search_args {
+    bool no_trunc;
+    int64_t limit;
+    const char *format;
+    char **filters;
+    struct registry_args registry;
+};
+
 struct cache_args {
     bool force, no_trunc, quiet;
     const char *format;
@@ -253,6 +261,7 @@ extern const struct cli_option cli_save_options[];
 extern const struct cli_option cli_load_options[];
 extern const struct cli_option cli_import_options[];
 extern const struct cli_option cli_copy_options[];
+extern const struct cli_option cli_search_options[];
 extern const struct cli_option cli_cache_df_options[];
 extern const struct cli_option cli_cache_ls_options[];
 extern const struct cli_option cli_cache_prune_options[];

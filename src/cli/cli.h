@@ -343,6 +343,7 @@ CLI_VERB(rm);
 CLI_VERB(rmi);
 CLI_VERB(run);
 CLI_VERB(save);
+CLI_VERB(search);
 CLI_VERB(start);
 CLI_VERB(stats);
 CLI_VERB(stop);

@@ -31,6 +31,7 @@ const struct cli_option cli_import_options[] = {
 #define COPY(member) offsetof(struct copy_args, member)
 const struct cli_option cli_copy_options[] = {
     OPTION_AUTHFILE(COPY(registry)),
+    OPTION_CERT_DIR(COPY(registry)),
     OPTION_CREDS(COPY(registry)),
     OPTION_PASSWORD_STDIN(COPY(registry)),
     {0, "platform", CLI_TEXT, COPY(platform), "string",
@@ -38,6 +39,23 @@ const struct cli_option cli_copy_options[] = {
     {'q', "quiet", CLI_BOOL, COPY(quiet), NULL, "Print nothing"},
     OPTION_TLS_CA(COPY(registry)),
     OPTION_TLS_VERIFY(COPY(registry)),
+    {0}};
+
+#define SEARCH(member) offsetof(struct search_args, member)
+const struct cli_option cli_search_options[] = {
+    OPTION_AUTHFILE(SEARCH(registry)),
+    OPTION_CERT_DIR(SEARCH(registry)),
+    OPTION_CREDS(SEARCH(registry)),
+    {'f', "filter", CLI_LIST, SEARCH(filters), "filter",
+     "Show what matches: is-official=, stars="},
+    {0, "format", CLI_TEXT, SEARCH(format), "string",
+     "table, json, 'table TEMPLATE' or a template as '{{.Name}}'"},
+    {0, "limit", CLI_INT, SEARCH(limit), "int", "Show at most so many (default 25)", 1,
+     100, 25},
+    {0, "no-trunc", CLI_BOOL, SEARCH(no_trunc), NULL, "Do not cut descriptions"},
+    OPTION_PASSWORD_STDIN(SEARCH(registry)),
+    OPTION_TLS_CA(SEARCH(registry)),
+    OPTION_TLS_VERIFY(SEARCH(registry)),
     {0}};
 
 #define CACHE(member) offsetof(struct cache_args, member)

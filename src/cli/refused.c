@@ -139,7 +139,6 @@ static const struct {
     {"manifest", "use a registry's tools"},
     {"plugin", "there are no plugins"},
     {"prune", "use container, image, network, volume or system prune"},
-    {"search", "search on the registry's own pages"},
     {"swarm", "deployments of many machines are not planned"},
 };
 

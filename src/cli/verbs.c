@@ -119,6 +119,8 @@ const struct cli_verb cli_verbs[] = {
     VERB("copy", "Images", "SOURCE DESTINATION",
          "Copy an image between registries, archives and directories", copy, copy, copy,
          2, 2),
+    VERB("search", "Images", "[REGISTRY/]TERM", "Search a registry for images", search,
+         search, search, 1, 1),
     VERB("cache ls", "Images", "", "List the blobs that are kept on this machine",
          cache_ls, cache, cache_ls, NONE),
     VERB("cache df", "Images", "", "Show how much the cache of blobs takes", cache_df,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Images from one place to another, and a look at them, without a target (C12). */
+/* Images from one place to another, a look at them and for them, without a target (C12).
+ */
 #include <string.h>
 
 #include "host/image-shape.h"
@@ -7,6 +8,7 @@
 #include "host/registries.h"
 #include "oci/ref.h"
 #include "registry/push.h"
+#include "registry/search.h"
 
 /* A place that is read from. */
 struct origin_place {
@@ -321,4 +323,44 @@ int dray_image_inspect_remote(const char *place,
     if (json)
         *ret_json = dr_json_text(json);
     return api_end(json ? 0 : -1, &err, ret_err);
+}
+
+/* ---- searching ---- */
+
+/* "localhost:5000/red": what is before the slash is a registry when it looks like one, as
+ * in a reference. */
+static const char *split_host(const char *term, char **ret_host)
+{
+    const char *slash = strchr(term, '/');
+    dr_auto_free char *host = slash ? dr_strndup(term, (size_t)(slash - term)) : NULL;
+    if (host && (strpbrk(host, ".:") || strcmp(host, "localhost") == 0)) {
+        *ret_host = DR_TAKE(host);
+        return slash + 1;
+    }
+    *ret_host = dr_strdup(OCI_DEFAULT_HOST);
+    return term;
+}
+
+int dray_registry_search(const char *term, int limit,
+                         const struct dray_registry_options *options,
+                         const struct dray_call *call, char **ret_json,
+                         struct dray_error **ret_err)
+{
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    dr_auto_json json_t *rows = NULL;
+    dr_auto_free char *host = NULL;
+    struct limits limits = limits_of(call, DEFAULT_TIMEOUT_MS);
+    struct registry_options ro = {.deadline_ms = limits.deadline_ms,
+                                  .cancel =
+                                      limits.cancel ? &limits.cancel->triggered : NULL};
+    const char *word = split_host(term ? term : "", &host);
+    int rc = registries_options(options, NULL, &ro, &err);
+    if (rc == 0 && (limit < 0 || limit > SEARCH_LIMIT_MAX))
+        rc = dr_fail(&err, DR_ERR_INVALID, "a limit of %d: it must be 1 to %d", limit,
+                     SEARCH_LIMIT_MAX);
+    if (rc == 0)
+        rc = registry_search(host, word, limit ? limit : 25, &ro, &rows, &err);
+    if (rc == 0)
+        *ret_json = dr_json_text(rows);
+    return api_end(rc, &err, ret_err);
 }

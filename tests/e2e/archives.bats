@@ -162,6 +162,14 @@ linux"
     fails 1 "goes to a tag, not to a digest" dray copy "$repository/a:1" "$repository/a@sha256:$want"
 }
 
+@test "search takes the list of repositories where a registry has no search" {
+    ok --runtime /nowhere search --format '{{.Name}}' "$REGISTRY/lay"
+    same "$output" layers
+    ok search --format '{{.Name}}' "$REGISTRY/nothing-like-it"
+    same "$output" ""
+    fails 1 "search 127.0.0.1:1: .*refused" dray search 127.0.0.1:1/x
+}
+
 @test "C12: save -o leaves no file behind that is not whole" {
     fails 1 "nothing:1 is not on this target" dray save -o out.tar layers:1 nothing:1
     same "$(ls)" ""
