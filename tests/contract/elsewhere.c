@@ -10,7 +10,7 @@
     }
 
 ELSEWHERE(C04_a_distro_can_be_bootstrapped_from_a_tarball_or_an_image,
-          "C04 belongs to the boundary issue: there is no wsl:// target yet")
+          "C04 belongs to the boundary issue: there is no `target create` yet")
 ELSEWHERE(C06_interface_names_are_deterministic_and_at_most_15_bytes,
           "C06 belongs to the network issue: no interface is made yet")
 ELSEWHERE(C08_tokens_credential_helpers_and_ca_files,

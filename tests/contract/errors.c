@@ -218,6 +218,28 @@ static void *trigger_later(void *cancel)
     return NULL;
 }
 
+/* Opening does not wait for the far side, so every wait for it has the caller's limits.
+ */
+static void C33_a_far_side_that_hangs_ends_at_the_deadline_or_when_cancelled(void **s)
+{
+    struct dray_open_options options = same_target();
+    struct dray_target *other;
+    char *json;
+    struct dray_cancel *cancel = dray_cancel_new();
+    struct dray_call call = {.cancel = cancel}, shortly = {.timeout_ms = 50};
+    defer(free_cancel, cancel);
+    options.target = "exec://sh -c sleep%201000";
+    OK(dray_open_lazy(&options, &other, ERR));
+    keep_target(other);
+    FAILS(DRAY_ERR_TIMEOUT, dray_info(other, &shortly, &json, ERR));
+    pthread_t thread;
+    pthread_create(&thread, NULL, trigger_later, cancel);
+    FAILS(DRAY_ERR_CANCELLED, dray_info(other, &call, &json, ERR));
+    pthread_join(thread, NULL);
+    options.connect_timeout_ms = 100;
+    FAILS(DRAY_ERR_UNAVAILABLE, dray_open(&options, &other, ERR), "did not answer");
+}
+
 static void C33_a_cancelled_start_is_undone(void **s)
 {
     struct dray_open_options options = same_target();
@@ -423,6 +445,7 @@ TESTS(error_tests, ANY_RUNTIME(C32_kinds_have_their_names),
       ANY_RUNTIME(C33_the_deadline_of_a_call_holds_and_what_it_did_is_undone),
       TEST(C33_a_token_cancels_every_call_that_has_it_at_once),
       TEST(C33_a_cancelled_start_is_undone),
+      ANY_RUNTIME(C33_a_far_side_that_hangs_ends_at_the_deadline_or_when_cancelled),
       ANY_RUNTIME(C33_a_dead_helper_is_an_error_at_once_and_the_next_call_starts_another),
       ANY_RUNTIME(C33_a_helper_that_stands_still_meets_the_deadline),
       ANY_RUNTIME(C33_wait_and_streams_take_a_deadline_too),

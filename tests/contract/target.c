@@ -140,6 +140,61 @@ static void C02_a_kind_of_target_that_is_not_there_is_refused_by_name(void **s)
     FAILS(DRAY_ERR_UNSUPPORTED, dray_open(&options, &other, ERR), "nosuch://x");
 }
 
+static void C01_a_named_target_has_the_settings_of_config_yaml(void **s)
+{
+    char *place = scratch(), *json;
+    struct dray_target *other;
+    struct dray_open_options options = DRAY_INIT(struct dray_open_options);
+    setenv("XDG_CONFIG_HOME", place, 1);
+    struct dray_target_settings settings = {.size = sizeof settings,
+                                            .name = "named",
+                                            .url = "exec://env",
+                                            .root = text("%s/root", place),
+                                            .run_root = text("%s/run", place),
+                                            .runtime = runtime_path};
+    OK(dray_target_add(&settings, ERR));
+    FAILS(DRAY_ERR_EXISTS, dray_target_add(&settings, ERR), "named");
+    OK(dray_target_use("named", ERR));
+    OK(dray_target_current(&json, ERR));
+    SAME(json, "named");
+    dray_free(json);
+    options.target = "named";
+    other = opened(&options);
+    OK(dray_info(other, NULL, &json, ERR));
+    json_t *info = parsed(json);
+    SAME(str_at(info, "root"), settings.root);
+    SAME(str_at(info, "run_root"), settings.run_root);
+    SAME(str_at(info, "runtime.path"), runtime_path);
+    assert_int_equal(dray_spawn_count(other), 1); /* that brought the helper, too */
+    options.target = "nmaed";
+    FAILS(DRAY_ERR_CONFIG, dray_open(&options, &other, ERR), "nmaed", "named");
+    OK(dray_target_forget("named", ERR));
+    FAILS(DRAY_ERR_NOT_FOUND, dray_target_forget("named", ERR), "named");
+    unsetenv("XDG_CONFIG_HOME");
+}
+
+static void C02_a_far_side_is_unavailable_or_misconfigured_with_its_own_words(void **s)
+{
+    static const struct {
+        const char *target;
+        enum dray_kind kind;
+        const char *words;
+    } cases[] = {
+        {"exec://sh -c echo%20no%20route;exit%201", DRAY_ERR_UNAVAILABLE, "no route"},
+        {"exec://no-such-program-here", DRAY_ERR_CONFIG, "no-such-program-here"},
+        {"exec://script -qc sh /dev/null", DRAY_ERR_UNAVAILABLE, "script"},
+        {"ssh://-oProxyCommand=id", DRAY_ERR_CONFIG, "begin with '-'"},
+        {"ssh://127.0.0.1:1", DRAY_ERR_UNAVAILABLE, "127.0.0.1"},
+        {"no-such-name", DRAY_ERR_CONFIG, "no-such-name"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct dray_open_options options = same_target();
+        struct dray_target *other;
+        options.target = cases[i].target;
+        FAILS(cases[i].kind, dray_open(&options, &other, ERR), cases[i].words);
+    }
+}
+
 static void C02_not_root_is_misconfigured_and_says_what_to_do(void **s)
 {
     int status;
@@ -254,6 +309,8 @@ TESTS(
     ANY_RUNTIME(C02_a_target_that_cannot_be_reached_is_unavailable_with_its_own_words),
     ANY_RUNTIME(C02_a_lazy_open_tells_at_the_first_call_that_needs_it),
     ANY_RUNTIME(C02_a_kind_of_target_that_is_not_there_is_refused_by_name),
+    ANY_RUNTIME(C01_a_named_target_has_the_settings_of_config_yaml),
+    ANY_RUNTIME(C02_a_far_side_is_unavailable_or_misconfigured_with_its_own_words),
     ANY_RUNTIME(C02_not_root_is_misconfigured_and_says_what_to_do),
     ANY_RUNTIME(C02_one_handle_is_one_process_over_there),
     TEST(C03_an_explicit_runtime_is_verified_and_used_verbatim),
