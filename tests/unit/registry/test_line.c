@@ -215,7 +215,8 @@ static void a_registry_that_cannot_go_on_begins_anew_once_H4(void **state)
     /* what came is kept, and the next pull goes on */
     start_proxy(f, NULL);
     must_pull(f);
-    assert_int_equal(logged(f, "bytes=400000-"), 1);
+    /* the end of the pull before may be written down late */
+    assert_int_equal(logged(f, " 206 - bytes=400000-"), 1);
 }
 
 static void retry_after_is_obeyed_in_both_forms_or_told_at_once_H4(void **state)
