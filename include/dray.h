@@ -1022,6 +1022,20 @@ int dray_network_disconnect(struct dray_target *target, const char *network,
                             const char *container, const struct dray_call *call,
                             struct dray_error **ret_err);
 
+/*
+ * C29, C30: the address that a container of this name has on an overlay network that
+ * somebody else runs, and the gateway there; said before the container is created, NULL
+ * forgets it. A container that names no network starts with it: /24 (IPv6: /64), the
+ * gateway on the guest's end, and without one its neighbours only. When that cannot be
+ * done it starts on the guest's own network, with a warning, and dray_container_ip() has
+ * none. DRAY_ERR_INVALID.
+ */
+int dray_record_ip(struct dray_target *target, const char *container, const char *ip,
+                   const struct dray_call *call, struct dray_error **ret_err);
+int dray_record_gateway(struct dray_target *target, const char *container,
+                        const char *gateway, const struct dray_call *call,
+                        struct dray_error **ret_err);
+
 /* --- volumes --- */
 
 /* One that exists already is success (as Docker). labels "k=v", NULL-terminated or NULL.

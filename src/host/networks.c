@@ -97,3 +97,20 @@ int dray_network_disconnect(struct dray_target *target, const char *network,
     return api_call(target, of_container("network.disconnect", network, container), call,
                     DEFAULT_TIMEOUT_MS, ret_err);
 }
+
+int dray_record_ip(struct dray_target *target, const char *container, const char *ip,
+                   const struct dray_call *call, struct dray_error **ret_err)
+{
+    json_t *request = request_named("network.record", "name", container);
+    dr_json_set_str(request, "ip", ip ? ip : "");
+    return api_call(target, request, call, DEFAULT_TIMEOUT_MS, ret_err);
+}
+
+int dray_record_gateway(struct dray_target *target, const char *container,
+                        const char *gateway, const struct dray_call *call,
+                        struct dray_error **ret_err)
+{
+    json_t *request = request_named("network.record", "name", container);
+    dr_json_set_str(request, "gateway", gateway ? gateway : "");
+    return api_call(target, request, call, DEFAULT_TIMEOUT_MS, ret_err);
+}

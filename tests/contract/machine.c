@@ -162,7 +162,9 @@ static void directories(struct lines *lines, const char *what, const char *path)
     if (!open_dir)
         return;
     for (struct dirent *entry; (entry = readdir(open_dir));)
-        if (entry->d_name[0] != '.' && entry->d_type == DT_DIR)
+        /* "networks" is of all containers; who is on one is a directory in it */
+        if (entry->d_name[0] != '.' && entry->d_type == DT_DIR &&
+            strcmp(entry->d_name, "networks") != 0)
             line(lines, "%s %s", what, entry->d_name);
     closedir(open_dir);
 }
@@ -216,17 +218,31 @@ static void processes(struct lines *lines)
         closedir(proc);
 }
 
+/* Of our own namespace: /sys may be another's. */
+static void links(struct lines *lines)
+{
+    char *rest, *line_text = strtok_r(slurp("/proc/self/net/dev"), "\n", &rest);
+    for (; line_text; line_text = strtok_r(NULL, "\n", &rest)) {
+        char *colon = strchr(line_text, ':');
+        if (colon)
+            line(lines, "link %.*s", (int)(colon - line_text), line_text);
+    }
+}
+
 char *baseline(void)
 {
     static struct lines lines;
     lines.count = 0;
     mounts(&lines);
-    entries(&lines, "link", "/sys/class/net");
+    links(&lines);
     entries(&lines, "network namespace", "/run/netns");
     walk_lines = &lines;
     nftw("/sys/fs/cgroup", cgroup_seen, 64, FTW_PHYS);
     processes(&lines);
     directories(&lines, "run directory", run_root);
+    char members[4096];
+    snprintf(members, sizeof members, "%s/networks", run_root);
+    directories(&lines, "members of networks", members);
     static const char *const kept[] = {"containers", "bundles", "logs",
                                        "volumes",    "tmp",     "layers/tmp"};
     for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {

@@ -168,3 +168,36 @@ bridges() { ip -o link show type bridge | grep -o 'dr-[0-9a-f]*' || true; }
     ok run --rm --network tight --ip 10.77.0.7 "$IMAGE" true # at once, however long a link takes to go
     ok network rm tight
 }
+
+# killed_after MILLISECONDS WORD ARGS...: starts dray, then kills whatever of ours has WORD
+# as its role at that time
+killed_after() {
+    local ms=$1 role=$2 pid exe
+    shift 2
+    "$DRAY" "$@" >/dev/null 2>&1 </dev/null &
+    sleep "$(printf '0.%03d' "$ms")"
+    for exe in /proc/[0-9]*/exe; do
+        pid=${exe%/exe}
+        [[ $(readlink "$exe" 2>/dev/null) == "$DRAY_ROOT"/bin/* ]] || continue
+        [[ $(tr '\0' ' ' <"$pid/cmdline" 2>/dev/null) != "dray-guest $role"* &&
+            $(tr '\0' ' ' <"$pid/cmdline" 2>/dev/null) != *" $role "* ]] ||
+            kill -9 "${pid#/proc/}" 2>/dev/null || true
+    done
+    wait
+}
+
+@test "H5: monitor or helper killed at many moments of a life on a network: the next command leaves nothing" {
+    local ms
+    ok network create --subnet 10.77.0.0/24 web
+    for ms in 5 10 15 20 25 30 35 40 50 60 80 100 130 160; do
+        killed_after "$ms" monitor run --rm --network web --network bridge "$IMAGE" sleep 0.05
+        killed_after "$ms" serve run -d --rm --network web "$IMAGE" sleep 0.05
+    done
+    within 20 nothing_runs
+    within 20 no_links
+    ok run --rm --network name=web,ip=10.77.0.2 "$IMAGE" true
+    within 20 no_links
+    ok network rm web
+}
+nothing_runs() { [[ -z $("$DRAY" ps -aq) ]]; }
+no_links() { ! grep dr- /proc/net/dev; }

@@ -90,6 +90,12 @@ json_t *inspect_container_networks(const json_t *networks, const json_t *state)
             dr_json_set(all, dr_json_str(live, "name") ?: name,
                         one_network(wanted, live));
     }
+    /* what nobody asked for by name: an overlay (C29) */
+    json_array_foreach (dr_json_array(state, "networks"), i, wanted) {
+        const char *name = dr_json_str(wanted, "name");
+        if (name && !json_object_get(all, name))
+            dr_json_set(all, name, one_network(NULL, wanted));
+    }
     dr_json_set(settings, "Networks", all);
     return settings;
 }

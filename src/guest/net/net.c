@@ -12,6 +12,7 @@
 #include "guest/net/member.h"
 #include "guest/net/names.h"
 #include "guest/net/namespace.h"
+#include "guest/net/record.h"
 #include "guest/net/wayout.h"
 #include "spec/container.h"
 
@@ -76,15 +77,12 @@ struct run {
     json_t *joined;
 };
 
-static int join_one(struct run *run, unsigned slot, const json_t *wanted,
-                    const char *name, struct dr_error *err)
+static int join_network(struct run *run, unsigned slot, const json_t *wanted,
+                        struct network *network, struct dr_error *err)
 {
-    network_auto struct network network = {0};
     json_t *state = NULL;
-    if (network_load(run->guest, name, &network, err) < 0)
-        return -1;
-    bool v4 = network.pools[0].gateway.family && !network.internal;
-    bool v6 = network.pools[1].gateway.family && !network.internal;
+    bool v4 = network->pools[0].gateway.family && !network->internal;
+    bool v6 = network->pools[1].gateway.family && !network->internal;
     struct member member = {.id = run->id,
                             .name = dr_json_str(run->request, "name"),
                             .hostname = dr_json_str(run->request, "hostname"),
@@ -95,12 +93,21 @@ static int join_one(struct run *run, unsigned slot, const json_t *wanted,
                             .ns_fd = run->ns_fd,
                             .ns_socket = run->ns_socket,
                             .root_socket = run->root_socket};
-    if (member_join(run->guest, &network, &member, &state, err) < 0)
+    if (member_join(run->guest, network, &member, &state, err) < 0)
         return -1;
     run->way_out |= v4;
     run->way_out6 |= v6;
     json_array_append_new(run->joined, state);
     return 0;
+}
+
+static int join_one(struct run *run, unsigned slot, const json_t *wanted,
+                    const char *name, struct dr_error *err)
+{
+    network_auto struct network network = {0};
+    if (network_load(run->guest, name, &network, err) < 0)
+        return -1;
+    return join_network(run, slot, wanted, &network, err);
 }
 
 static int join_all(struct run *run, const json_t *networks, struct dr_error *err)
@@ -119,8 +126,8 @@ static int join_all(struct run *run, const json_t *networks, struct dr_error *er
 }
 
 static int make(const struct guest *guest, const char *id, const char *path,
-                const json_t *request, bool bridges, json_t **ret_joined,
-                struct dr_error *err)
+                const json_t *request, bool bridges, struct network *overlay,
+                const json_t *wanted, json_t **ret_joined, struct dr_error *err)
 {
     dr_auto_fd int ns_fd = -1;
     dr_auto_fd int ns_socket = -1;
@@ -139,7 +146,9 @@ static int make(const struct guest *guest, const char *id, const char *path,
                       .ns_socket = ns_socket,
                       .root_socket = root_socket,
                       .joined = joined};
-    if (join_all(&run, dr_json_array(request, "networks"), err) < 0)
+    int result = overlay ? join_network(&run, 0, wanted, overlay, err)
+                         : join_all(&run, dr_json_array(request, "networks"), err);
+    if (result < 0)
         return -1;
     *ret_joined = json_incref(joined);
     return 0;
@@ -166,6 +175,52 @@ static int make_known(const struct guest *guest, const char *id, const char *run
     return 0;
 }
 
+/* C30: no address is worse than a container that does not run, for an overlay; a port
+ * that a person asked for leads nowhere then, which is an error. */
+static int fall_back(const struct guest *guest, const char *id, const char *run_dir,
+                     const json_t *request, const struct dr_error *why,
+                     struct dr_error *err)
+{
+    dr_auto_json json_t *state = json_object();
+    dr_auto_free char *warning =
+        dr_printf("the recorded address cannot be had (%s): the container is on the "
+                  "guest's own network",
+                  why->text);
+    net_down(guest, id);
+    if (json_array_size(dr_json_array(request, "ports")) > 0)
+        return dr_error_copy(err, why);
+    dr_json_set_str(state, "fallback", "host");
+    dr_json_set(state, "networks", json_array());
+    dr_json_set(state, "warnings", json_pack("[s]", warning));
+    if (record_fall_back(dr_json_str(request, "bundle"), err) < 0)
+        return -1;
+    return net_write_state(run_dir, state, err);
+}
+
+/* C29 */
+static int attach_overlay(const struct guest *guest, const char *id,
+                          const json_t *request, struct network *overlay,
+                          const json_t *wanted, struct dr_error *err)
+{
+    dr_auto_free char *run_dir = container_run_dir(guest, id);
+    dr_auto_free char *path = dr_path_join(run_dir, NETNS_FILE);
+    dr_auto_json json_t *joined = NULL;
+    dr_auto_error struct dr_error why = DR_ERROR_INIT;
+    bool gateway = overlay->pools[0].gateway.family || overlay->pools[1].gateway.family;
+    if (make(guest, id, path, request, true, overlay, wanted, &joined, &why) < 0 ||
+        make_known(guest, id, run_dir, request, joined, &why) < 0)
+        return fall_back(guest, id, run_dir, request, &why, err);
+    if (gateway)
+        return 0;
+    dr_auto_json json_t *state = net_state(run_dir);
+    json_t *warnings = dr_json_array(state, "warnings");
+    if (!warnings)
+        dr_json_set(state, "warnings", warnings = json_array());
+    json_array_append_new(warnings, json_string("no gateway is recorded: the container "
+                                                "reaches its neighbours only"));
+    return net_write_state(run_dir, state, err);
+}
+
 int net_up(const struct guest *guest, const char *id, const json_t *request,
            struct dr_error *err)
 {
@@ -176,9 +231,18 @@ int net_up(const struct guest *guest, const char *id, const json_t *request,
     bool shared = strncmp(first, CONTAINER, strlen(CONTAINER)) == 0;
     bool none = strcmp(first, "none") == 0, host = strcmp(first, "host") == 0;
     dr_auto_json json_t *joined = NULL;
-    int result = host     ? 0
-                 : shared ? borrow(guest, path, first + strlen(CONTAINER), err)
-                          : make(guest, id, path, request, !none, &joined, err);
+    record_restore(dr_json_str(request, "bundle"));
+    network_auto struct network overlay = {0};
+    dr_auto_json json_t *wanted =
+        json_array_size(networks) == 0
+            ? record_find(guest, dr_json_str(request, "name"), &overlay)
+            : NULL;
+    if (wanted)
+        return attach_overlay(guest, id, request, &overlay, wanted, err);
+    int result = host ? 0
+                 : shared
+                     ? borrow(guest, path, first + strlen(CONTAINER), err)
+                     : make(guest, id, path, request, !none, NULL, NULL, &joined, err);
     if (result == 0)
         result = make_known(guest, id, run_dir, request, joined, err);
     if (result < 0)

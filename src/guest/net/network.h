@@ -22,6 +22,7 @@ struct network {
     struct pool pools[2]; /* IPv4, IPv6; family 0: none */
     bool internal;        /* no way out */
     bool chosen;          /* the IPv4 subnet is one that was free, not one asked for */
+    bool recorded;        /* of record.h: there is no file of it */
     uint32_t mtu;         /* 0: as the guest's way out has it */
     json_t *labels;       /* reference */
 };

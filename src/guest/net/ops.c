@@ -7,6 +7,7 @@
 #include "guest/net/connect.h"
 #include "guest/net/inspect.h"
 #include "guest/net/lease.h"
+#include "guest/net/record.h"
 #include "guest/prune.h"
 
 static int op_create(struct guest *guest, struct wire_chan *chan, const json_t *request,
@@ -172,9 +173,20 @@ static int op_disconnect(struct guest *guest, struct wire_chan *chan,
     return network_disconnect(guest, request, err);
 }
 
+static int op_record(struct guest *guest, struct wire_chan *chan, const json_t *request,
+                     json_t **ret_reply, struct dr_error *err)
+{
+    return record_address(guest, request, err);
+}
+
 const struct guest_op guest_network_ops[] = {
-    {"network.create", op_create},         {"network.list", op_list},
-    {"network.inspect", op_inspect},       {"network.remove", op_remove},
-    {"network.prune", op_prune},           {"network.connect", op_connect},
-    {"network.disconnect", op_disconnect}, {NULL, NULL},
+    {"network.record", op_record},
+    {"network.create", op_create},
+    {"network.list", op_list},
+    {"network.inspect", op_inspect},
+    {"network.remove", op_remove},
+    {"network.prune", op_prune},
+    {"network.connect", op_connect},
+    {"network.disconnect", op_disconnect},
+    {NULL, NULL},
 };

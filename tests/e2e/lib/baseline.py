@@ -35,6 +35,12 @@ def mounts():
         return sorted(" ".join(line.split()[2:5]) for line in file)
 
 
+def links():
+    """Of our own namespace: /sys may be another's."""
+    with open("/proc/self/net/dev") as file:
+        return sorted(line.split(":")[0].strip() for line in file if ":" in line)
+
+
 def cgroups():
     """The directory that all containers share may stay."""
     return sorted(where for where, _, _ in os.walk("/sys/fs/cgroup") if "/dray/" in where)
@@ -60,7 +66,7 @@ def processes():
 
 
 for what, found in (
-        ("mounts", mounts()), ("links", sorted(os.listdir("/sys/class/net"))),
+        ("mounts", mounts()), ("links", links()),
         ("named network namespaces", names("/run/netns")), ("cgroups", cgroups()),
         ("processes", processes()), ("run directory",
          [path for path in names(RUN, directories=True) if path != RUN + "/networks"]),

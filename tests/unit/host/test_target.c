@@ -166,6 +166,10 @@ static int create(void)
     X(network_disconnect, dray_network_disconnect(t, "n", "web", NULL, &e),              \
       "\"container\":\"web\",\"network\":\"n\",\"op\":\"network.disconnect\"", "{}",     \
       NULL)                                                                              \
+    X(record_ip, dray_record_ip(t, "web", "10.0.0.7", NULL, &e),                         \
+      "\"ip\":\"10.0.0.7\",\"name\":\"web\",\"op\":\"network.record\"", "{}", NULL)      \
+    X(record_gateway, dray_record_gateway(t, "web", NULL, NULL, &e),                     \
+      "\"gateway\":\"\",\"name\":\"web\",\"op\":\"network.record\"", "{}", NULL)         \
     X(volume_create, dray_volume_create(t, NULL, labels, NULL, &text, &e),               \
       "\"labels\":[\"k=v\"],\"op\":\"volume.create\"", "{\"name\":\"v1\"}", "v1")        \
     X(volume_inspect, dray_volume_inspect(t, "v1", NULL, &text, &e),                     \
