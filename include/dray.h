@@ -144,6 +144,8 @@ struct dray_registry_options {
     const char *ca_file;   /* PEM: CAs to trust besides the system's */
     const char *cert_dir;  /* *.crt: CAs, NAME.cert and NAME.key: a client's; instead of
                               certs.d/HOST of the usual places */
+    const char *signature_policy; /* a policy.json, instead of the usual places (which
+                                     make no difference when there is none) */
     /* The registry's certificate is not verified, and HTTP without TLS will do. (On
      * loopback that always does.) */
     bool insecure;

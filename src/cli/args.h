@@ -11,7 +11,7 @@
 /* Of every verb that talks to registries; rows in registry-flags.h, used by registry.c */
 struct registry_args {
     bool tls_verify, password_stdin;
-    const char *authfile, *cert_dir, *creds, *tls_ca;
+    const char *authfile, *cert_dir, *creds, *signature_policy, *tls_ca;
 };
 
 /* run and create: spec.c makes a container's spec of it */

@@ -11,6 +11,7 @@ const struct cli_option cli_pull_options[] = {
     {0, "platform", CLI_TEXT, PULL(platform), "string",
      "Platform of the image (default: the target's)"},
     {'q', "quiet", CLI_BOOL, PULL(quiet), NULL, "Only print the image's reference"},
+    OPTION_SIGNATURE_POLICY(PULL(registry)),
     OPTION_TLS_CA(PULL(registry)),
     OPTION_TLS_VERIFY(PULL(registry)),
     {0}};

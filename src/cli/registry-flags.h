@@ -28,6 +28,11 @@
         0, "password-stdin", CLI_BOOL, REGISTRY_AT(at, password_stdin), NULL,            \
             "Read the password from standard input"                                      \
     }
+#define OPTION_SIGNATURE_POLICY(at)                                                      \
+    {                                                                                    \
+        0, "signature-policy", CLI_TEXT, REGISTRY_AT(at, signature_policy), "file",      \
+            "A policy.json: which images and signatures are trusted"                     \
+    }
 #define OPTION_TLS_CA(at)                                                                \
     {                                                                                    \
         0, "tls-ca", CLI_TEXT, REGISTRY_AT(at, tls_ca), "file",                          \

@@ -92,6 +92,7 @@ int cli_registry(const struct registry_args *args, struct cli_registry *ret,
         .auth_file = args->authfile,
         .ca_file = args->tls_ca,
         .cert_dir = args->cert_dir,
+        .signature_policy = args->signature_policy,
         .insecure = !args->tls_verify,
     };
     *ret = registry;

@@ -138,6 +138,7 @@
          NULL,     "Remove it and its anonymous volumes when it exits"},                   \
         {0, "security-opt", CLI_LIST, RUN(security_opts), "list", "Security options"},     \
         {0, "shm-size", CLI_BYTES, RUN(shm_size_bytes), "bytes", "Size of /dev/shm", 0},   \
+        OPTION_SIGNATURE_POLICY(RUN(registry)),                                            \
         {0,        "stop-signal",                                                          \
          CLI_TEXT, RUN(stop_signal),                                                       \
          "string", "Signal to stop the container"},                                        \

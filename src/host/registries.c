@@ -12,6 +12,7 @@ static const size_t texts[] = {
     offsetof(struct dray_registry_options, auth_file),
     offsetof(struct dray_registry_options, ca_file),
     offsetof(struct dray_registry_options, cert_dir),
+    offsetof(struct dray_registry_options, signature_policy),
 };
 
 static const char **text(struct dray_registry_options *options, size_t i)
@@ -72,6 +73,7 @@ int registries_options(const struct dray_registry_options *call,
     to->auth_file = own.auth_file;
     to->ca_file = own.ca_file;
     to->cert_dir = own.cert_dir;
+    to->policy_file = own.signature_policy;
     to->insecure = own.insecure || defaults.insecure;
     return 0;
 }

@@ -16,8 +16,9 @@
 
 struct registry {
     pthread_mutex_t lock; /* one public call at a time */
-    struct oci_ref ref;
-    char *familiar;                  /* of ref, owned; for messages */
+    struct oci_ref ref;   /* what it is called here */
+    struct oci_ref named; /* what the user calls it: a mirror's is not its ref */
+    char *familiar;       /* of ref, owned; for messages */
     struct registry_options options; /* strings owned */
     char *api_host;                  /* owned: "registry-1.docker.io" for docker.io */
     struct origin origin;            /* of the registry, with the scheme in use */
@@ -57,6 +58,13 @@ bool registry_next_may_help(const struct registry *reg, const struct dr_error *e
 typedef int registry_ask(struct registry *endpoint, void *arg, struct dr_error *err);
 int registry_try(struct registry *reg, registry_ask *ask, void *arg,
                  struct dr_error *err);
+
+struct policy;
+/* Has the image, known by its digests (index "" without one), the signatures that the
+ * policy wants? DR_ERR_PULL says what is missing. */
+int registry_check_trust(struct registry *reg, const struct policy *policy,
+                         const struct oci_digest *index,
+                         const struct oci_digest *manifest, struct dr_error *err);
 
 /* The URL of a path of the API, owned. */
 char *registry_url(const struct registry *reg, const char *path);

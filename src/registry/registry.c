@@ -43,6 +43,7 @@ static void copy_options(const struct registry_options *from, struct registry_op
     to->ca_file = dr_strdup(to->ca_file);
     to->cert_dir = dr_strdup(to->cert_dir);
     to->registries_conf = dr_strdup(to->registries_conf);
+    to->policy_file = dr_strdup(to->policy_file);
     size_t n = 0;
     while (to->allow_realms && to->allow_realms[n])
         n++;
@@ -67,6 +68,7 @@ static void release_options(struct registry_options *options)
     free((char *)options->ca_file);
     free((char *)options->cert_dir);
     free((char *)options->registries_conf);
+    free((char *)options->policy_file);
     for (const char *const *p = options->allow_realms; p && *p; p++)
         free((char *)*p);
     free((void *)options->allow_realms);
@@ -112,6 +114,7 @@ static int endpoint_open(const struct oci_ref *named, const struct endpoint *e,
     pthread_mutex_init(&reg->lock, NULL);
     copy_options(options, &reg->options);
     oci_ref_copy(&e->ref, &reg->ref);
+    oci_ref_copy(named, &reg->named);
     reg->familiar = oci_ref_familiar(named);
     reg->api_host = dr_strdup(e->api_host);
     reg->api_root = dr_strdup(e->api_root);
@@ -220,6 +223,7 @@ void registry_close(struct registry *reg)
     tls_release(&reg->tls);
     release_options(&reg->options);
     oci_ref_release(&reg->ref);
+    oci_ref_release(&reg->named);
     free(reg->familiar);
     free(reg->scope);
     free(reg->api_host);

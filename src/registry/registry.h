@@ -54,7 +54,9 @@ struct registry_options {
     const char *cert_dir;  /* instead of the usual certs.d/HOST, see tls.h */
     const char
         *registries_conf; /* instead of the usual files, see route.h; "" for none */
-    bool direct; /* no mirrors and no other location: for what is written there */
+    const char
+        *policy_file; /* instead of the usual policy.json, see policy.h; "" for none */
+    bool direct;      /* no mirrors and no other location: for what is written there */
     /* Hosts of token servers that may get the password although they are not the
      * registry's own; NULL-terminated, or NULL. */
     const char *const *allow_realms;

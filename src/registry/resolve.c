@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "registry/internal.h"
 #include "registry/nearest.h"
+#include "registry/policy.h"
 
 static const char accept_all[] =
     "application/vnd.oci.image.manifest.v1+json, "
@@ -275,6 +276,7 @@ struct question {
     const struct oci_digest *known;
     struct oci_image *image;
     struct oci_digest *digest;
+    struct policy policy;
 };
 
 static int ask_image(struct registry *endpoint, void *arg, struct dr_error *err)
@@ -284,6 +286,10 @@ static int ask_image(struct registry *endpoint, void *arg, struct dr_error *err)
     int rc = resolve(endpoint, q->platform, q->known, q->image, err);
     if (rc < 0 && err->origin == DR_AT_UNSET && err->kind != DR_ERR_INTERNAL)
         err->origin = DR_AT_REGISTRY;
+    const struct oci_digest *manifest = rc == 1 ? q->known : &q->image->manifest_digest;
+    if (rc >= 0 && registry_check_trust(endpoint, &q->policy, &q->image->index_digest,
+                                        manifest, err) < 0)
+        return -1;
     return rc;
 }
 
@@ -293,9 +299,12 @@ int registry_resolve(struct registry *reg, const struct oci_platform *platform,
 {
     dr_auto_image struct oci_image image = OCI_IMAGE_INIT;
     struct question q = {.platform = platform, .known = known, .image = &image};
+    if (policy_find(&reg->named, reg->options.policy_file, &q.policy, err) < 0)
+        return dr_wrap(err, "%s", reg->familiar);
     pthread_mutex_lock(&reg->lock);
     int rc = registry_try(reg, ask_image, &q, err);
     pthread_mutex_unlock(&reg->lock);
+    policy_release(&q.policy);
     if (rc < 0)
         return dr_wrap(err, "%s", reg->familiar);
     if (rc == 0) {

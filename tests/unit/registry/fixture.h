@@ -148,6 +148,7 @@ static inline int setup(void **state)
     f->options = (struct registry_options){.store = f->store,
                                            .auth_file = "",
                                            .registries_conf = "",
+                                           .policy_file = "",
                                            .tries = 3,
                                            .stall_timeout_ms = 1000,
                                            .connect_timeout_ms = 2000};
