@@ -38,6 +38,8 @@ setup() {
     rules >"$OUT/rules"
 }
 teardown() {
+    nft list table inet mine >/dev/null 2>&1 && nft delete table inet mine
+    iptables-legacy -P FORWARD ACCEPT
     test_teardown && rules | diff "$OUT/rules" -
 }
 # What of the firewall and of forwarding dray may change, for links that stay.
@@ -50,6 +52,11 @@ rules() {
 
 # What a libc takes from a hosts file, without what every container has.
 hosts_of() { dray exec "$1" cat /etc/hosts | sed 's/ *#.*//; /^$/d; /localhost\|ip6-/d'; } # CONTAINER
+
+cannot_get() { # CONTAINER URL: nothing comes back
+    try dray exec "$1" timeout 1 wget -qO- "$2"
+    [[ $status -ne 0 && -z $output ]] || explain "$1 gets $2"
+}
 
 @test "the default network: out with the guest's address, resolvers that answer, the guest by name" {
     local gateway
@@ -104,12 +111,13 @@ $gateway	host.dray.internal host.docker.internal"
 }
 
 @test "a firewall of somebody that drops: a warning says what to do, and that helps" {
+    local advice
     nft -f - <<<'table inet mine { chain way { type filter hook forward priority 0; policy drop; }; }'
-    ok run --rm --network bridge "$IMAGE" true
-    has "$stderr" "warning: the nftables chain 'way' of table inet mine drops what is forwarded"
     ok run -d --name a --network bridge "$IMAGE" sleep 100
-    has "$stderr" "warning: the nftables chain 'way'"
-    bash -c "${stderr##*: }"
+    has "$stderr" "warning: the nftables chain 'way' of table inet mine drops what is forwarded"
+    advice=${stderr##*: }
+    cannot_get a http://$WORLD:8080/
+    bash -c "$advice"
     ok exec a wget -qO- http://$WORLD:8080/
     same "$output" $GUEST
     # what somebody flushed comes back with the next one
@@ -139,3 +147,54 @@ $gateway	host.dray.internal host.docker.internal"
     iptables-legacy -P FORWARD ACCEPT
 }
 rules_are() { [[ $(rules) == "$1" ]]; }
+
+hosts_are() { [[ $(hosts_of "$1" | sort) == "$2" ]]; } # CONTAINER LINES
+
+@test "networks of one's own: names that come and go, IPv6, nothing between them, internal ones closed" {
+    local a a6 rest
+    ok network create --subnet 10.77.0.0/24 --subnet fd77::/64 one
+    ok network create --subnet 10.78.0.0/24 two
+    ok network create --subnet 10.79.0.0/24 --internal in
+    ok run -d --name web --network one --network-alias www "$IMAGE" sh -c \
+        'mkdir /w; echo page of web >/w/index.html; httpd -f -p 80 -h /w'
+    ok run -d --name db --network name=one,alias=store --network two "$IMAGE" sleep 100
+    a=$(inspect web '{{.NetworkSettings.Networks.one.IPAddress}}')
+    a6=$(inspect web '{{.NetworkSettings.Networks.one.GlobalIPv6Address}}')
+
+    # by name, alias and short id, by IPv4 and IPv6; who started later is known, too
+    ok exec db sh -c 'for n in web www $0; do wget -qO- "http://$n/"; done' "$(full_id web | cut -c1-12)"
+    same "$output" "page of web
+page of web
+page of web"
+    ok exec db wget -qO- "http://[$a6]/"
+    same "$output" "page of web"
+    ok exec web ping -c1 -W2 store
+    # out, by both
+    ok exec web wget -qO- http://$WORLD:8080/
+    same "$output" $GUEST
+    ok exec web wget -qO- "http://[$WORLD6]:8080/"
+    same "$output" $GUEST6
+
+    # another network: no name, and no way by the address either
+    ok run -d --name far --network two "$IMAGE" sleep 100
+    lacks "$(hosts_of far)" web
+    cannot_get far "http://$a/"
+    ok exec far ping -c1 -W2 db # which is on both
+    # an internal one: no way out, but to each other
+    ok run -d --name inner --network in "$IMAGE" sleep 100
+    cannot_get inner http://$WORLD:8080/
+    cannot_get inner "http://$a/"
+    ok run --rm --network in "$IMAGE" ping -c1 -W2 inner
+
+    # renamed, stopped, killed with its monitor: the others know
+    ok rename web site
+    ok exec db wget -qO- http://site/
+    lacks "$(hosts_of db)" web
+    rest=$(hosts_of db | grep -v "$(full_id site | cut -c1-12)" | sort)
+    kill -9 "$(monitor_pid site)"
+    ok ps -q # the next command puts things right
+    within 5 hosts_are db "$rest"
+    lacks "$(hosts_of db)" site
+    ok rm -f far inner db site
+    ok network rm one two in
+}

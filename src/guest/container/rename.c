@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "guest/container/rename.h"
+#include "guest/net/net.h"
 
 #include <string.h>
 
@@ -63,6 +64,7 @@ int container_rename(struct guest *guest, const struct container *container,
         return dr_fail(err, DR_ERR_INVALID, "the container is called %s already", name);
     if (rename_locked(guest, &c, name, err) < 0)
         return dr_wrap(err, "rename container %s", old);
+    net_rename(guest, c.id, name);
     dr_auto_free char *shown = dr_printf("/%s", old);
     container_event(guest, &c, "rename", "oldName", shown);
     return 0;

@@ -99,6 +99,22 @@ json_t *container_lowers(struct guest *guest, const struct container *c,
     return paths;
 }
 
+/* A replica answers to its service's name, too, beside the others of it. */
+static json_t *networks_of(const json_t *spec)
+{
+    json_t *networks = json_deep_copy(json_object_get(spec, "networks")), *network;
+    const char *service = dr_json_str(spec, "service");
+    size_t i;
+    json_array_foreach (networks, i, network) {
+        if (!service)
+            break;
+        if (!dr_json_array(network, "aliases"))
+            dr_json_set(network, "aliases", json_array());
+        json_array_append_new(dr_json_array(network, "aliases"), json_string(service));
+    }
+    return networks;
+}
+
 json_t *container_run_request(const struct container *c)
 {
     json_t *request = json_object();
@@ -109,8 +125,9 @@ json_t *container_run_request(const struct container *c)
     dr_json_set_str(request, "runtime", dr_json_str(c->state, "runtime"));
     dr_json_set_str(request, "name", container_name(c));
     dr_json_set_str(request, "hostname", dr_json_str(c->record, "hostname"));
-    static const char *const of_spec[] = {"networks",    "dns",         "dns_search",
-                                          "dns_options", "extra_hosts", "domainname"};
+    dr_json_set(request, "networks", networks_of(spec));
+    static const char *const of_spec[] = {"dns", "dns_search", "dns_options",
+                                          "extra_hosts", "domainname"};
     for (size_t i = 0; i < DR_COUNT(of_spec); i++)
         dr_json_set(request, of_spec[i], json_incref(json_object_get(spec, of_spec[i])));
     dr_json_set(request, "ports", container_ports(c));

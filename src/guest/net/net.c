@@ -282,6 +282,42 @@ void net_down(const struct guest *guest, const char *id)
     names_sync(guest, left);
 }
 
+struct renaming {
+    const struct guest *guest;
+    const char *id, *name;
+    json_t *networks; /* that it is on */
+};
+
+static int is_present(void *arg, const char *id, bool leaving, const json_t *lease)
+{
+    const struct renaming *renaming = arg;
+    return lease && !leaving && strcmp(id, renaming->id) == 0;
+}
+
+static void rename_on(void *arg, const char *network_id)
+{
+    struct renaming *renaming = arg;
+    dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+    dr_auto_fd int lock = -1;
+    if (!lease_exists(renaming->guest, network_id, renaming->id) ||
+        lease_lock(renaming->guest, &lock, &ignored) < 0 ||
+        lease_each(renaming->guest, network_id, is_present, renaming, &ignored) != 1)
+        return;
+    dr_auto_json json_t *lease = lease_read(renaming->guest, network_id, renaming->id);
+    dr_json_set_str(lease, "name", renaming->name);
+    if (lease &&
+        lease_write(renaming->guest, network_id, renaming->id, lease, &ignored) == 0)
+        json_array_append_new(renaming->networks, json_pack("{ss}", "id", network_id));
+}
+
+void net_rename(const struct guest *guest, const char *id, const char *name)
+{
+    dr_auto_json json_t *networks = json_array();
+    struct renaming renaming = {guest, id, name, networks};
+    lease_each_network(guest, rename_on, &renaming);
+    names_sync(guest, networks);
+}
+
 void net_sweep(const struct guest *guest)
 {
     dr_auto_error struct dr_error ignored = DR_ERROR_INIT;

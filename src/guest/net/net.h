@@ -23,6 +23,9 @@ int net_up(const struct guest *guest, const char *id, const json_t *request,
  * lost one's. */
 void net_down(const struct guest *guest, const char *id);
 
+/* It has another name: who is on its networks finds it by that now. */
+void net_rename(const struct guest *guest, const char *id, const char *name);
+
 /* After a reboot, of which a run directory on a disk knows nothing: who was on networks
  * is not any more. */
 void net_sweep(const struct guest *guest);
