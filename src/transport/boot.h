@@ -11,11 +11,12 @@
  * It answers in lines that begin with BOOT_MARK; whatever stands before is a banner, or
  * the transport's own words.
  *
- *     user NAME      it is not root, and becomes `sudo -n sh` (or doas), which is sent
- * the script again have           the helper is executed now: its magic is next need
- * MACHINE   it is in none of the places; "<sha256> <bytes>\n" is sent send PLACE     this
- * place can be written and executed from; the bytes are sent tty, noroot, noplace, full
- * PLACE, spoilt PLACE    no, and why
+ * - user NAME: it is not root, and becomes `sudo -n sh` (or doas), which is sent the
+ *   script again
+ * - have: the helper is executed now; its magic is next
+ * - need MACHINE: it is in none of the places; "<sha256> <bytes>\n" is sent
+ * - send PLACE: this place can be written and executed from; the bytes are sent
+ * - tty, noroot, noplace, full PLACE, spoilt PLACE: no, and why
  */
 #ifndef DRAY_TRANSPORT_BOOT_H
 #define DRAY_TRANSPORT_BOOT_H
