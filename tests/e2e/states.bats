@@ -90,7 +90,8 @@ only_init_runs() { [[ $(dray exec "$1" sh -c 'ls -d /proc/[0-9]* | wc -l') -eq 3
 
 @test "kill -9 of dray at many moments of cp out of a container: the container goes on" {
     local ms
-    ok run -d --name host "$IMAGE" sh -c 'head -c 20000000 /dev/zero >/big; sleep 1000'
+    ok run -d --name host "$IMAGE" sleep 1000
+    ok exec host sh -c 'head -c 20000000 /dev/zero >/big'
     for ms in 3 6 10 20 40; do
         rm -rf "$OUT/out"
         mkdir "$OUT/out"
