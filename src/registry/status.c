@@ -43,10 +43,17 @@ static const char *os_reason(const struct http_call *call)
 }
 
 /* The alert may come with the handshake (TLS 1.2) or with the first answer (1.3). */
-static bool wants_certificate(const struct http_call *call)
+static bool wants_certificate(const struct registry *reg, const struct http_call *call)
 {
-    return call->result != CURLE_OK && (strstr(call->detail, "certificate required") ||
-                                        strstr(call->detail, "alert bad certificate"));
+    /* the last one says that there is no common ground: with no certificate of ours to
+     * look at, that is what OpenSSL's servers say in 1.2 */
+    static const char *const words[] = {"certificate required", "alert bad certificate",
+                                        "alert handshake failure"};
+    for (size_t i = 0; call->result != CURLE_OK && !reg->tls.cert && i < DR_COUNT(words);
+         i++)
+        if (strstr(call->detail, words[i]))
+            return true;
+    return false;
 }
 
 static bool proxy_refused(const struct http_call *call)
@@ -76,12 +83,13 @@ int status_fail_transfer(const struct registry *reg, const struct http_call *cal
     const char *os = os_reason(call);
     if (proxy_refused(call))
         return fail_proxy(call, host, err);
-    if (wants_certificate(call))
-        return dr_fail_at(err, DR_AT_REGISTRY, kind, 0,
-                          "%s wants a certificate of the client's (%s): put client.cert "
-                          "and client.key into /etc/containers/certs.d/%s, or name their "
-                          "directory with --cert-dir",
-                          host, detail, reg->ref.host);
+    if (wants_certificate(reg, call))
+        return dr_fail_at(
+            err, DR_AT_REGISTRY, kind, 0,
+            "%s probably wants a certificate of the client's (%s): put client.cert "
+            "and client.key into /etc/containers/certs.d/%s, or name their "
+            "directory with --cert-dir",
+            host, detail, reg->ref.host);
     switch (call->result) {
     case CURLE_COULDNT_RESOLVE_HOST:
         text =
@@ -125,7 +133,11 @@ int status_fail_transfer(const struct registry *reg, const struct http_call *cal
     case CURLE_GOT_NOTHING:
     case CURLE_RECV_ERROR:
     case CURLE_SEND_ERROR:
-        text = dr_printf("%s broke the connection (%s): try again", host, detail);
+        /* TLS 1.3: the alert that would say so may come too late to be read */
+        text = dr_printf("%s broke the connection (%s): try again%s", host, detail,
+                         reg->origin.https && !reg->contacted && !reg->tls.cert
+                             ? ", or give it a client's certificate if it wants one"
+                             : "");
         break;
     default:
         text = dr_printf("%s: %s", host, detail);
@@ -223,7 +235,7 @@ int status_fail_http(const struct registry *reg, const struct http_call *call,
 
 bool status_is_passing(const struct registry *reg, const struct http_call *call)
 {
-    if (wants_certificate(call) || (proxy_refused(call) && call->proxy_status < 500))
+    if (wants_certificate(reg, call) || (proxy_refused(call) && call->proxy_status < 500))
         return false;
     if (call->result != CURLE_OK) {
         switch (call->result) {
