@@ -99,6 +99,20 @@ static int op_layer_get(struct guest *guest, struct wire_chan *chan,
     return wire_eof(chan, WIRE_STDOUT, err);
 }
 
+/* Of each layer, base first: of its tar, or on disk; 0 for one that is gone. */
+static json_t *layer_sizes(const struct guest *guest, const struct image *image, bool tar)
+{
+    json_t *sizes = json_array();
+    for (size_t i = 0; i < image->diff_id_count; i++) {
+        struct layer_stats stats = {0};
+        dr_auto_error struct dr_error gone = DR_ERROR_INIT;
+        layer_meta(guest->layers, &image->diff_ids[i], &stats, &gone);
+        json_array_append_new(sizes,
+                              json_integer(tar ? stats.tar_bytes : stats.disk_bytes));
+    }
+    return sizes;
+}
+
 static int op_image_documents(struct guest *guest, struct wire_chan *chan,
                               const json_t *request, json_t **ret_reply,
                               struct dr_error *err)
@@ -111,13 +125,7 @@ static int op_image_documents(struct guest *guest, struct wire_chan *chan,
         return dr_fail(err, DR_ERR_INVALID, "ref is missing");
     if (image_lookup(guest, ref, &image, err) < 0)
         return -1;
-    json_t *sizes = json_array();
-    for (size_t i = 0; i < image.diff_id_count; i++) {
-        struct layer_stats stats = {0};
-        dr_auto_error struct dr_error gone = DR_ERROR_INIT;
-        layer_meta(guest->layers, &image.diff_ids[i], &stats, &gone);
-        json_array_append_new(sizes, json_integer(stats.tar_bytes));
-    }
+    json_t *sizes = layer_sizes(guest, &image, true);
     int result = image_documents(guest, &image, &manifest, &config, err);
     if (result == 0)
         *ret_reply = json_pack("{sssssososO}", "id", image.id, "digest", image.digest,
@@ -223,13 +231,7 @@ static int op_image_get(struct guest *guest, struct wire_chan *chan,
     if (container_count_images(guest, counts, err) < 0 ||
         image_lookup(guest, ref, &image, err) < 0)
         return -1;
-    json_t *sizes = json_array();
-    for (size_t i = 0; i < image.diff_id_count; i++) {
-        struct layer_stats stats = {0};
-        dr_auto_error struct dr_error gone = DR_ERROR_INIT;
-        layer_meta(guest->layers, &image.diff_ids[i], &stats, &gone);
-        json_array_append_new(sizes, json_integer(stats.disk_bytes));
-    }
+    json_t *sizes = layer_sizes(guest, &image, false);
     *ret_reply = describe(&image, counts);
     dr_json_set(*ret_reply, "layer_sizes", sizes);
     dr_json_set(*ret_reply, "config", json_incref(image.config));
