@@ -1,8 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The cache of blobs, for people (C10). */
+#include "host/cache.h"
+
 #include "base/json.h"
 #include "host/target.h"
-#include "store/store.h"
+
+#define MAX_BYTES (10ll << 30)
+/* Parts of blobs that nobody came back for. */
+#define PARTIAL_AGE_S (7 * 24 * 3600)
+
+void cache_tidy(struct store *store)
+{
+    struct store_usage freed;
+    dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+    store_prune(store, MAX_BYTES, PARTIAL_AGE_S, &freed, &ignored);
+}
 
 int dray_cache_usage(const char *dir, char **ret_json, struct dray_error **ret_err)
 {
