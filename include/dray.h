@@ -307,12 +307,19 @@ struct dray_pull_options {
     const struct dray_registry_options *registry; /* NULL: the target's */
     void (*progress)(void *arg, const struct dray_progress *step); /* may be NULL */
     void *progress_arg;
+    /* A file that says which digest a tag means, as "dray.lock"; NULL: none. A tag that
+     * it does not know is asked for, pulled and put into it; of one that it knows exactly
+     * that digest is pulled, and what is on the target will only do when it is that. */
+    const char *lock_file;
+    bool lock_update; /* what it knows of this tag does not count, and is replaced */
 };
 
 /* Makes sure that the image is over there, as the policy says (C07). reference as typed
  * for Docker: "alpine", "ghcr.io/a/b:tag", "name@sha256:…"; "hello" is built in.
- * *ret_json (may be NULL): {"id","digest","ref","familiar","pulled":bool,"newer":bool}.
- * DRAY_ERR_PULL with what the registry said; nothing half-made stays. */
+ * *ret_json (may be NULL): {"id","digest","ref","familiar","pulled":bool,"newer":bool};
+ * with a lock file "pinned" and, when the registry was asked and has moved the tag,
+ * "tag_digest". DRAY_ERR_CONFIG: the lock file cannot be read or written. DRAY_ERR_PULL
+ * with what the registry said; nothing half-made stays. */
 int dray_image_pull(struct dray_target *target, const char *reference,
                     const struct dray_pull_options *options, const struct dray_call *call,
                     char **ret_json, struct dray_error **ret_err);

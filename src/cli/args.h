@@ -14,6 +14,12 @@ struct registry_args {
     const char *authfile, *cert_dir, *creds, *signature_policy, *tls_ca;
 };
 
+/* Of the verbs that pull; rows in registry-flags.h */
+struct lock_args {
+    bool lock, update;
+    const char *file;
+};
+
 /* run and create: spec.c makes a container's spec of it */
 struct run_args {
     bool detach, auto_remove, interactive, tty, read_only, privileged, init, quiet,
@@ -29,6 +35,7 @@ struct run_args {
     int64_t memory_bytes, shm_size_bytes, cpu_shares, pids_limit, stop_timeout_s,
         health_retries;
     struct registry_args registry;
+    struct lock_args lock;
 };
 
 struct exec_args {
@@ -81,6 +88,7 @@ struct pull_args {
     bool quiet;
     const char *platform;
     struct registry_args registry;
+    struct lock_args lock;
 };
 
 struct push_args {

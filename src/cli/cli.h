@@ -210,12 +210,17 @@ struct cli_pull {
     const char *reference, *platform;
     enum dray_pull_policy policy;
     const struct dray_registry_options *registry;
+    const char *lock_file; /* NULL: none */
+    bool lock_update;
     bool quiet;
     FILE *out; /* for the progress */
 };
 /* Pulls, showing the progress; Ctrl-C cancels. *ret_image as dray_image_pull's. */
 int cli_pull(struct cli *cli, const struct cli_pull *pull, json_t **ret_image,
              struct dr_error *err);
+/* The file that the flags name, or NULL. */
+struct lock_args;
+const char *cli_lock_file(const struct lock_args *args);
 /* The text of --pull. */
 int cli_pull_policy(const char *text, enum dray_pull_policy *ret, struct dr_error *err);
 

@@ -76,6 +76,11 @@ static int load_place(struct running *r, struct dr_error *err)
         return -1;
     if (!local)
         return 0;
+    if (cli_lock_file(&r->args->lock))
+        return dr_fail(
+            err, DR_ERR_INVALID,
+            "--lock pins what tags of registries mean, and %s is on this machine",
+            r->cli->words[0]);
     struct dray_target *target = cli_target(r->cli, err);
     const struct dray_pull_options options = {.size = sizeof options,
                                               .platform = r->args->platform};
@@ -93,7 +98,8 @@ static int load_place(struct running *r, struct dr_error *err)
     return 0;
 }
 
-static int pull(struct running *r, enum dray_pull_policy policy, struct dr_error *err)
+static int pull(struct running *r, enum dray_pull_policy policy, bool quiet,
+                struct dr_error *err)
 {
     dr_auto_json json_t *image = NULL;
     struct cli_pull request = {
@@ -101,7 +107,8 @@ static int pull(struct running *r, enum dray_pull_policy policy, struct dr_error
         .platform = r->args->platform,
         .policy = policy,
         .registry = &r->registry.options,
-        .quiet = r->args->quiet,
+        .lock_file = cli_lock_file(&r->args->lock),
+        .quiet = quiet,
         .out = stderr,
     };
     return cli_pull(r->cli, &request, &image, err);
@@ -167,14 +174,33 @@ static bool image_missing(const struct running *r, const struct dr_error *err)
     return err->kind == DR_ERR_NOT_FOUND && !r->id && strstr(err->text, "image");
 }
 
+/* Sees to it that the image is what the lock file pins: without a word and without the
+ * registry when it is there. */
+static int pull_pinned(struct running *r, struct dr_error *err)
+{
+    dr_auto_error struct dr_error not_there = DR_ERROR_INIT;
+    if (r->policy == DRAY_PULL_ALWAYS || r->policy == DRAY_PULL_NEWER)
+        return pull(r, r->policy, r->args->quiet, err);
+    if (pull(r, DRAY_PULL_NEVER, true, &not_there) == 0)
+        return 0;
+    if (r->policy == DRAY_PULL_NEVER || not_there.kind != DR_ERR_NOT_FOUND)
+        return dr_error_move(err, &not_there);
+    return pull(r, DRAY_PULL_MISSING, r->args->quiet, err);
+}
+
 static int ask_and_pull(struct running *r, bool run, struct dray_event *ret_end,
                         struct dr_error *err)
 {
     /* A platform that was asked for must be looked at before an image is used. */
     bool first = r->policy == DRAY_PULL_ALWAYS || r->policy == DRAY_PULL_NEWER ||
                  (r->args->platform && r->policy != DRAY_PULL_NEVER);
-    if (first && pull(r, r->policy, err) < 0)
+    if (cli_lock_file(&r->args->lock)) {
+        if (pull_pinned(r, err) < 0)
+            return -1;
+        first = true;
+    } else if (first && pull(r, r->policy, r->args->quiet, err) < 0) {
         return -1;
+    }
     int rc = ask(r, run, ret_end, err);
     if (rc >= 0 || first || !image_missing(r, err))
         return rc;
@@ -187,7 +213,7 @@ static int ask_and_pull(struct running *r, bool run, struct dray_event *ret_end,
     dr_error_release(err);
     if (!r->args->quiet)
         fprintf(stderr, "Unable to find image '%s' locally\n", r->cli->words[0]);
-    if (pull(r, DRAY_PULL_MISSING, err) < 0)
+    if (pull(r, DRAY_PULL_MISSING, r->args->quiet, err) < 0)
         return -1;
     return ask(r, run, ret_end, err);
 }

@@ -69,6 +69,25 @@ static void print_tail(const struct cli_pull *pull, const json_t *image)
     fflush(pull->out);
 }
 
+const char *cli_lock_file(const struct lock_args *args)
+{
+    return args->file ? args->file : args->lock || args->update ? "dray.lock" : NULL;
+}
+
+/* What has no line of Docker's: said to people, not to programs. */
+static void print_pin(const struct cli_pull *pull, const json_t *image)
+{
+    const char *pinned = dr_json_str(image, "pinned");
+    const char *moved = dr_json_str(image, "tag_digest");
+    if (pull->quiet || !pinned)
+        return;
+    fprintf(pull->out, "Pinned: %s in %s\n", pinned, pull->lock_file);
+    if (moved)
+        cli_warn("note: the registry's tag means %s now; %s keeps what it meant before, "
+                 "until `dray pull --lock-update %s`",
+                 moved, pull->lock_file, pull->reference);
+}
+
 int cli_pull(struct cli *cli, const struct cli_pull *pull, json_t **ret_image,
              struct dr_error *err)
 {
@@ -83,6 +102,8 @@ int cli_pull(struct cli *cli, const struct cli_pull *pull, json_t **ret_image,
         .policy = pull->policy,
         .platform = pull->platform,
         .registry = pull->registry,
+        .lock_file = pull->lock_file,
+        .lock_update = pull->lock_update,
         .progress = progress ? cli_progress_step : NULL,
         .progress_arg = progress,
     };
@@ -94,6 +115,7 @@ int cli_pull(struct cli *cli, const struct cli_pull *pull, json_t **ret_image,
     if (!*ret_image)
         return -1;
     print_tail(pull, *ret_image);
+    print_pin(pull, *ret_image);
     return 0;
 }
 
@@ -110,6 +132,8 @@ int cmd_pull(struct cli *cli, void *arg)
         .platform = args->platform,
         .policy = DRAY_PULL_ALWAYS,
         .registry = &registry.options,
+        .lock_file = cli_lock_file(&args->lock),
+        .lock_update = args->lock.update,
         .quiet = args->quiet,
         .out = stdout,
     };

@@ -44,4 +44,23 @@
             "TLS with a good certificate only (default true)", .otherwise = 1            \
     }
 
+/* The rows of struct lock_args. */
+#define LOCK_AT(at, member) (at) + offsetof(struct lock_args, member)
+
+#define OPTION_LOCK(at)                                                                  \
+    {                                                                                    \
+        0, "lock", CLI_BOOL, LOCK_AT(at, lock), NULL,                                    \
+            "Pin what the tag means in dray.lock, and pull just that from then on"       \
+    }
+#define OPTION_LOCK_FILE(at)                                                             \
+    {                                                                                    \
+        0, "lock-file", CLI_TEXT, LOCK_AT(at, file), "file",                             \
+            "As --lock, in another file"                                                 \
+    }
+#define OPTION_LOCK_UPDATE(at)                                                           \
+    {                                                                                    \
+        0, "lock-update", CLI_BOOL, LOCK_AT(at, update), NULL,                           \
+            "As --lock, but pin what the tag means now"                                  \
+    }
+
 #endif

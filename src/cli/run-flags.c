@@ -78,6 +78,7 @@
         {0, "ip6", CLI_TEXT, RUN(ip6), "ip", "IPv6 address on its (first) network"},       \
         {'l', "label", CLI_LIST, RUN(labels), "list", "Set metadata on the container"},    \
         {0, "label-file", CLI_LIST, RUN(label_files), "list", "Read in a file of labels"}, \
+        OPTION_LOCK(RUN(lock)), OPTION_LOCK_FILE(RUN(lock)),                               \
         {0,        "log-driver",                                                           \
          CLI_TEXT, RUN(log_driver),                                                        \
          "string", "Where its output goes: k8s-file (default) or none"},                   \

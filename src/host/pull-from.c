@@ -82,6 +82,7 @@ static int resolve(struct pull *pull, const struct pull_source *source,
     dr_auto_error struct dr_error odd = DR_ERROR_INIT;
     struct registry_options ro = {.store = store,
                                   .cancel = &pull->stop->triggered,
+                                  .pin = source->pin,
                                   .progress = pull_on_blob,
                                   .context = pull};
     if (source->archive)
@@ -113,9 +114,13 @@ static int resolve_and_send(struct pull *pull, const struct pull_source *source,
                             err);
     else
         *ret_image = pull_result_of(source->have, source->name, source->familiar);
-    if (rc >= 0 && source->ref)
+    if (rc < 0)
+        return -1;
+    if (source->ref) {
         note_source(pull, store, source->ref);
-    return rc < 0 ? -1 : 0;
+        dr_json_set_str(*ret_image, "resolved", registry_resolved(pull->registry)->text);
+    }
+    return 0;
 }
 
 /* Why it was given up, when it was the caller who did. */

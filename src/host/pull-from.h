@@ -9,14 +9,16 @@
 #include "oci/ref.h"
 
 struct pull_source {
-    const struct oci_ref *ref; /* a registry's … */
-    struct archive *archive;   /* … or an archive's: its image-th one */
+    const struct oci_ref *ref;    /* a registry's … */
+    const struct oci_digest *pin; /* what its tag is to mean, or NULL */
+    struct archive *archive;      /* … or an archive's: its image-th one */
     size_t image;
     const char *name, *familiar; /* what it shall be called; NULL: nothing */
     const json_t *have; /* the image of that name that is there already, or NULL */
 };
 
-/* *ret_image: as dray_image_pull's. Within target_enter. */
+/* *ret_image: as dray_image_pull's; of a registry's, "resolved" is the digest that its
+ * reference led to first. Within target_enter. */
 int pull_from(struct dray_target *target, const struct pull_source *source,
               const struct dray_pull_options *options, const struct limits *limits,
               json_t **ret_image, struct dr_error *err);

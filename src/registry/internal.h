@@ -24,9 +24,10 @@ struct registry {
     struct origin origin;            /* of the registry, with the scheme in use */
     bool guessing;                   /* whether it speaks TLS is not known yet */
     struct tls tls;
-    char *api_root; /* instead of "/v2", owned; NULL: that */
-    char *ns;       /* the host that it mirrors, for "?ns=", owned; or NULL */
-    bool contacted; /* it answered something: what fails now may pass */
+    char *api_root;             /* instead of "/v2", owned; NULL: that */
+    char *ns;                   /* the host that it mirrors, for "?ns=", owned; or NULL */
+    struct oci_digest resolved; /* see registry_resolved */
+    bool contacted;             /* it answered something: what fails now may pass */
     struct http *http;
     bool http_borrowed; /* of the registry that it mirrors */
     /* Who is asked before this one, in this order; each a registry of its own, with its

@@ -37,6 +37,7 @@ static void copy_options(const struct registry_options *from, struct registry_op
 {
     static const struct registry_options defaults;
     *to = from ? *from : defaults;
+    to->pin = NULL;
     to->user = dr_strdup(to->user);
     to->password = dr_strdup(to->password);
     to->auth_file = dr_strdup(to->auth_file);
@@ -168,9 +169,13 @@ int registry_open(const struct oci_ref *ref, const struct registry_options *opti
                   struct registry **ret_registry, struct dr_error *err)
 {
     dr_auto_route struct route route = {0};
+    dr_auto_ref struct oci_ref asked = OCI_REF_INIT;
     bool direct = options && options->direct;
     const char *conf = options ? options->registries_conf : NULL;
-    if (route_find(ref, conf, direct, &route, err) == 0 &&
+    oci_ref_copy(ref, &asked);
+    if (options && options->pin) /* it is asked for by digest, of mirrors too */
+        asked.digest = *options->pin;
+    if (route_find(&asked, conf, direct, &route, err) == 0 &&
         open_route(ref, &route, options, ret_registry, err) == 0)
         return 0;
     dr_auto_free char *familiar = oci_ref_familiar(ref);

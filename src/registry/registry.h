@@ -57,6 +57,9 @@ struct registry_options {
     const char
         *policy_file; /* instead of the usual policy.json, see policy.h; "" for none */
     bool direct;      /* no mirrors and no other location: for what is written there */
+    /* What the reference's tag is to mean, whatever it means there now; copied; or NULL.
+     * The image is still called, trusted and reported by its tag. */
+    const struct oci_digest *pin;
     /* Hosts of token servers that may get the password although they are not the
      * registry's own; NULL-terminated, or NULL. */
     const char *const *allow_realms;
@@ -107,6 +110,9 @@ int registry_head_digest(struct registry *registry, struct oci_digest *ret_diges
 int registry_resolve(struct registry *registry, const struct oci_platform *platform,
                      const struct oci_digest *known, struct oci_image *ret_image,
                      struct dr_error *err);
+/* The digest of the document that the last registry_resolve began with: of the index, or
+ * of the manifest where there is none; for every platform the same. */
+const struct oci_digest *registry_resolved(const struct registry *registry);
 /*
  * Downloads all blobs, several at a time, in this order, on reused connections:
  * fetches[i] (of store_blob_open, any state) gets descs[i]. Returns when all are

@@ -307,11 +307,19 @@ int registry_resolve(struct registry *reg, const struct oci_platform *platform,
     policy_release(&q.policy);
     if (rc < 0)
         return dr_wrap(err, "%s", reg->familiar);
+    reg->resolved = image.index_digest.text[0] ? image.index_digest
+                    : rc == 1                  ? *known
+                                               : image.manifest_digest;
     if (rc == 0) {
         *ret_image = image;
         image = OCI_IMAGE_INIT;
     }
     return rc;
+}
+
+const struct oci_digest *registry_resolved(const struct registry *reg)
+{
+    return &reg->resolved;
 }
 
 static int ask_digest(struct registry *endpoint, void *arg, struct dr_error *err)

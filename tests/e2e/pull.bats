@@ -124,6 +124,67 @@ content() { dray run --rm "$1" cat "$2"; }
     same "$output" newest "with newer"
 }
 
+@test "C07: --lock pins a tag, and what is pinned is pulled and run wherever the tag goes" {
+    local old new name other
+    name=$(image pinned:1)
+    cd "$OUT" || return 1
+    registry() { # which message the image prints
+        /usr/bin/python3 "$E2E_LIB/oci-tool.py" push "$E2E_IMAGES/layout" busybox "$REGISTRY" \
+            pinned:1 "config:Cmd=[\"echo\",\"$1\"]" index=s390x,"$(dpkg --print-architecture)"
+    }
+    digest() { skopeo inspect --tls-verify=false --raw "docker://$name" | sha256sum | cut -d' ' -f1; }
+    registry old
+    old=sha256:$(digest)
+    refused 125 "dray.lock has no digest for $name" -- run --rm --lock --pull never "$name"
+    [[ ! -e dray.lock ]] || explain "a refusal wrote dray.lock"
+    ok run --rm --lock "$name"
+    same "$output" old
+    same "$(grep -v '^#' dray.lock)" "version 1
+$name $old" # of the index: the same for every platform
+    registry new
+    new=sha256:$(digest)
+    # what is there is what is pinned: no word about it, and none with the registry
+    ok run --rm --lock "$name"
+    same "$output$stderr" old
+    ok pull --lock "$name"
+    has "$output" "Pinned: $old in dray.lock"
+    has "$stderr" "the registry's tag means $new now"
+    # what others pulled under that name meanwhile will not do
+    ok pull -q "$name"
+    ok run --rm "$name"
+    same "$output" new
+    refused 125 "not, or cannot be told to be, the one that dray.lock pins, $old" -- \
+        run --rm --lock --pull never "$name"
+    ok run --rm --lock "$name"
+    same "$output" old
+    # the cache has nothing any more: it comes by its digest, for another platform too
+    ok rmi -f "$name"
+    ok cache prune -f
+    ok run --rm --lock --pull always "$name"
+    same "$output" old
+    ok pull -q --lock --platform linux/s390x "$name"
+    same "$(grep -c sha256 dray.lock)" 1
+    ok pull --lock-update "$name"
+    has "$output" "Pinned: $new in dray.lock"
+    same "$(grep -v '^#' dray.lock)" "version 1
+$name $new"
+    ok run --rm --lock-file ./dray.lock "$name"
+    same "$output" new
+    # a digest that the registry does not have; a file that is no lock; and no registry at all
+    other=sha256:$(printf '%064d' 7)
+    echo "$name $other" >gone.lock
+    refused 1 "gone.lock pins $other" -- pull --lock-file gone.lock "$name"
+    has "$stderr" "dray pull --lock-update $name"
+    echo nonsense >dray.lock
+    refused 78 "dray.lock:1: 'nonsense' is no IMAGE:TAG and DIGEST" -- pull --lock "$name"
+    refused 1 "pins what tags of registries mean" -- pull --lock "oci:$E2E_IMAGES/layout:busybox"
+    # what has a digest of its own, or is built in, needs no pin
+    rm dray.lock
+    ok pull -q --lock "$REGISTRY/pinned@$new"
+    ok pull -q --lock hello
+    [[ ! -e dray.lock ]] || explain "$(<dray.lock)"
+}
+
 @test "two images share a layer: the second adds none (C14)" {
     ok pull -q "$(image busybox:1)"
     ok pull -q "$(image deep:1)"
