@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# Windows, as far as Wine goes: programs made by mingw run here, with a drive C: that the
+# suite's directory holds, and with a wsl.exe that leads to the distro of lib/wsl.bash.
+
+WINDOWS_CC=x86_64-w64-mingw32-gcc
+# without a display, and without the parts that only browsers and .NET programs need
+export WINEDEBUG=-all WINEDLLOVERRIDES="mscoree=;mshtml=;winemenubuilder.exe=" WINEARCH=win64
+unset DISPLAY
+
+windows_missing() {
+    local program
+    for program in "$WINDOWS_CC" wine wineserver; do
+        command -v "$program" >/dev/null || echo "$program"
+    done
+}
+
+# A Windows directory takes seconds to make, and most of it never changes: it is made once
+# per machine. Its libraries are Wine's own, by links.
+windows_make() { # DIR
+    local file dlls
+    mkdir -p "${1%/*}"
+    (
+        flock 9
+        [[ ! -f $1/made ]] || exit 0
+        rm -rf "$1"
+        mkdir -p "$1/home"
+        WINEPREFIX=$1/prefix HOME=$1/home wineboot -i >"$1/log" 2>&1 || exit 1
+        WINEPREFIX=$1/prefix wineserver -w
+        dlls=$(dirname "$(find /usr/lib/*/wine -path '*x86_64-windows/kernel32.dll' | head -1)")
+        for file in "$1"/prefix/drive_c/windows/system32/*; do
+            [[ ! -f $dlls/${file##*/} ]] || ln -sf "$dlls/${file##*/}" "$file"
+        done
+        : >"$1/made"
+    ) 9>"$1.lock"
+}
+
+# Sets WINEPREFIX and starts a wineserver of ours: it holds sockets and processes, so it
+# belongs to the sandbox, and it stays, so that further starts are cheap.
+windows_start() {
+    local made=${DRAY_BUILD_CACHE:-/var/cache/dray-build}/wine dir=$E2E/windows place
+    windows_make "$made" || return 1
+    mkdir -p "$dir/dosdevices" "$dir/drive_c" "$dir/bin"
+    cp "$made"/prefix/*.reg "$made/prefix/.update-timestamp" "$dir"
+    cp -a "$made/prefix/drive_c/users" "$made/prefix/drive_c/ProgramData" "$dir/drive_c"
+    for place in windows 'Program Files'; do
+        ln -s "$made/prefix/drive_c/$place" "$dir/drive_c/$place"
+    done
+    ln -s ../drive_c "$dir/dosdevices/c:"
+    ln -s / "$dir/dosdevices/z:"
+    mkdir -p "$dir/drive_c/users/me"
+    "$WINDOWS_CC" -municode -std=gnu17 -O1 -s "$E2E_LIB/../../fake/wsl-win.c" \
+        -o "$dir/bin/wsl.exe" -lws2_32 || return 1
+    export WINEPREFIX=$dir WINEPATH="Z:${dir//\//\\}\\bin"
+    # the first program brings the services along
+    wineserver -p 3>&- && wine cmd /c exit 3>&- </dev/null >/dev/null 2>&1
+}
+
+windows_stop() {
+    [[ ! -d $E2E/windows ]] || wineserver -k
+    wineserver -w
+    rm -rf "$E2E/windows"
+}
+
+# C:\users\me, as this side sees it
+windows_home() { echo "$E2E/windows/drive_c/users/me"; }
