@@ -51,7 +51,8 @@ static char *all_hashes(void)
  * The mark is written in two pieces, so that a terminal's echo of this is not taken for
  * it. `test -O /` asks without a process whether we are root; where sh does not know it,
  * or / is somebody else's, id(1) does. A file with nothing in it can be executed by a
- * shell, unless the mount says noexec. Nothing but POSIX is used, head -c apart, which
+ * shell, unless the mount says noexec. A WSL1 distro has no Linux kernel, which it says
+ * by the M of its name. Nothing but POSIX is used, head -c apart, which
  * has been everywhere for longer.
  */
 static const char script[] =
@@ -60,6 +61,8 @@ static const char script[] =
     "/usr/bin:/sbin:/bin\"\n"
     "say() { echo \"DRAY-\"\"BOOT $*\"; }\n"
     "if test -t 0; then say tty; exit 1; fi\n"
+    "k=; read -r k 2>/dev/null </proc/sys/kernel/osrelease\n"
+    "case $k in *-Microsoft) say wsl1 \"$WSL_DISTRO_NAME\"; exit 1;; esac\n"
     "if test -O / 2>/dev/null || test \"$(id -u)\" = 0; then :; else\n"
     "  say user \"$(id -un)\"\n"
     "  for s in sudo doas; do\n"
@@ -235,6 +238,14 @@ static int on_tty(struct boot *boot, const char *rest, struct dr_error *err)
                   "one that gives plain pipes");
 }
 
+static int on_wsl1(struct boot *boot, const char *rest, struct dr_error *err)
+{
+    return refuse(boot, err,
+                  "it is a WSL1 distro, which has no Linux kernel and cannot run "
+                  "containers; `wsl --set-version %s 2` makes a WSL2 distro of it",
+                  *rest ? rest : "NAME");
+}
+
 static int on_noroot(struct boot *boot, const char *rest, struct dr_error *err)
 {
     return refuse(boot, err,
@@ -278,6 +289,7 @@ static const struct {
     {"have", on_have},       {"user", on_user}, {"need", on_need},
     {"send", on_send},       {"tty", on_tty},   {"noroot", on_noroot},
     {"noplace", on_noplace}, {"full", on_full}, {"spoilt", on_spoilt},
+    {"wsl1", on_wsl1},
 };
 
 static int take_line(struct boot *boot, const char *line, struct dr_error *err)

@@ -16,7 +16,7 @@
  * - have: the helper is executed now; its magic is next
  * - need MACHINE: it is in none of the places; "<sha256> <bytes>\n" is sent
  * - send PLACE: this place can be written and executed from; the bytes are sent
- * - tty, noroot, noplace, full PLACE, spoilt PLACE: no, and why
+ * - tty, noroot, noplace, full PLACE, spoilt PLACE, wsl1 NAME: no, and why
  */
 #ifndef DRAY_TRANSPORT_BOOT_H
 #define DRAY_TRANSPORT_BOOT_H

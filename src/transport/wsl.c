@@ -25,15 +25,16 @@ static int wsl_argv(const struct transport_address *address, int64_t timeout_ms,
     return 0;
 }
 
-/* UTF-16LE has a NUL in every second byte of most texts. */
+/* UTF-8 has no NULs; in UTF-16LE every second byte of what is ASCII is one: of the error
+ * code at least, whatever the language. */
 static bool is_utf16(const unsigned char *bytes, size_t len)
 {
-    size_t nuls = 0;
+    size_t nuls[2] = {0};
     if (len >= 2 && bytes[0] == 0xff && bytes[1] == 0xfe)
         return true;
-    for (size_t i = 1; i < len; i += 2)
-        nuls += bytes[i] == 0;
-    return len >= 4 && nuls * 4 >= len; /* half of the odd ones */
+    for (size_t i = 0; i < len; i++)
+        nuls[i % 2] += bytes[i] == 0;
+    return nuls[1] > nuls[0];
 }
 
 static char *add_utf8(char *to, uint32_t c)
@@ -94,6 +95,10 @@ static const struct {
      "turn virtualization on: in the firmware, and with `wsl --install`"},
     {"HCS_E_SERVICE_NOT_AVAILABLE", DR_ERR_UNAVAILABLE,
      "turn virtualization on: in the firmware, and with `wsl --install`"},
+    {"E_ILLEGAL_STATE_CHANGE", DR_ERR_UNAVAILABLE,
+     "it can be used again when that is done; `wsl --list --verbose` shows it"},
+    {"RPC_E_DISCONNECTED", DR_ERR_UNAVAILABLE, "WSL is being shut down; try again"},
+    {"WSL_E_VM_CRASHED", DR_ERR_UNAVAILABLE, "`wsl --shutdown`, then try again"},
     {"WSL_E_USER_NOT_FOUND", DR_ERR_CONFIG, "the distro must have a user root"},
     {"E_ACCESSDENIED", DR_ERR_CONFIG, "Windows does not let this user do that"},
 };

@@ -12,9 +12,14 @@ to live with (the messages and codes are those of wsl.exe):
   raw wait status;
 - bytes go through a buffer of 4 KiB, and end when the main child ends, whoever else has
   the pipe;
-- a distro stops some time after its last process, init apart, and takes /run with it.
+- a distro stops some time after its last process, init apart, and takes /run with it;
+- `--import` unpacks with bsdtar into DIR/ext4.vhdx, which here is a directory (DIR/rootfs for
+  WSL1), whose parent must be there, and takes away what it made when that fails;
+- a WSL1 distro has another kernel's name, and no cgroups.
 
 usage: wsl-relay.py DIR PORT-FILE [IDLE-SECONDS]
+
+Not of wsl.exe: `--set-state NAME STATE` makes a distro that is being converted, say.
 
 The wire, over one TCP connection: a line of JSON {"argv":[...],"utf8":bool,"old":bool},
 then frames: a byte, a length (u32, little-endian), bytes. To the relay: 0 stdin, an empty
@@ -36,6 +41,22 @@ import uuid
 
 CHUNK = 4096
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+KERNEL1 = "4.4.0-19041-Microsoft"
+STATES = {"Running": "Wird ausgeführt", "Stopped": "Beendet", "Converting": "Wird konvertiert"}
+DONE = "Der Vorgang wurde erfolgreich beendet.\r\n"
+NONE = ("Das Windows-Subsystem für Linux hat keine installierten Distributionen.\r\n"
+        "Fehlercode: Wsl/WSL_E_DEFAULT_DISTRO_NOT_FOUND\r\n")
+BUSY = ("Für diese Distribution wird ein Installations-, Deinstallations- oder "
+        "Konvertierungsvorgang ausgeführt.\r\n"
+        "Fehlercode: Wsl/Service/CreateInstance/E_ILLEGAL_STATE_CHANGE\r\n")
+NO_PATH = ("Das System kann den angegebenen Pfad nicht finden.\r\n"
+           "Fehlercode: Wsl/ERROR_PATH_NOT_FOUND\r\n")
+IN_USE = ("Der angegebene Installationsort wird schon verwendet.\r\n"
+          "Fehlercode: Wsl/Service/RegisterDistro/ERROR_FILE_EXISTS\r\n")
+NO_DISTRO = ("Die importierte Datei ist keine gültige Linux-Distribution.\r\n"
+             "Fehlercode: Wsl/Service/RegisterDistro/WSL_E_NOT_A_LINUX_DISTRO\r\n")
+IMPORT_FAILED = ("Fehler beim Importieren der Distribution.\r\n"
+                 "Fehlercode: Wsl/Service/RegisterDistro/WSL_E_IMPORT_FAILED\r\n")
 NO_SUCH = ("Es gibt keine Distribution mit dem angegebenen Namen.\r\n"
            "Fehlercode: Wsl/Service/WSL_E_DISTRO_NOT_FOUND\r\n")
 EXISTS = ("Eine Distribution mit dem angegebenen Namen besteht schon.\r\n"
@@ -49,7 +70,7 @@ def mount(source, target, kind, flags):
         raise OSError(ctypes.get_errno(), f"mount {target}")
 
 
-def distro_init(root, boot_id):
+def distro_init(root, boot_id, version):
     """In a process of its own: becomes the distro's first process."""
     MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
     if libc.unshare(0x00020000 | 0x20000000) != 0:  # mounts, and pids of children
@@ -62,12 +83,17 @@ def distro_init(root, boot_id):
     for name in ("proc", "sys", "dev", "run", "tmp", "mnt"):
         os.makedirs(f"{root}/{name}", exist_ok=True)
     mount("proc", f"{root}/proc", "proc", 0)
-    mount("/sys", f"{root}/sys", "", MS_BIND | MS_REC)
+    if version == 2:
+        mount("/sys", f"{root}/sys", "", MS_BIND | MS_REC)
     mount("/dev", f"{root}/dev", "", MS_BIND | MS_REC)
     mount("none", f"{root}/run", "tmpfs", 0)
     with open(f"{root}/run/boot_id", "w", encoding="ascii") as f:
         f.write(boot_id + "\n")
     mount(f"{root}/run/boot_id", f"{root}/proc/sys/kernel/random/boot_id", "", MS_BIND)
+    if version == 1:
+        with open(f"{root}/run/osrelease", "w", encoding="ascii") as f:
+            f.write(KERNEL1 + "\n")
+        mount(f"{root}/run/osrelease", f"{root}/proc/sys/kernel/osrelease", "", MS_BIND)
     mount(root, root, "", MS_BIND | MS_REC)
     os.chdir(root)
     # the root of the namespace, so that nothing of the outside is reachable
@@ -110,12 +136,17 @@ class Machine:
             json.dump(distros, f)
         os.rename(f"{self.dir}/distros.json.new", f"{self.dir}/distros.json")
 
+    def find(self, name):
+        """As it is registered: case makes no difference."""
+        return next((d for d in self.registry() if d.lower() == name.lower()), None)
+
     def start(self, name):
         with self.lock:
             if name not in self.running:
+                distro = self.registry()[name]
                 out = subprocess.run(
-                    [sys.executable, __file__, "--init", self.registry()[name], self.boot_id],
-                    stdout=subprocess.PIPE, check=True).stdout
+                    [sys.executable, __file__, "--init", distro["root"], self.boot_id,
+                     str(distro["version"])], stdout=subprocess.PIPE, check=True).stdout
                 pid = int(out)
                 while os.readlink(f"/proc/{pid}/root") == "/" and self.outer(pid):
                     time.sleep(0.005)
@@ -243,6 +274,7 @@ class Client:
         commands = {"--list": self.list, "-l": self.list, "--import": self.import_distro,
                     "--terminate": self.terminate, "-t": self.terminate,
                     "--shutdown": self.shutdown, "--unregister": self.unregister,
+                    "--set-version": self.set_version, "--set-state": self.set_state,
                     "--status": self.status, "--version": self.status}
         if argv and argv[0] in commands:
             commands[argv[0]](argv[1:])
@@ -255,43 +287,93 @@ class Client:
 
     def list(self, argv):
         distros = self.machine.registry()
+        for name, distro in distros.items():
+            if distro["state"] is None:
+                distro["state"] = "Running" if name in self.machine.running else "Stopped"
         if "--running" in argv:
-            distros = [d for d in distros if d in self.machine.running]
+            distros = {n: d for n, d in distros.items() if d["state"] == "Running"}
+        elif "--all" not in argv and not {"--verbose", "-v"} & set(argv):
+            distros = {n: d for n, d in distros.items() if d["state"] in ("Running", "Stopped")}
         if "--quiet" in argv or "-q" in argv:
             self.say("".join(f"{d}\r\n" for d in distros))
+        elif not distros:
+            return self.fail(NONE)
+        elif "--verbose" in argv or "-v" in argv:
+            width = max(4, *map(len, distros)) + 4
+            self.say(f"  {'NAME':{width}}{'STATUS':16}VERSION\r\n" + "".join(
+                f"{' ' if i else '*'} {n:{width}}{STATES[d['state']]:16}{d['version']}\r\n"
+                for i, (n, d) in enumerate(distros.items())))
         else:
             self.say("Windows-Subsystem für Linux-Distributionen:\r\n" +
                      "".join(f"{d}\r\n" for d in distros))
-        self.end(0)
-
-    def import_distro(self, argv):
-        name, place, source = argv[0], argv[1], argv[2]
-        distros = self.machine.registry()
-        if name in distros:
-            return self.fail(EXISTS)
-        os.makedirs(place, exist_ok=True)
-        tar = subprocess.Popen(["tar", "-xpf", source, "-C", place, "--numeric-owner"],
-                               stdin=subprocess.PIPE, stderr=subprocess.PIPE)
-        if source == "-":
-            self.stdin_to(tar.stdin)
-        else:
-            tar.stdin.close()
-        errors = tar.stderr.read()
-        if tar.wait() != 0:
-            shutil.rmtree(place)
-            return self.fail("Fehler beim Importieren der Distribution. " +
-                             errors.decode(errors="replace") + "\r\nFehlercode: "
-                             "Wsl/Service/RegisterDistro/WSL_E_IMPORT_FAILED\r\n")
-        distros[name] = os.path.abspath(place)
-        self.machine.register(distros)
-        self.say("Der Vorgang wurde erfolgreich beendet.\r\n")
         return self.end(0)
 
+    def import_distro(self, argv):
+        name, place, source = argv[0], os.path.abspath(argv[1]), argv[2]
+        version = int(argv[4]) if argv[3:4] == ["--version"] else 2
+        root = f"{place}/" + ("ext4.vhdx" if version == 2 else "rootfs")
+        with self.machine.lock:
+            distros = self.machine.registry()
+            if self.machine.find(name):
+                return self.fail(EXISTS)
+            if any(os.path.dirname(d["root"]) == place for d in distros.values()):
+                return self.fail(IN_USE)
+            made = not os.path.isdir(place)
+            try:
+                if made:
+                    os.mkdir(place)
+                os.mkdir(root)
+            except FileNotFoundError:
+                return self.fail(NO_PATH)
+            except FileExistsError:
+                return self.fail(IN_USE)
+            distros[name] = {"root": root, "version": version, "state": "Converting"}
+            self.machine.register(distros)
+        error = self.unpack(source, root)
+        with self.machine.lock:
+            distros = self.machine.registry()
+            distros[name]["state"] = None
+            if error:
+                shutil.rmtree(root)
+                if made:
+                    os.rmdir(place)
+                del distros[name]
+            self.machine.register(distros)
+        if error:
+            return self.fail(error)
+        self.say(DONE)
+        return self.end(0)
+
+    def unpack(self, source, root):
+        """As the service does it; what is wrong, or None."""
+        tar = subprocess.Popen(
+            ["bsdtar", "-C", root, "-x", "-p", "--xattrs", "--numeric-owner", "-f", source],
+            stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+        errors = []
+        reader = threading.Thread(target=lambda: errors.append(tar.stderr.read()), daemon=True)
+        reader.start()
+        gone = False
+        if source == "-":
+            gone = self.stdin_to(tar.stdin)
+        else:
+            tar.stdin.close()
+        code = tar.wait()
+        reader.join()
+        try:
+            self.send(2, errors[0])
+        except OSError:
+            gone = True
+        if gone or code != 0:
+            return IMPORT_FAILED
+        if not os.path.isdir(f"{root}/etc") and not os.path.lexists(f"{root}/bin/sh"):
+            return NO_DISTRO
+        return None
+
     def terminate(self, argv):
-        if argv[0] not in self.machine.registry():
+        if not self.machine.find(argv[0]):
             return self.fail(NO_SUCH)
-        self.machine.stop(argv[0])
-        self.say("Der Vorgang wurde erfolgreich beendet.\r\n")
+        self.machine.stop(self.machine.find(argv[0]))
+        self.say(DONE)
         return self.end(0)
 
     def shutdown(self, argv):
@@ -301,14 +383,33 @@ class Client:
             self.machine.boot_id = str(uuid.uuid4())
         self.end(0)
 
+    def change(self, name, **what):
+        with self.machine.lock:
+            if not self.machine.find(name):
+                return self.fail(NO_SUCH)
+            distros = self.machine.registry()
+            self.machine.stop(self.machine.find(name))
+            distros[self.machine.find(name)].update(what)
+            self.machine.register(distros)
+        self.say(DONE)
+        return self.end(0)
+
+    def set_state(self, argv):
+        self.change(argv[0], state=argv[1] if argv[1] != "Stopped" else None)
+
+    def set_version(self, argv):
+        self.change(argv[0], version=int(argv[1]))
+
     def unregister(self, argv):
-        distros = self.machine.registry()
-        if argv[0] not in distros:
-            return self.fail(NO_SUCH)
-        self.machine.stop(argv[0])
-        shutil.rmtree(distros.pop(argv[0]))
-        self.machine.register(distros)
-        self.say("Der Vorgang wurde erfolgreich beendet.\r\n")
+        with self.machine.lock:
+            distros = self.machine.registry()
+            name = self.machine.find(argv[0])
+            if not name:
+                return self.fail(NO_SUCH)
+            self.machine.stop(name)
+            shutil.rmtree(distros.pop(name)["root"])
+            self.machine.register(distros)
+        self.say(DONE)
         return self.end(0)
 
     def execute(self, argv):
@@ -326,9 +427,11 @@ class Client:
             else:
                 return self.fail(USAGE.format(argv[at]))
         distros = self.machine.registry()
-        name = name or next(iter(distros), "")
-        if name not in distros:
+        name = self.machine.find(name or next(iter(distros), ""))
+        if not name:
             return self.fail(NO_SUCH)
+        if distros[name]["state"]:
+            return self.fail(BUSY)
         words = argv[at:]
         if shell:
             words = ["/bin/sh", "-c", " ".join(words)]
@@ -379,7 +482,7 @@ def serve(machine, sock):
 
 def main():
     if sys.argv[1] == "--init":
-        distro_init(sys.argv[2], sys.argv[3])
+        distro_init(sys.argv[2], sys.argv[3], int(sys.argv[4]))
     libc.prctl(36, 1, 0, 0, 0)  # the first processes of distros become our children
     machine = Machine(sys.argv[1], float(sys.argv[3]) if len(sys.argv) > 3 else 15)
     listener = socket.create_server(("127.0.0.1", 0))

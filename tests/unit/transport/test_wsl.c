@@ -51,6 +51,11 @@ static void its_words_are_read_in_both_encodings(void **state)
     SAYS("a\0b\0c\0\x3d\xd8", "abc\xef\xbf\xbd"); /* half a pair, at the end */
     SAYS("a\0b\0c\0d", "abc");                    /* half a character */
     SAYS("\xff\xfe", "");
+    /* mostly Chinese, with the code at its end */
+    SAYS("\x2d\x4e\x87\x65\x2d\x4e\x87\x65\x2d\x4e\x87\x65"
+         "E\0_\0",
+         "\xe4\xb8\xad\xe6\x96\x87\xe4\xb8\xad\xe6\x96\x87\xe4\xb8\xad\xe6\x96\x87"
+         "E_");
     /* Chinese: no NUL at all, so only the mark tells */
     SAYS("\xff\xfe\x2d\x4e\x87\x65", "\xe4\xb8\xad\xe6\x96\x87");
 }
@@ -68,6 +73,8 @@ static void only_its_codes_are_looked_at(void **state)
         {"xx Wsl/WSL_E_WSL_OPTIONAL_COMPONENT_REQUIRED", 255, DR_ERR_UNAVAILABLE, true},
         {"xx Wsl/Service/CreateInstance/CreateVm/HCS/HCS_E_HYPERV_NOT_INSTALLED", 255,
          DR_ERR_UNAVAILABLE, true},
+        {"xx Wsl/Service/CreateInstance/E_ILLEGAL_STATE_CHANGE", 255, DR_ERR_UNAVAILABLE,
+         true},
         {"There is no distribution with the supplied name.", 255, DR_ERR_UNAVAILABLE,
          false},
         {"", 127, DR_ERR_CONFIG, true},
