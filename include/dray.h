@@ -145,7 +145,7 @@ struct dray_registry_options {
     const char *cert_dir;  /* *.crt: CAs, NAME.cert and NAME.key: a client's; instead of
                               certs.d/HOST of the usual places */
     const char *signature_policy; /* a policy.json, instead of the usual places (which
-                                     make no difference when there is none) */
+                                     make no difference when there is none); "": none */
     /* The registry's certificate is not verified, and HTTP without TLS will do. (On
      * loopback that always does.) */
     bool insecure;
@@ -412,6 +412,7 @@ struct dray_load_options {
     const char *platform; /* NULL: the target's */
     void (*progress)(void *arg, const struct dray_progress *step); /* may be NULL */
     void *progress_arg;
+    const char *signature_policy; /* as dray_registry_options'; NULL: the target's */
 };
 /* Every image of an archive, under the names that it has there.
  * *ret_json: [{"id","names":[…]}…] */

@@ -269,6 +269,16 @@ char *const *archive_names(const struct archive *archive, size_t image)
     return archive->images[image].names;
 }
 
+enum place_kind archive_kind(const struct archive *archive)
+{
+    return archive->kind;
+}
+
+const char *archive_key(const struct archive *archive, size_t image)
+{
+    return archive->images[image].key;
+}
+
 static bool is_called(const struct archive_image *image, const char *name)
 {
     dr_auto_error struct dr_error ignored = DR_ERROR_INIT;

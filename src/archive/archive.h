@@ -35,6 +35,9 @@ size_t archive_count(const struct archive *archive);
 /* What the image is called in there, as references that parse; NULL-terminated, borrowed,
  * may be empty. */
 char *const *archive_names(const struct archive *archive, size_t image);
+enum place_kind archive_kind(const struct archive *archive);
+/* Its org.opencontainers.image.ref.name in an OCI layout; borrowed; or NULL. */
+const char *archive_key(const struct archive *archive, size_t image);
 /* The one that is meant by a place's name; NULL: the only one. */
 int archive_select(const struct archive *archive, const char *name, size_t *ret_image,
                    struct dr_error *err);

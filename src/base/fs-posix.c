@@ -294,6 +294,11 @@ int dr_lock(int dirfd, const char *path, bool exclusive, bool wait, int *ret_fd,
     return 0;
 }
 
+char *dr_path_real(const char *path)
+{
+    return realpath(path, NULL);
+}
+
 char *dr_path_join(const char *a, const char *b)
 {
     size_t n = strlen(a);

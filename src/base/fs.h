@@ -48,6 +48,8 @@ int dr_sync_dir(int dirfd, const char *path, struct dr_error *err);
 int dr_lock(int dirfd, const char *path, bool exclusive, bool wait, int *ret_fd,
             struct dr_error *err);
 
+/* Absolute and without symbolic links, owned; NULL with errno. */
+char *dr_path_real(const char *path);
 /* "a/b" from a and b, owned. */
 char *dr_path_join(const char *a, const char *b);
 

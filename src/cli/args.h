@@ -118,7 +118,7 @@ struct save_args {
 
 struct load_args {
     bool quiet;
-    const char *input, *platform;
+    const char *input, *platform, *signature_policy;
 };
 
 struct import_args {

@@ -97,7 +97,8 @@ int cmd_load(struct cli *cli, void *arg)
                                               .platform = args->platform,
                                               .progress =
                                                   progress ? cli_progress_step : NULL,
-                                              .progress_arg = progress};
+                                              .progress_arg = progress,
+                                              .signature_policy = args->signature_policy};
     const struct dray_call call = {.cancel = cli_signals_cancel()};
     int rc = dray_image_load(target, &options, &call, &text, &failed);
     cli_signals_default();

@@ -83,7 +83,8 @@ static int load_place(struct running *r, struct dr_error *err)
             r->cli->words[0]);
     struct dray_target *target = cli_target(r->cli, err);
     const struct dray_pull_options options = {.size = sizeof options,
-                                              .platform = r->args->platform};
+                                              .platform = r->args->platform,
+                                              .registry = &r->registry.options};
     const struct dray_call call = {.cancel = cli_signals_cancel()};
     char *text = NULL;
     if (!target)
@@ -291,20 +292,14 @@ static int run_or_create(struct cli *cli, const struct run_args *args, bool run)
                 "-i; use `dray login`, or pull first");
         return cli_usage_error(cli, &err);
     }
-    if (load_place(&r, &err) < 0)
-        return cli_error(cli, &err);
-    r.spec = cli_spec(args, cli->words, &err);
-    if (!r.spec) {
-        free(r.loaded);
+    if (cli_registry(&args->registry, &r.registry, &err) < 0)
         return cli_usage_error(cli, &err);
-    }
-    if (cli_registry(&args->registry, &r.registry, &err) < 0) {
-        free(r.loaded);
-        dray_spec_free(r.spec);
-        return cli_usage_error(cli, &err);
-    }
     int code;
-    if (open_cidfile(&r, &err) < 0)
+    if (load_place(&r, &err) < 0)
+        code = cli_error(cli, &err);
+    else if (!(r.spec = cli_spec(args, cli->words, &err)))
+        code = cli_usage_error(cli, &err);
+    else if (open_cidfile(&r, &err) < 0)
         code = cli_error(cli, &err);
     else
         code = finish(&r, ask_and_pull(&r, run, &end, &err), &end, &err);

@@ -16,6 +16,7 @@ const struct cli_option cli_load_options[] = {
     {0, "platform", CLI_TEXT, LOAD(platform), "string",
      "Of an image for several platforms, this one (default: the target's)"},
     {'q', "quiet", CLI_BOOL, LOAD(quiet), NULL, "Show no progress"},
+    OPTION_SIGNATURE_POLICY_AT(LOAD(signature_policy)),
     {0}};
 
 #define IMPORT(member) offsetof(struct import_args, member)
@@ -37,6 +38,7 @@ const struct cli_option cli_copy_options[] = {
     {0, "platform", CLI_TEXT, COPY(platform), "string",
      "Platform of the image (default: linux on this machine's CPU)"},
     {'q', "quiet", CLI_BOOL, COPY(quiet), NULL, "Print nothing"},
+    OPTION_SIGNATURE_POLICY(COPY(registry)),
     OPTION_TLS_CA(COPY(registry)),
     OPTION_TLS_VERIFY(COPY(registry)),
     {0}};

@@ -29,8 +29,10 @@
             "Read the password from standard input"                                      \
     }
 #define OPTION_SIGNATURE_POLICY(at)                                                      \
+    OPTION_SIGNATURE_POLICY_AT(REGISTRY_AT(at, signature_policy))
+#define OPTION_SIGNATURE_POLICY_AT(slot)                                                 \
     {                                                                                    \
-        0, "signature-policy", CLI_TEXT, REGISTRY_AT(at, signature_policy), "file",      \
+        0, "signature-policy", CLI_TEXT, slot, "file",                                   \
             "A policy.json: which images and signatures are trusted"                     \
     }
 #define OPTION_TLS_CA(at)                                                                \
@@ -50,7 +52,7 @@
 #define OPTION_LOCK(at)                                                                  \
     {                                                                                    \
         0, "lock", CLI_BOOL, LOCK_AT(at, lock), NULL,                                    \
-            "Pin what the tag means in dray.lock, and pull just that from then on"       \
+            "Pin the tag in dray.lock, and pull just that from then on"                  \
     }
 #define OPTION_LOCK_FILE(at)                                                             \
     {                                                                                    \

@@ -6,6 +6,7 @@
 #include "host/image-shape.h"
 #include "host/image-source.h"
 #include "host/registries.h"
+#include "host/trust.h"
 #include "oci/ref.h"
 #include "registry/push.h"
 #include "registry/search.h"
@@ -69,6 +70,10 @@ static int origin_open(const char *text, bool always,
         rc = archive_open(&o.place, store_dir(o.store), &o.archive, err);
         if (rc == 0)
             rc = archive_select(o.archive, o.place.name, &image, err);
+        if (rc == 0)
+            rc = trust_archive(o.archive, image, o.place.path,
+                               options->from ? options->from->signature_policy : NULL,
+                               err);
         if (rc == 0)
             rc = archive_resolve(o.archive, image, &platform, &o.source.image, err);
         o.source.archive = o.archive;

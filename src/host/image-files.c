@@ -6,6 +6,7 @@
 
 #include "host/image-source.h"
 #include "host/pull.h"
+#include "host/trust.h"
 #include "oci/ref.h"
 
 static const enum place_kind kinds[] = {
@@ -159,6 +160,19 @@ static int open_archive(const struct dray_load_options *options, const char *spo
     return archive_open_fd(fd, spool_dir, ret, err);
 }
 
+/* All of them, before anything is loaded. */
+static int check_trust(struct dray_target *target,
+                       const struct dray_load_options *options, struct archive *archive,
+                       struct dr_error *err)
+{
+    const char *policy = options->signature_policy ? options->signature_policy
+                                                   : target->registry.signature_policy;
+    for (size_t i = 0; i < archive_count(archive); i++)
+        if (trust_archive(archive, i, options->path, policy, err) < 0)
+            return -1;
+    return 0;
+}
+
 static int load(struct dray_target *target, const struct dray_load_options *options,
                 const struct limits *limits, json_t *loaded, struct dr_error *err)
 {
@@ -171,6 +185,8 @@ static int load(struct dray_target *target, const struct dray_load_options *opti
     if (store_open(target->cache_dir, &store, err) < 0)
         return -1;
     int rc = open_archive(options, store_dir(store), &archive, err);
+    if (rc == 0)
+        rc = check_trust(target, options, archive, err);
     for (size_t i = 0; rc == 0 && i < archive_count(archive); i++) {
         dr_auto_json json_t *image = NULL;
         rc = host_pull_archive(target, archive, i, &pull, limits, &image, err);

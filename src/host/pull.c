@@ -10,6 +10,7 @@
 #include "host/pin.h"
 #include "host/pull-from.h"
 #include "host/registries.h"
+#include "host/trust.h"
 #include "oci/ref.h"
 #include "store/store.h"
 
@@ -248,12 +249,16 @@ static int pull_place(struct dray_target *target, const struct place *place,
 {
     struct store *store;
     struct archive *archive = NULL;
+    struct registry_options ro = {0};
     size_t image;
-    if (store_open(target->cache_dir, &store, err) < 0)
+    if (registries_options(options->registry, &target->registry, &ro, err) < 0 ||
+        store_open(target->cache_dir, &store, err) < 0)
         return -1;
     int rc = archive_open(place, store_dir(store), &archive, err);
     if (rc == 0)
         rc = archive_select(archive, place->name, &image, err);
+    if (rc == 0)
+        rc = trust_archive(archive, image, place->path, ro.policy_file, err);
     if (rc == 0)
         rc = host_pull_archive(target, archive, image, options, limits, ret_image, err);
     archive_close(archive);

@@ -128,22 +128,26 @@ static int check_requirements(const json_t *list, struct dr_error *err)
 
 /* --- choosing --- */
 
-static const json_t *scope(const json_t *scopes, const char *text, struct policy *policy)
+/* What a policy is asked about: the scopes that stand for it, the most specific one
+ * first; the one of the whole transport, "", need not be among them. */
+struct subject {
+    const char *transport;
+    char **scopes; /* owned, as its strings */
+};
+
+static void subject_release(struct subject *subject)
 {
-    const json_t *found = json_object_get(scopes, text);
-    if (found)
-        policy->scope = dr_strdup(text);
-    return found;
+    dr_strv_free(subject->scopes);
 }
 
 /* From the whole reference by way of its namespaces and its host to "*.com". */
-static const json_t *most_specific(const json_t *scopes, const struct oci_ref *ref,
-                                   struct policy *policy)
+static void subject_of_ref(const struct oci_ref *ref, struct subject *ret)
 {
     dr_auto_free char *whole = oci_ref_text(ref), *name = oci_ref_name(ref);
-    const json_t *found = scope(scopes, whole, policy);
-    for (char *slash = name; !found && slash;) {
-        found = scope(scopes, name, policy);
+    *ret = (struct subject){.transport = "docker"};
+    dr_strv_add(&ret->scopes, whole);
+    for (char *slash = name; slash;) {
+        dr_strv_add(&ret->scopes, name);
         slash = strrchr(name, '/');
         if (slash)
             *slash = '\0';
@@ -151,14 +155,42 @@ static const json_t *most_specific(const json_t *scopes, const struct oci_ref *r
     char *colon = strchr(name, ':');
     if (colon && name[0] != '[')
         *colon = '\0';
-    for (const char *dot = strchr(name, '.'); !found && dot; dot = strchr(dot + 1, '.')) {
+    for (const char *dot = strchr(name, '.'); dot; dot = strchr(dot + 1, '.')) {
         dr_auto_free char *wild = dr_printf("*%s", dot);
-        found = scope(scopes, wild, policy);
+        dr_strv_add(&ret->scopes, wild);
     }
-    return found ? found : scope(scopes, "", policy);
 }
 
-int policy_choose(const json_t *doc, const struct oci_ref *ref, struct policy *policy,
+/* From the image by way of its directories; "/" itself is no scope. */
+static void subject_of_place(const struct policy_place *place, struct subject *ret)
+{
+    dr_auto_free char *path = place->path ? dr_path_real(place->path) : NULL;
+    *ret = (struct subject){.transport = place->transport};
+    if (path && place->name) {
+        dr_auto_free char *whole = dr_printf("%s:%s", path, place->name);
+        dr_strv_add(&ret->scopes, whole);
+    }
+    while (path && path[0] == '/' && path[1]) {
+        dr_strv_add(&ret->scopes, path);
+        char *slash = strrchr(path, '/');
+        slash[slash == path] = '\0';
+    }
+}
+
+static const json_t *most_specific(const json_t *scopes, const struct subject *subject,
+                                   struct policy *policy)
+{
+    for (char **p = subject->scopes; p && *p; p++) {
+        const json_t *found = json_object_get(scopes, *p);
+        if (found) {
+            policy->scope = dr_strdup(*p);
+            return found;
+        }
+    }
+    return json_object_get(scopes, "");
+}
+
+static int choose(const json_t *doc, const struct subject *subject, struct policy *policy,
                   struct dr_error *err)
 {
     static const char *const members[] = {"default", "transports", NULL};
@@ -169,11 +201,11 @@ int policy_choose(const json_t *doc, const struct oci_ref *ref, struct policy *p
         return dr_fail(err, DR_ERR_CONFIG, "it has no default");
     if (transports && !json_is_object(transports))
         return dr_fail(err, DR_ERR_CONFIG, "transports is no object");
-    const json_t *docker = json_object_get(transports, "docker");
-    if (docker && !json_is_object(docker))
-        return dr_fail(err, DR_ERR_CONFIG, "docker is no object");
-    if (docker)
-        list = most_specific(docker, ref, policy);
+    const json_t *scopes = json_object_get(transports, subject->transport);
+    if (scopes && !json_is_object(scopes))
+        return dr_fail(err, DR_ERR_CONFIG, "%s is no object", subject->transport);
+    if (scopes)
+        list = most_specific(scopes, subject, policy);
     if (!list)
         list = json_object_get(doc, "default");
     if (!policy->scope)
@@ -191,6 +223,36 @@ int policy_choose(const json_t *doc, const struct oci_ref *ref, struct policy *p
                            *policy->scope ? "'" : "no scope of its own", policy->scope,
                            *policy->scope ? "'" : "");
     return 0;
+}
+
+int policy_choose(const json_t *doc, const struct oci_ref *ref, struct policy *policy,
+                  struct dr_error *err)
+{
+    DR_CLEANUP(subject_release) struct subject subject;
+    subject_of_ref(ref, &subject);
+    return choose(doc, &subject, policy, err);
+}
+
+/* There are signatures of images in registries only. */
+static int no_signature(const struct policy *policy, const char *transport,
+                        struct dr_error *err)
+{
+    if (!policy_wants_signature(policy))
+        return 0;
+    return dr_fail(err, DR_ERR_PULL,
+                   "it asks for a signature, and an image of %s: has none that could be "
+                   "checked: pull it from its registry",
+                   transport);
+}
+
+int policy_choose_place(const json_t *doc, const struct policy_place *place,
+                        struct policy *policy, struct dr_error *err)
+{
+    DR_CLEANUP(subject_release) struct subject subject;
+    subject_of_place(place, &subject);
+    return choose(doc, &subject, policy, err) < 0
+               ? -1
+               : no_signature(policy, place->transport, err);
 }
 
 /* 0: there is none. */
@@ -213,28 +275,51 @@ static int read_file(const char *path, bool must_exist, json_t **ret_doc,
     return -1;
 }
 
-int policy_find(const struct oci_ref *ref, const char *file, struct policy *ret_policy,
-                struct dr_error *err)
+/* The file that counts: 1, 0 when there is none. */
+static int find_file(const char *file, json_t **ret_doc, char **ret_path,
+                     struct dr_error *err)
 {
     dr_auto_free char *user = route_user_file("containers/policy.json");
     const char *places[] = {file ? file : user, file ? NULL : SYSTEM_FILE};
     if (file && !*file)
         return 0;
     for (size_t i = 0; i < DR_COUNT(places); i++) {
-        dr_auto_json json_t *doc = NULL;
-        dr_auto_policy struct policy policy = {0};
-        int rc = places[i] ? read_file(places[i], file != NULL, &doc, err) : 0;
-        if (rc == 0)
-            continue;
-        if (rc > 0)
-            rc = policy_choose(doc, ref, &policy, err);
+        int rc = places[i] ? read_file(places[i], file != NULL, ret_doc, err) : 0;
         if (rc < 0)
             return dr_wrap(err, "the signature policy %s", places[i]);
-        policy.file = dr_strdup(places[i]);
-        *ret_policy = policy;
-        policy = (struct policy){0};
-        return 0;
+        if (rc > 0) {
+            *ret_path = dr_strdup(places[i]);
+            return 1;
+        }
     }
+    return 0;
+}
+
+int policy_find(const struct oci_ref *ref, const char *file, struct policy *ret_policy,
+                struct dr_error *err)
+{
+    dr_auto_json json_t *doc = NULL;
+    dr_auto_policy struct policy policy = {0};
+    int rc = find_file(file, &doc, &policy.file, err);
+    if (rc <= 0)
+        return rc;
+    if (policy_choose(doc, ref, &policy, err) < 0)
+        return dr_wrap(err, "the signature policy %s", policy.file);
+    *ret_policy = policy;
+    policy = (struct policy){0};
+    return 0;
+}
+
+int policy_check_place(const struct policy_place *place, const char *file,
+                       struct dr_error *err)
+{
+    dr_auto_json json_t *doc = NULL;
+    dr_auto_policy struct policy policy = {0};
+    int rc = find_file(file, &doc, &policy.file, err);
+    if (rc <= 0)
+        return rc;
+    if (policy_choose_place(doc, place, &policy, err) < 0)
+        return dr_wrap(err, "the signature policy %s", policy.file);
     return 0;
 }
 

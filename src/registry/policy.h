@@ -31,9 +31,21 @@ void policy_release(struct policy *policy);
  */
 int policy_find(const struct oci_ref *ref, const char *file, struct policy *ret_policy,
                 struct dr_error *err);
+/* An image on this machine: where its transport, as "oci" or "docker-archive", finds it.
+ */
+struct policy_place {
+    const char *transport;
+    const char *path; /* of the file or directory; NULL: this transport has no scopes */
+    const char *name; /* of the image in there, where the transport's scopes have it */
+};
+/* As policy_find, of an image that has no reference, and so no signature either. */
+int policy_check_place(const struct policy_place *place, const char *file,
+                       struct dr_error *err);
 /* The same from text; for tests and the fuzzer. */
 int policy_choose(const json_t *doc, const struct oci_ref *ref, struct policy *policy,
                   struct dr_error *err);
+int policy_choose_place(const json_t *doc, const struct policy_place *place,
+                        struct policy *policy, struct dr_error *err);
 /* Must the image have a signature? */
 bool policy_wants_signature(const struct policy *policy);
 

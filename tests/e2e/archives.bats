@@ -122,6 +122,34 @@ Loaded image: real:1"
     same "$(elsewhere images -q)" ""
 }
 
+@test "a signature policy holds for images in files, and load loads none when it rejects one" {
+    local reject='[{"type":"reject"}]' any='[{"type":"insecureAcceptAnything"}]' real
+    ok save --format oci-dir -o oci layers:1 real:1
+    ok save -o docker.tar layers:1
+    real=$(realpath oci)
+    echo "{\"default\":$reject}" >none.json
+    echo "{\"default\":$reject,\"transports\":{\"oci\":{\"$real\":$any,
+        \"$real:docker.io/library/real:1\":$reject}, \"docker-archive\":{\"\":$any}}}" >some.json
+    fails 1 "docker.tar: layers:1: the signature policy none.json: it rejects what is in no scope" \
+        elsewhere load --signature-policy none.json -i docker.tar
+    fails 1 "the archive: layers:1: the signature policy none.json" \
+        elsewhere load --signature-policy none.json <docker.tar
+    fails 1 "oci: real:1: the signature policy some.json: it rejects what is in '$real:docker" \
+        elsewhere load --signature-policy some.json -i oci
+    fails 1 "rejects" elsewhere pull --signature-policy some.json oci:oci:real:1
+    fails 1 "rejects" dray copy --signature-policy none.json docker-archive:docker.tar oci:new
+    fails 125 "rejects" elsewhere run --signature-policy none.json docker-archive:docker.tar true
+    ok_elsewhere images -q
+    same "$output" "" # nothing was loaded
+    [[ ! -e new ]] || explain "there is a copy"
+    ok_elsewhere load --signature-policy some.json -i docker.tar
+    ok_elsewhere pull -q --signature-policy some.json oci:oci:layers:1
+    # the user's own policy counts too
+    mkdir -p "$OUT/config/containers"
+    cp none.json "$OUT/config/containers/policy.json"
+    XDG_CONFIG_HOME=$OUT/config fails 1 "policy.json: it rejects" elsewhere load -i docker.tar
+}
+
 @test "C12: export and import give an image that runs, with --change and --message" {
     ok create --name gone "$(image busybox:1)" true
     dray export gone | gzip >root.tar.gz

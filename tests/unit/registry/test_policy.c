@@ -66,6 +66,51 @@ static void the_most_specific_scope_counts(void **state)
     assert_false(policy_wants_signature(&policy));
 }
 
+static void an_image_in_files_is_found_by_its_place(void **state)
+{
+    struct fixture *f = *state;
+    dr_auto_free char *real = dr_path_real(f->dir);
+    dr_auto_free char *there = dr_printf("%s/a", f->dir), *link = in_dir(f, "link");
+    mkdir(there, 0755);
+    assert_int_equal(symlink(there, link), 0);
+    dr_auto_free char *text =
+        dr_printf("{\"default\":[{\"type\":\"reject\"}],\"transports\":{"
+                  "\"oci\":{\"%s\":" ANY ",\"%s/a:bad\":[{\"type\":\"reject\"}]},"
+                  "\"dir\":{\"\":" ANY
+                  ",\"%s/a\":[{\"type\":\"sigstoreSigned\",\"keyData\":\"x\"}]},"
+                  "\"docker-archive\":{\"\":" ANY ",\"%s\":[{\"type\":\"reject\"}]}}}",
+                  real, real, real, real);
+    struct dr_error err = DR_ERROR_INIT;
+    dr_auto_json json_t *doc = dr_json_parse(text, strlen(text), 1 << 20, &err);
+    const struct {
+        struct policy_place place;
+        const char *why; /* NULL: it is fine */
+    } cases[] = {
+        {{"oci", there, NULL}, NULL},
+        {{"oci", there, "good"}, NULL},
+        {{"oci", there, "bad"}, "/a:bad'"},
+        {{"oci", link, "bad"}, "/a:bad'"},
+        {{"oci", "/", NULL}, "no scope of its own"},
+        {{"oci", NULL, NULL}, "no scope of its own"},
+        {{"oci-archive", there, NULL}, "no scope of its own"},
+        {{"dir", f->dir, NULL}, NULL},
+        {{"dir", there, NULL}, "it asks for a signature, and an image of dir: has none"},
+        {{"docker-archive", NULL, NULL}, NULL},
+        {{"tarball", NULL, NULL}, "no scope of its own"},
+    };
+    for (size_t i = 0; i < DR_COUNT(cases); i++) {
+        dr_auto_error struct dr_error why = DR_ERROR_INIT;
+        dr_auto_policy struct policy policy = {0};
+        int rc = policy_choose_place(doc, &cases[i].place, &policy, &why);
+        if (!cases[i].why != (rc == 0))
+            fail_msg("%zu: %s", i, rc < 0 ? why.text : "accepted");
+        if (rc < 0) {
+            assert_int_equal(why.kind, DR_ERR_PULL);
+            assert_non_null(strstr(why.text, cases[i].why));
+        }
+    }
+}
+
 static void a_policy_that_is_not_understood_is_refused(void **state)
 {
     static const struct {
@@ -175,6 +220,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_most_specific_scope_counts),
+        cmocka_unit_test_setup_teardown(an_image_in_files_is_found_by_its_place, setup,
+                                        teardown),
         cmocka_unit_test(a_policy_that_is_not_understood_is_refused),
         cmocka_unit_test(a_signature_is_for_whom_signedIdentity_says),
     };
