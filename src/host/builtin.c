@@ -6,6 +6,9 @@
 
 #include "base/json.h"
 #include "hello_blob.h"
+#ifdef HAVE_GUEST_AARCH64
+#include "hello_aarch64_blob.h"
+#endif
 #include "oci/platform.h"
 
 #define BLOCK 512
@@ -39,14 +42,39 @@ static void ustar_header(unsigned char h[BLOCK], const char *name, size_t size)
     snprintf((char *)h + 148, 8, "%06o", sum);
 }
 
-static int make_layer(struct dr_buf *tar, struct dr_error *err)
+struct program {
+    const unsigned char *data;
+    size_t size;
+};
+
+/* The program for an architecture. Our own is the first. */
+static int find_program(const char *arch, struct program *ret, struct dr_error *err)
+{
+    struct oci_platform own;
+    oci_platform_native(&own);
+    if (strcmp(own.arch, arch) == 0)
+        *ret = (struct program){hello_blob_start, HELLO_BLOB_SIZE};
+#ifdef HAVE_GUEST_AARCH64
+    else if (strcmp(arch, "arm64") == 0)
+        *ret = (struct program){hello_aarch64_blob_start, HELLO_AARCH64_BLOB_SIZE};
+#endif
+    else
+        return dr_fail(
+            err, DR_ERR_UNSUPPORTED,
+            "the built-in image is for %s, the target is %s: run another image", own.arch,
+            arch);
+    return 0;
+}
+
+static int make_layer(const struct program *program, struct dr_buf *tar,
+                      struct dr_error *err)
 {
     unsigned char header[BLOCK];
     static const unsigned char zeros[2 * BLOCK];
-    ustar_header(header, "hello", HELLO_BLOB_SIZE);
-    size_t pad = (BLOCK - HELLO_BLOB_SIZE % BLOCK) % BLOCK;
+    ustar_header(header, "hello", program->size);
+    size_t pad = (BLOCK - program->size % BLOCK) % BLOCK;
     if (dr_buf_add(tar, header, BLOCK, err) < 0 ||
-        dr_buf_add(tar, hello_blob_start, HELLO_BLOB_SIZE, err) < 0 ||
+        dr_buf_add(tar, program->data, program->size, err) < 0 ||
         dr_buf_add(tar, zeros, pad, err) < 0 ||
         dr_buf_add(tar, zeros, 2 * BLOCK, err) < 0)
         return -1;
@@ -55,15 +83,11 @@ static int make_layer(struct dr_buf *tar, struct dr_error *err)
 
 int builtin_make(const char *arch, struct builtin_image *ret, struct dr_error *err)
 {
-    struct oci_platform own;
-    oci_platform_native(&own);
-    if (strcmp(own.arch, arch) != 0)
-        return dr_fail(
-            err, DR_ERR_UNSUPPORTED,
-            "the built-in image is for %s, the target is %s: run another image", own.arch,
-            arch);
+    struct program program = {0};
+    if (find_program(arch, &program, err) < 0)
+        return -1;
     struct builtin_image image = {.layer = DR_BUF_INIT(1 << 20)};
-    if (make_layer(&image.layer, err) < 0)
+    if (make_layer(&program, &image.layer, err) < 0)
         return -1;
     oci_digest_of(image.layer.data, image.layer.len, &image.diff_id);
     dr_auto_json json_t *config =

@@ -254,3 +254,26 @@ mute exec://sh -c sleep%20100"
     # the helper's pipe is closed after some bytes
     refused 69 "" -- --target "exec://sh -c sh|{%20head%20-c%20100;kill%20-9%20$\$;}" ps
 }
+
+# C09: the helper is the one for the machine over there
+@test "an aarch64 machine gets the helper that was built for it; a riscv64 one an error" {
+    local machine=$E2E_LIB/../../fake/aarch64.py
+    "$machine" true || skip "no qemu-aarch64-static, or a kernel without binfmt_misc for it"
+    FAKE_MACHINE=riscv64 DRAY_ROOT=$E2E/other refused 78 "architecture is riscv64" "helper for x86_64" -- \
+        --target "exec://$machine" ps
+    [[ ! -e $E2E/other/bin ]]
+    export DRAY_ROOT=$E2E/other DRAY_TARGET=exec://$machine
+    try dray info --format '{{.arch}}'
+    [[ $stderr != *"helper for x86_64 only"* ]] || skip "this dray was built without -Daarch64"
+    same "$output" arm64 "$stderr"
+    # byte 18 of an ELF file is the machine: 183 is aarch64
+    same "$(od -An -tu2 -j18 -N2 "$DRAY_ROOT"/bin/*/dray-guest)" "   183"
+    try dray target check
+    has "$output" "for arm64 runs"
+    # the built-in image is that of the target, and its layer is unpacked. qemu has no openat2
+    # here, so no more than that can be done.
+    ok pull -q hello
+    same "$(od -An -tu2 -j18 -N2 "$DRAY_ROOT"/layers/*/fs/hello)" "   183"
+    same "$(dray image inspect --format '{{.Architecture}}' hello)" arm64
+    rm -rf "$DRAY_ROOT"
+}
