@@ -205,6 +205,20 @@ int cli_spec_set(struct dray_spec *spec, const char *field, const char *value,
  * spec, "volume" or "tmpfs"; owned. NULL with err. */
 char *cli_mount(const char *text, const char **ret_field, struct dr_error *err);
 
+/* --- paths.c --- */
+#ifdef _WIN32
+#define CLI_WINDOWS true
+#else
+#define CLI_WINDOWS false
+#endif
+/* A -v whose source is a path of this machine, made absolute as the shell in front of us
+ * would: it begins with '.', or '~', or on Windows with one backslash. here, home: the
+ * directories of those names; may be NULL. NULL with err; owned. */
+char *cli_volume_absolute(const char *volume, bool windows, const char *here,
+                          const char *home, struct dr_error *err);
+/* For cp: whether a word is a path of this machine, whatever is behind its colon. */
+bool cli_path_is_here(const char *word, bool windows);
+
 /* --- pull.c --- */
 struct cli_pull {
     const char *reference, *platform;

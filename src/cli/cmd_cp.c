@@ -15,11 +15,10 @@ struct side {
     const char *path;
 };
 
-/* As Docker tells them apart: "/a:b" and "./a:b" are paths, "a:b" is in a container. */
 static struct side side_of(const char *word)
 {
     const char *colon = strchr(word, ':');
-    if (!colon || *word == '/' || *word == '.' || colon == word)
+    if (!colon || colon == word || cli_path_is_here(word, CLI_WINDOWS))
         return (struct side){.path = word};
     return (struct side){dr_strndup(word, (size_t)(colon - word)), colon + 1};
 }

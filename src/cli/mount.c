@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "base/winpath.h"
 #include "cli/cli.h"
 
 struct mount {
@@ -33,7 +34,10 @@ static int take(char **to, const char *key, const char *value, struct dr_error *
 {
     if (!value || !*value)
         return dr_fail(err, DR_ERR_INVALID, "%s needs a value", key);
-    if (strpbrk(value, ":\n"))
+    /* a drive's colon is none that -v would split at */
+    const char *drive =
+        dr_winpath_kind(value) == DR_WINPATH_DRIVE ? strchr(value, ':') + 1 : value;
+    if (strpbrk(drive, ":\n"))
         return dr_fail(err, DR_ERR_UNSUPPORTED, "%s=%s: a colon in it is not supported",
                        key, value);
     free(*to);
@@ -120,7 +124,7 @@ static char *as_flag(const struct mount *m, const char **ret_field, struct dr_er
                            : "a tmpfs has no source");
         return NULL;
     }
-    if (bind && m->source[0] != '/') {
+    if (bind && m->source[0] != '/' && dr_winpath_kind(m->source) == DR_WINPATH_NONE) {
         dr_fail(err, DR_ERR_INVALID, "source=%s: it must be an absolute path", m->source);
         return NULL;
     }

@@ -150,38 +150,14 @@ static int apply(struct dray_spec *spec, const struct mapping *m,
     return 0;
 }
 
-/* Docker's habit: a source that begins with '.' or '~' is a path of this machine, as the
- * shell in front of us would mean it. NULL with err; owned. */
-static char *absolute_volume(const char *volume, struct dr_error *err)
-{
-    size_t len = strcspn(volume, ":");
-    if (!volume[len] || (volume[0] != '.' && volume[0] != '~'))
-        return dr_strdup(volume);
-    dr_auto_free char *source = dr_strndup(volume, len);
-    if (source[0] == '~') {
-        const char *home = getenv("HOME");
-        if ((source[1] && source[1] != '/') || !home || *home != '/') {
-            dr_fail(err, DR_ERR_INVALID,
-                    "-v %s: %s: only ~ and ~/… can stand for a home directory; write the "
-                    "absolute path",
-                    volume, source);
-            return NULL;
-        }
-        return dr_printf("%s%s%s", home, source + 1, volume + len);
-    }
-    dr_auto_free char *here = getcwd(NULL, 0);
-    if (!here) {
-        dr_fail_errno(err, DR_ERR_NONE, "the current directory");
-        return NULL;
-    }
-    return dr_printf("%s/%s%s", here, source, volume + len);
-}
-
 static int add_volumes(struct dray_spec *spec, const struct run_args *args,
                        struct dr_error *err)
 {
+    dr_auto_free char *here = getcwd(NULL, 0);
     for (size_t i = 0; args->volumes && args->volumes[i]; i++) {
-        dr_auto_free char *volume = absolute_volume(args->volumes[i], err);
+        dr_auto_free char *volume =
+            cli_volume_absolute(args->volumes[i], CLI_WINDOWS, here,
+                                getenv(CLI_WINDOWS ? "USERPROFILE" : "HOME"), err);
         if (!volume || add(spec, "volume", volume, err) < 0)
             return -1;
     }

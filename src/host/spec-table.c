@@ -5,6 +5,7 @@
 
 #include "base/nearest.h"
 #include "base/text.h"
+#include "base/winpath.h"
 #include "host/pull.h"
 
 #define MEMBER(spec, row, type) ((type *)((char *)(spec) + (row)->offset))
@@ -210,7 +211,8 @@ static int volume(struct spec_container *spec, const struct spec_row *row,
     struct spec_mount mount;
     if (spec_mount_parse(value, &mount, err) < 0)
         return -1;
-    if (mount.type == SPEC_MOUNT_BIND && mount.source[0] != '/') {
+    if (mount.type == SPEC_MOUNT_BIND && mount.source[0] != '/' &&
+        dr_winpath_kind(mount.source) == DR_WINPATH_NONE) {
         spec_mount_release(&mount);
         return expected(err, value, "an absolute path over there, or a volume's name");
     }

@@ -2,6 +2,7 @@
 /* What a container spec must be, whoever made it, as far as the host can tell. */
 #include <string.h>
 
+#include "base/winpath.h"
 #include "spec/container.h"
 
 /* runc and Docker: less does not even start the runtime's init. */
@@ -58,7 +59,8 @@ static int check_mount(const struct spec_mount *mount, struct dr_error *err)
     if (strcmp(clean, "/") == 0)
         return dr_fail(err, DR_ERR_INVALID, "target must not be '/'");
     const char *source = mount->source;
-    if (mount->type == SPEC_MOUNT_BIND && (!source || source[0] != '/'))
+    if (mount->type == SPEC_MOUNT_BIND &&
+        (!source || (source[0] != '/' && dr_winpath_kind(source) == DR_WINPATH_NONE)))
         return dr_fail(err, DR_ERR_INVALID, "source '%s' is not an absolute path",
                        source ? source : "");
     if (mount->type == SPEC_MOUNT_VOLUME && source && !spec_name_valid(source))

@@ -20,7 +20,8 @@ enum spec_mount_type { SPEC_MOUNT_BIND, SPEC_MOUNT_VOLUME, SPEC_MOUNT_TMPFS };
 
 struct spec_mount {
     enum spec_mount_type type;
-    char *source; /* bind: absolute path in the guest; volume: name, NULL: anonymous */
+    char *source; /* bind: absolute path in the guest, or of Windows (base/winpath.h);
+                     volume: name, NULL: anonymous */
     char *target; /* absolute path in the container */
     char *
         options; /* tmpfs: "size=64m,mode=1777"; bind: "ro,rbind,rprivate"; may be NULL */

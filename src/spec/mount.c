@@ -2,6 +2,7 @@
 /* -v and --tmpfs, in the syntax of Docker's Linux mount parser. */
 #include <string.h>
 
+#include "base/winpath.h"
 #include "spec/container.h"
 
 /* One option of each group at most, as Docker has it. */
@@ -153,9 +154,10 @@ static int set_source(const char *source, size_t len, const char *text,
                       struct spec_mount *mount, struct dr_error *err)
 {
     mount->source = dr_strndup(source, len);
-    bool path = strchr("/.~", mount->source[0]) != NULL;
+    bool windows = dr_winpath_kind(mount->source) != DR_WINPATH_NONE;
+    bool path = windows || strchr("/.~", mount->source[0]) != NULL;
     mount->type = path ? SPEC_MOUNT_BIND : SPEC_MOUNT_VOLUME;
-    if (path && mount->source[0] == '/') {
+    if (path && !windows && mount->source[0] == '/') {
         char *clean = spec_path_clean(mount->source);
         free(mount->source);
         mount->source = clean;
@@ -172,17 +174,24 @@ static int set_source(const char *source, size_t len, const char *text,
 
 static int parse_volume(const char *text, struct spec_mount *mount, struct dr_error *err)
 {
-    size_t first = strcspn(text, ":");
+    size_t windows = dr_winpath_source_len(text);
+    size_t first = windows ? windows : strcspn(text, ":");
     const char *second = text[first] ? text + first + 1 : NULL;
     size_t second_len = second ? strcspn(second, ":") : 0;
     const char *options = second && second[second_len] ? second + second_len + 1 : NULL;
     if (!first || (second && !second_len) || (options && strchr(options, ':')))
         return dr_fail(err, DR_ERR_INVALID,
                        "invalid volume '%s': expected [source:]target[:options]", text);
+    if (windows && !second)
+        return dr_fail(
+            err, DR_ERR_INVALID,
+            "invalid volume '%s': the path in the container is missing; expected "
+            "source:target[:options]",
+            text);
     mount->type = SPEC_MOUNT_VOLUME;
     if (!second)
         return set_target(text, first, "volume", text, mount, err);
-    if (!options && options_valid(second))
+    if (!windows && !options && options_valid(second))
         return dr_fail(
             err, DR_ERR_INVALID,
             "invalid volume '%s': '%s' is an option, but there is no source or "

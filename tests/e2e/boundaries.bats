@@ -86,6 +86,39 @@ all_of_it() {
     WSL_TWIN_WARN="Failed to translate a path" DRAY_TARGET=wsl://dray all_of_it
 }
 
+@test "Windows paths: the distro knows where its drives are, and says why one is none" {
+    export DRAY_TARGET=wsl://dray
+    local files="$OUT/a drive" mounts
+    mkdir -p "$files/Users/me" "$E2E/wsl/state/drives"
+    echo mine >"$files/Users/me/file"
+    ln -s "$files" "$E2E/wsl/state/drives/c"
+    wsl --terminate dray >/dev/null
+    mounts=(-v 'C:\Users\me:/a' -v 'c:/Users/../Users/me/:/b:ro'
+        --mount 'type=bind,src=\\?\C:\Users,dst=/c' -v '\\wsl.localhost\DRAY\etc:/d')
+    ok run --name drives "${mounts[@]}" "$IMAGE" sh -c \
+        'cat /a/file /c/me/file /d/passwd; echo new >/a/new; echo no >/b/no; true'
+    same "$output" $'mine\nmine\nroot:x:0:0::/root:/bin/sh'
+    has "$stderr" "Read-only file system"
+    same "$(<"$files/Users/me/new")" new
+    same "$(inspect drives '{{json .HostConfig.Binds}}' | jq -r '.[0]')" /mnt/c/Users/me:/a
+    ok rm drives
+    refused 125 'D:\x' "not mounted in the distro (/mnt/d)" "mount -t drvfs D: /mnt/d" -- run -v 'D:\x:/a' "$IMAGE"
+    refused 125 '\\server\share' "network share" -- run -v '\\server\share:/a' "$IMAGE"
+    refused 125 "in the distro other" "the target is dray" -- run -v '\\wsl$\other\x:/a' "$IMAGE"
+    printf '[automount]\nroot = "/win"\n' | wsl -d dray --exec tee /etc/wsl.conf >/dev/null
+    wsl --terminate dray >/dev/null
+    ok run --rm -v 'C:\Users\me:/a' "$IMAGE" cat /a/file
+    printf '[automount]\nenabled=false\n' | wsl -d dray --exec tee /etc/wsl.conf >/dev/null
+    wsl --terminate dray >/dev/null
+    refused 125 "enabled=false" -- run -v 'C:\Users\me:/a' "$IMAGE"
+    wsl -d dray --exec rm /etc/wsl.conf
+    rm -r "$E2E/wsl/state/drives"
+    wsl --terminate dray >/dev/null
+    DRAY_TARGET=ssh://far refused 125 "no WSL distro" "no drive C:" -- run -v 'C:\x:/a' "$IMAGE"
+    ok ps -aq
+    same "$output" ""
+}
+
 @test "C02: what wsl.exe says itself, in any language and encoding" {
     refused 78 "angegebenen Namen" WSL_E_DISTRO_NOT_FOUND "wsl --import" -- --target wsl://nobody ps
     WSL_TWIN_OLD=1 refused 78 "angegebenen Namen" WSL_E_DISTRO_NOT_FOUND -- --target wsl:// \

@@ -12,6 +12,7 @@ to live with (the messages and codes are those of wsl.exe):
   raw wait status;
 - bytes go through a buffer of 4 KiB, and end when the main child ends, whoever else has
   the pipe;
+- drives (links in DIR/drives, by letter) are mounted where the distro's /etc/wsl.conf says;
 - a distro stops some time after its last process, init apart, and takes /run with it;
 - `--import` unpacks with bsdtar into DIR/ext4.vhdx, which here is a directory (DIR/rootfs for
   WSL1), whose parent must be there, and takes away what it made when that fails;
@@ -26,6 +27,7 @@ then frames: a byte, a length (u32, little-endian), bytes. To the relay: 0 stdin
 one is its end. From it: 1 stdout, 2 stderr, 3 exit status (i32). When the connection goes,
 the child's pipes are closed, as when wsl.exe is killed.
 """
+import configparser
 import ctypes
 import json
 import os
@@ -70,7 +72,18 @@ def mount(source, target, kind, flags):
         raise OSError(ctypes.get_errno(), f"mount {target}")
 
 
-def distro_init(root, boot_id, version):
+def mount_drives(root, drives):
+    conf = configparser.ConfigParser()
+    conf.read(f"{root}/etc/wsl.conf")
+    if not conf.getboolean("automount", "enabled", fallback=True):
+        return
+    place = root + conf.get("automount", "root", fallback="/mnt/").strip('"')
+    for letter in os.listdir(drives) if os.path.isdir(drives) else ():
+        os.makedirs(f"{place}/{letter}", exist_ok=True)
+        mount(os.path.realpath(f"{drives}/{letter}"), f"{place}/{letter}", "", 4096)
+
+
+def distro_init(root, boot_id, version, drives):
     """In a process of its own: becomes the distro's first process."""
     MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
     if libc.unshare(0x00020000 | 0x20000000) != 0:  # mounts, and pids of children
@@ -94,6 +107,7 @@ def distro_init(root, boot_id, version):
         with open(f"{root}/run/osrelease", "w", encoding="ascii") as f:
             f.write(KERNEL1 + "\n")
         mount(f"{root}/run/osrelease", f"{root}/proc/sys/kernel/osrelease", "", MS_BIND)
+    mount_drives(root, drives)
     mount(root, root, "", MS_BIND | MS_REC)
     os.chdir(root)
     # the root of the namespace, so that nothing of the outside is reachable
@@ -146,7 +160,7 @@ class Machine:
                 distro = self.registry()[name]
                 out = subprocess.run(
                     [sys.executable, __file__, "--init", distro["root"], self.boot_id,
-                     str(distro["version"])], stdout=subprocess.PIPE, check=True).stdout
+                     str(distro["version"]), f"{self.dir}/drives"], stdout=subprocess.PIPE, check=True).stdout
                 pid = int(out)
                 while os.readlink(f"/proc/{pid}/root") == "/" and self.outer(pid):
                     time.sleep(0.005)
@@ -482,7 +496,7 @@ def serve(machine, sock):
 
 def main():
     if sys.argv[1] == "--init":
-        distro_init(sys.argv[2], sys.argv[3], int(sys.argv[4]))
+        distro_init(sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5])
     libc.prctl(36, 1, 0, 0, 0)  # the first processes of distros become our children
     machine = Machine(sys.argv[1], float(sys.argv[3]) if len(sys.argv) > 3 else 15)
     listener = socket.create_server(("127.0.0.1", 0))

@@ -22,6 +22,7 @@
 #include "guest/container/stop.h"
 #include "guest/container/top.h"
 #include "guest/container/update.h"
+#include "guest/bundle/drives.h"
 #include "guest/log/log.h"
 #include "guest/monitor/monitor.h"
 #include "guest/net/net.h"
@@ -39,7 +40,12 @@ static struct spec_container *spec_of(const json_t *request, struct dr_error *er
         dr_fail(err, DR_ERR_INVALID, "the request has no spec");
         return NULL;
     }
-    return spec_container_from_json(spec, err);
+    struct spec_container *of = spec_container_from_json(spec, err);
+    if (of && drives_translate(of, err) < 0) {
+        spec_container_free(of);
+        return NULL;
+    }
+    return of;
 }
 
 /* Docker's words for what was asked for and has no effect. */
