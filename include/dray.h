@@ -193,6 +193,9 @@ struct dray_open_options {
     int64_t connect_timeout_ms; /* until the helper has answered; 0: 30 s */
     /* For every call that talks to a registry; copied; NULL: the user's own files. */
     const struct dray_registry_options *registry;
+    /* How large the cache may be when a call ends: "20g", or "none"; NULL: what the
+     * variable DRAY_CACHE_LIMIT says, else config.yaml's cache_limit, else 10 GiB. */
+    const char *cache_limit;
 };
 
 /*
@@ -439,6 +442,7 @@ struct dray_transfer_options {
     const struct dray_registry_options *from, *to; /* NULL: the user's own files */
     const char *cache_dir;                         /* NULL: the user's */
     const char *platform;                          /* NULL: linux on this machine's CPU */
+    const char *cache_limit;                       /* as dray_open_options' */
 };
 /* From one place to another, without a target. The bytes stay as they are.
  * *ret_json (may be NULL): {"id","digest"}. */
@@ -467,7 +471,7 @@ int dray_registry_search(const char *term, int limit,
 /* --- the cache of blobs on this machine (C10) --- */
 
 /* dir NULL: the user's. *ret_json: {"dir","blobs":N,"bytes":N,"partials":N,
- * "partial_bytes":N}. */
+ * "partial_bytes":N,"limit":N or null}. */
 int dray_cache_usage(const char *dir, char **ret_json, struct dray_error **ret_err);
 /* [{"digest","size","used_ns","partial":bool}…], used longest ago first. */
 int dray_cache_list(const char *dir, char **ret_json, struct dray_error **ret_err);

@@ -55,6 +55,7 @@ int cmd_cache_df(struct cli *cli, void *arg)
                                               {"Size", "SIZE", true},
                                               {"Partials", "PARTIALS", true},
                                               {"PartialSize", "SIZE OF PARTIALS", true},
+                                              {"Limit", "LIMIT", true},
                                               {0}};
     const struct cache_args *args = arg;
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
@@ -72,9 +73,11 @@ int cmd_cache_df(struct cli *cli, void *arg)
         dr_printf("%lld", (long long)dr_json_int(usage, "partials", 0));
     dr_auto_free char *size = dr_size_text(dr_json_int(usage, "bytes", 0));
     dr_auto_free char *rest = dr_size_text(dr_json_int(usage, "partial_bytes", 0));
-    dr_auto_json json_t *rows =
-        json_pack("[{ssssssssss}]", "Dir", dr_json_str(usage, "dir"), "Blobs", blobs,
-                  "Size", size, "Partials", partials, "PartialSize", rest);
+    int64_t most = dr_json_int(usage, "limit", -1);
+    dr_auto_free char *limit = most < 0 ? dr_strdup("none") : dr_size_text(most);
+    dr_auto_json json_t *rows = json_pack(
+        "[{ssssssssssss}]", "Dir", dr_json_str(usage, "dir"), "Blobs", blobs, "Size",
+        size, "Partials", partials, "PartialSize", rest, "Limit", limit);
     return cli_list_print(args->format, shown, rows, &err) < 0 ? cli_error(cli, &err)
                                                                : CLI_OK;
 }

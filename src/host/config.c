@@ -9,6 +9,7 @@
 #include "base/nearest.h"
 #include "base/text.h"
 #include "base/yamldoc.h"
+#include "host/cache.h"
 #include "transport/address.h"
 
 #define FILE_MAX (1u << 20)
@@ -41,6 +42,7 @@ void config_release(struct config *config)
         config_target_release(&config->targets[i]);
     free(config->targets);
     free(config->current);
+    free(config->cache_limit);
     free(config->path);
     *config = (struct config){0};
 }
@@ -63,7 +65,7 @@ static const char *next_key(void *state)
 
 static const char *next_top(void *state)
 {
-    static const char *const all[] = {"target", "targets", NULL};
+    static const char *const all[] = {"cache_limit", "target", "targets", NULL};
     size_t *at = state;
     return all[*at] ? all[(*at)++] : NULL;
 }
@@ -222,7 +224,8 @@ static int take_all(struct dr_yaml *yaml, struct config *config, struct dr_error
     if (!root || dr_yaml_is_null(root))
         return 0;
     if (root->type != YAML_MAPPING_NODE)
-        return dr_yaml_fail(yaml, root, err, "the file has keys: target, targets");
+        return dr_yaml_fail(yaml, root, err,
+                            "the file has keys: cache_limit, target, targets");
     for (const yaml_node_pair_t *p = root->data.mapping.pairs.start;
          p < root->data.mapping.pairs.top; p++) {
         const yaml_node_t *key = dr_yaml_node(yaml, p->key),
@@ -237,6 +240,13 @@ static int take_all(struct dr_yaml *yaml, struct config *config, struct dr_error
                 return dr_yaml_fail(yaml, value, err, "target is the name of one");
             if (!dr_yaml_is_null(value))
                 config->current = dr_strdup(dr_yaml_text(value));
+        } else if (strcmp(name, "cache_limit") == 0) {
+            const char *text = dr_yaml_text(value);
+            int64_t unused;
+            if (!text || cache_limit_parse(text, &unused) < 0)
+                return dr_yaml_fail(yaml, value, err,
+                                    "cache_limit must be a size, as 20g, or none");
+            config->cache_limit = dr_strdup(text);
         } else {
             return unknown(yaml, key, dr_nearest(name, next_top, &at), err);
         }

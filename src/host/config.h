@@ -2,6 +2,7 @@
 /*
  * The user's config.yaml: named targets, and which one is in use (C01).
  *
+ *     cache_limit: 20g          # of the blobs on this machine; "none": no limit
  *     target: lab               # the one in use; local without this line
  *     targets:
  *       lab:
@@ -29,7 +30,8 @@ struct config_target {
 
 struct config {
     char *path;
-    char *current; /* NULL: local */
+    char *current;     /* NULL: local */
+    char *cache_limit; /* text, checked; NULL: not said */
     struct config_target *targets;
     size_t count;
 };

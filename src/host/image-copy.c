@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "host/cache.h"
 #include "host/image-shape.h"
 #include "host/image-source.h"
 #include "host/registries.h"
@@ -246,12 +247,15 @@ static int copy(const char *from, const struct place *to,
                 json_t **ret_json, struct dr_error *err)
 {
     DR_CLEANUP(origin_release) struct origin_place o = {0};
-    if (origin_open(from, true, options, limits, &o, err) < 0)
+    int64_t limit;
+    if (cache_limit(options->cache_limit, &limit, err) < 0 ||
+        origin_open(from, true, options, limits, &o, err) < 0)
         return -1;
     int rc = to->kind == PLACE_REFERENCE ? copy_to_registry(&o, to, options, err)
              : o.registry && fetch_layers(&o, NULL, err) < 0
                  ? -1
                  : copy_to_archive(&o, to, err);
+    cache_tidy(o.store, limit);
     if (rc < 0)
         return -1;
     *ret_json = json_pack("{ssss}", "id", o.source.image.manifest.config.digest.text,

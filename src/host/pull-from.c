@@ -140,6 +140,7 @@ int pull_from(struct dray_target *target, const struct pull_source *source,
     dr_auto_image struct oci_image image = OCI_IMAGE_INIT;
     struct store *store = NULL;
     struct watch *watch = NULL;
+    int64_t limit;
     struct pull pull = {.target = target,
                         .options = options,
                         .image = &image,
@@ -149,7 +150,9 @@ int pull_from(struct dray_target *target, const struct pull_source *source,
     if (!pull.stop)
         return dr_fail_errno(err, DR_ERR_INTERNAL, "make an eventfd");
     pull.limits = (struct limits){limits->deadline_ms, pull.stop};
-    int rc = watch_begin(limits, pull.stop, &watch, err);
+    int rc = cache_limit(target->cache_limit, &limit, err);
+    if (rc == 0)
+        rc = watch_begin(limits, pull.stop, &watch, err);
     if (rc == 0)
         rc = store_open(target->cache_dir, &store, err);
     if (rc == 0)
@@ -160,7 +163,7 @@ int pull_from(struct dray_target *target, const struct pull_source *source,
     bool grew = pull.transfer_count > 0;
     pull_layers_release(&pull);
     if (grew)
-        cache_tidy(store);
+        cache_tidy(store, limit);
     registry_close(pull.registry);
     store_close(store);
     dray_cancel_free(pull.stop);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "host/cache.h"
 #include "host/pull.h"
 #include "host/registries.h"
 #include "host/target.h"
@@ -37,6 +38,7 @@ struct push {
     struct registry_blob *blobs;
     size_t *layers; /* blob → layer of the image; the config: n_layers */
     size_t n;
+    int64_t cache_limit;
     bool changed; /* some layer has another digest than the image's manifest says */
     char **mounts;
 };
@@ -371,7 +373,8 @@ static int push_image(struct push *push, json_t **ret_reply, struct dr_error *er
         .progress = on_blob,
         .context = push};
     dr_auto_free char *name = oci_ref_text(&push->ref);
-    if (registries_options(push->options->registry, &push->target->registry, &ro, err) <
+    if (cache_limit(push->target->cache_limit, &push->cache_limit, err) < 0 ||
+        registries_options(push->options->registry, &push->target->registry, &ro, err) <
             0 ||
         get_documents(push, name, err) < 0 ||
         store_open(push->target->cache_dir, &push->store, err) < 0)
@@ -401,6 +404,8 @@ static void push_release(struct push *push)
         registry_blob_release(&push->blobs[i]);
     }
     registry_close(push->registry);
+    if (push->changed)
+        cache_tidy(push->store, push->cache_limit);
     store_close(push->store);
     free(push->descriptors);
     free(push->blobs);

@@ -38,6 +38,7 @@ static void target_free(struct dray_target *target)
     free(target->log_root);
     free(target->runtime);
     free(target->cache_dir);
+    free(target->cache_limit);
     registries_release(&target->registry);
     free(target);
 }
@@ -197,6 +198,7 @@ int target_open(const struct dray_open_options *options,
     target->registry = registry;
     take_settings(target, &o, &named);
     target->cache_dir = dr_strdup(o.cache_dir);
+    target->cache_limit = dr_strdup(o.cache_limit);
     if (connector)
         target->connector = *connector;
     pthread_mutex_init(&target->lock, NULL);

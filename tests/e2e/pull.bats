@@ -50,6 +50,25 @@ content() { dray run --rm "$1" cat "$2"; }
     ok run --rm "$(image busybox:1)" true
 }
 
+@test "C10: the cache has the limit that the environment or config.yaml says" {
+    local cache=$OUT/cache
+    limited() { DRAY_CACHE=$cache DRAY_ROOT=$OUT/root dray "$@"; }
+    DRAY_CACHE_LIMIT=0 limited pull -q "$(image layers:1)" >"$OUT/pulled"
+    same "$(find "$cache/blobs" -type f)" ""
+    mkdir -p "$OUT/config/dray"
+    echo "cache_limit: 1g" >"$OUT/config/dray/config.yaml"
+    export XDG_CONFIG_HOME=$OUT/config
+    try limited cache df --format '{{.Limit}}'
+    same "$output" 1.07GB
+    limited rmi "$(image layers:1)" >"$OUT/removed"
+    limited pull -q "$(image layers:1)" >"$OUT/pulled"
+    [[ -n $(find "$cache/blobs" -type f) ]] || explain "nothing was kept"
+    DRAY_CACHE_LIMIT=lots try limited pull -q "$(image real:1)"
+    same "$status" 78
+    has "$stderr" "DRAY_CACHE_LIMIT 'lots' is neither a size, as 20g, nor none"
+    unset XDG_CONFIG_HOME
+}
+
 @test "C10: gzip, zstd, plain, several gzip members and zeros behind the tar give the same tree" {
     local form
     for form in 1 zstd none gzip-members trailing-zeros; do

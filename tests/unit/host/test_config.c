@@ -12,7 +12,11 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <stdlib.h>
+#include <unistd.h>
+
 #include "base/fs.h"
+#include "host/cache.h"
 #include "host/config.h"
 
 static char dir[] = "/tmp/dray-config.XXXXXX";
@@ -82,13 +86,49 @@ static void a_file_with_everything_is_read(void **state)
     assert_string_equal(config.targets[1].url, "exec://limactl shell my%20vm");
 }
 
+/* -1: an error of this kind */
+static void limit_is(const char *asked, int64_t want, enum dr_kind kind)
+{
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    int64_t bytes = 0;
+    int rc = cache_limit(asked, &bytes, &err);
+    assert_int_equal(rc, want < 0 ? -1 : 0);
+    assert_int_equal(err.kind, kind);
+    if (rc == 0)
+        assert_true(bytes == want);
+}
+
+static void c10_the_limit_of_the_cache_is_asked_for_or_set_or_written(void **state)
+{
+    unsetenv("DRAY_CACHE_LIMIT");
+    put("target: local\n");
+    limit_is(NULL, 10ll << 30, DR_ERR_NONE);
+    put("cache_limit: 20g\n");
+    limit_is(NULL, 20ll << 30, DR_ERR_NONE);
+    put("cache_limit: none\n");
+    limit_is(NULL, CACHE_NO_LIMIT, DR_ERR_NONE);
+    setenv("DRAY_CACHE_LIMIT", "512MiB", 1);
+    limit_is(NULL, 512ll << 20, DR_ERR_NONE);
+    limit_is("0", 0, DR_ERR_NONE);
+    limit_is("many", -1, DR_ERR_INVALID);
+    setenv("DRAY_CACHE_LIMIT", "-1", 1);
+    limit_is(NULL, -1, DR_ERR_CONFIG);
+    setenv("DRAY_CACHE_LIMIT", "", 1);
+    put("cache_limit: -1\n");
+    limit_is(NULL, -1, DR_ERR_CONFIG);
+    unsetenv("DRAY_CACHE_LIMIT");
+    assert_int_equal(unlink(file), 0);
+}
+
 static void errors_name_file_line_and_column(void **state)
 {
     static const struct {
         const char *text, *error;
     } cases[] = {
-        {"[a]\n", "f:1:1: the file has keys: target, targets"},
+        {"[a]\n", "f:1:1: the file has keys: cache_limit, target, targets"},
         {"targes: {}\n", "f:1:1: unknown key 'targes' (did you mean target?)"},
+        {"cache_limit: much\n", "f:1:14: cache_limit must be a size, as 20g, or none"},
+        {"cache_limit: [1]\n", "f:1:14: cache_limit must be a size"},
         {"target: x\n", "f:1:9: no target is called 'x'"},
         {"target: labb\ntargets:\n  lab: {url: 'ssh://x'}\n",
          "f:1:9: no target is called 'labb' (did you mean lab?)"},
@@ -257,6 +297,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_with_everything_is_read),
+        cmocka_unit_test(c10_the_limit_of_the_cache_is_asked_for_or_set_or_written),
         cmocka_unit_test(errors_name_file_line_and_column),
         cmocka_unit_test(nothing_and_empty_files_are_fine),
         cmocka_unit_test(a_change_leaves_all_other_lines_as_they_are),
