@@ -288,8 +288,10 @@ struct dray_progress {
         DRAY_PROGRESS_RESOLVED = 0, /* total = number of layers */
         DRAY_PROGRESS_LAYER = 1,    /* done of total bytes */
         DRAY_PROGRESS_LAYER_DONE = 2,
-        DRAY_PROGRESS_LAYER_EXISTS = 3, /* was there already */
-        DRAY_PROGRESS_LAYER_MOUNTED = 4 /* push: the registry has it from `from` */
+        DRAY_PROGRESS_LAYER_EXISTS = 3,  /* was there already */
+        DRAY_PROGRESS_LAYER_MOUNTED = 4, /* push: the registry has it from `from` */
+        DRAY_PROGRESS_RETRY = 5 /* something failed, see `why`, and is tried again after
+                                   `wait_ms`; not about one layer */
     } what;
     enum {
         DRAY_LAYER_WAITING = 0,
@@ -301,6 +303,8 @@ struct dray_progress {
     const char *layer; /* digest; borrowed for the callback */
     int64_t done, total;
     const char *from; /* a repository, borrowed; or NULL */
+    const char *why;  /* one line for a person, borrowed; or NULL */
+    int64_t wait_ms;
 };
 
 struct dray_pull_options {

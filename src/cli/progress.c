@@ -137,9 +137,24 @@ static void finish(struct cli_progress *p, struct layer *layer, const char *text
         draw(p, true);
 }
 
+/* In the registry's words, which may be anybody's. */
+static void say_retry(struct cli_progress *p, const struct dray_progress *step)
+{
+    dr_auto_free char *why = dr_escape(step->why, 300);
+    erase(p);
+    fprintf(p->out, "Retrying in %.1f s: %s\n", (double)step->wait_ms / 1000, why);
+    if (p->terminal)
+        draw(p, true);
+    fflush(p->out);
+}
+
 void cli_progress_step(void *arg, const struct dray_progress *step)
 {
     struct cli_progress *p = arg;
+    if (step->what == DRAY_PROGRESS_RETRY) {
+        say_retry(p, step);
+        return;
+    }
     if (step->what == DRAY_PROGRESS_RESOLVED || !step->layer)
         return;
     struct layer *layer = find(p, step->layer);
@@ -161,6 +176,7 @@ void cli_progress_step(void *arg, const struct dray_progress *step)
     }
     case DRAY_PROGRESS_LAYER:
     case DRAY_PROGRESS_RESOLVED:
+    case DRAY_PROGRESS_RETRY:
         break;
     }
     layer->stage = step->stage;

@@ -84,6 +84,7 @@ static int resolve(struct pull *pull, const struct pull_source *source,
                                   .cancel = &pull->stop->triggered,
                                   .pin = source->pin,
                                   .progress = pull_on_blob,
+                                  .waiting = pull_on_wait,
                                   .context = pull};
     if (source->archive)
         return archive_resolve(source->archive, source->image, platform, pull->image,

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "host/registries.h"
+
 /* Layers that cross at a time: enough for the guest's cores, bounded for its memory. */
 #define SENDERS_MIN 2
 #define SENDERS_MAX 8
@@ -214,6 +216,15 @@ void pull_on_blob(void *context, const struct registry_progress *p)
                                                     : DRAY_LAYER_WAITING;
     pull_tell_layer(pull, t->layer, DRAY_PROGRESS_LAYER, stage,
                     t->loaded ? 0 : p->done_bytes);
+}
+
+void pull_on_wait(void *context, const char *why, int64_t wait_ms)
+{
+    struct pull *pull = context;
+    pthread_mutex_lock(&pull->lock);
+    registries_tell_wait(pull->options->progress, pull->options->progress_arg, why,
+                         wait_ms);
+    pthread_mutex_unlock(&pull->lock);
 }
 
 static void on_copied(void *arg, size_t index, bool done)

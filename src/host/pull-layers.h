@@ -40,6 +40,7 @@ void pull_tell(struct pull *pull, const struct dray_progress *step);
 void pull_tell_layer(struct pull *pull, size_t layer, int what, int stage, int64_t done);
 /* The registry's words about its index-th blob; context: the pull. */
 void pull_on_blob(void *context, const struct registry_progress *progress);
+void pull_on_wait(void *context, const char *why, int64_t wait_ms);
 
 /* Asks which layers the target lacks, and makes a transfer of each. */
 int pull_find_missing(struct pull *pull, struct store *store, struct dr_error *err);

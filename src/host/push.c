@@ -77,6 +77,13 @@ static void on_blob(void *context, const struct registry_progress *p)
             tell(push, i, steps[p->state].what, steps[p->state].stage, p->done_bytes);
 }
 
+static void on_wait(void *context, const char *why, int64_t wait_ms)
+{
+    struct push *push = context;
+    registries_tell_wait(push->options->progress, push->options->progress_arg, why,
+                         wait_ms);
+}
+
 /* --- from the target --- */
 
 /* Sends the request and gives what it answers on streams 1 and 2 to take, until it has
@@ -371,6 +378,7 @@ static int push_image(struct push *push, json_t **ret_reply, struct dr_error *er
         .cancel = push->limits->cancel ? &push->limits->cancel->triggered : NULL,
         .deadline_ms = push->limits->deadline_ms,
         .progress = on_blob,
+        .waiting = on_wait,
         .context = push};
     dr_auto_free char *name = oci_ref_text(&push->ref);
     if (cache_limit(push->target->cache_limit, &push->cache_limit, err) < 0 ||

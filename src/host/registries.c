@@ -77,3 +77,12 @@ int registries_options(const struct dray_registry_options *call,
     to->insecure = own.insecure || defaults.insecure;
     return 0;
 }
+
+void registries_tell_wait(void (*progress)(void *arg, const struct dray_progress *step),
+                          void *arg, const char *why, int64_t wait_ms)
+{
+    struct dray_progress step = {
+        .size = sizeof step, .why = why, .wait_ms = wait_ms, .what = DRAY_PROGRESS_RETRY};
+    if (progress)
+        progress(arg, &step);
+}

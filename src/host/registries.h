@@ -19,4 +19,8 @@ int registries_options(const struct dray_registry_options *call,
                        const struct dray_registry_options *target,
                        struct registry_options *to, struct dr_error *err);
 
+/* Tells a caller's progress callback of a wait, as registry_options.waiting does. */
+void registries_tell_wait(void (*progress)(void *arg, const struct dray_progress *step),
+                          void *arg, const char *why, int64_t wait_ms);
+
 #endif

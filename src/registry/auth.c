@@ -267,16 +267,18 @@ static int fetch_token(struct registry *reg, struct dr_error *err)
         if (wait_ms == 0)
             wait_ms = exchange_backoff_ms(tries - 1);
         /* no redirect is followed from here: the realm was what was checked */
-        if (call.result == CURLE_OK && call.status >= 200 && call.status < 300)
+        if (call.result == CURLE_OK && call.status >= 200 && call.status < 300) {
             rc = take_token(auth, &call, realm.host, err);
-        else if (tries < reg->options.tries && status_is_passing(reg, &call) &&
-                 dr_clock_ms() + wait_ms <= until_ms)
-            continue;
-        else if (call.result != CURLE_OK && !call.too_long)
-            rc = status_fail_transfer(reg, &call, realm.host, err);
-        else
-            rc = status_fail_http(reg, &call, realm.host, err);
-        break;
+            break;
+        }
+        rc = call.result != CURLE_OK && !call.too_long
+                 ? status_fail_transfer(reg, &call, realm.host, err)
+                 : status_fail_http(reg, &call, realm.host, err);
+        if (tries >= reg->options.tries || !status_is_passing(reg, &call) ||
+            dr_clock_ms() + wait_ms > until_ms)
+            break;
+        registry_tell_wait(reg, err, wait_ms);
+        dr_error_release(err);
     }
     forget(&basic);
     if (form.data)

@@ -119,6 +119,8 @@ static int retry(struct exchange *x, int64_t asked_ms, struct dr_error *err)
         return -1;
     if (now + wait_ms - x->progress_ms > x->reg->options.retry_deadline_ms)
         return -1;
+    if (gained < PROGRESS_BYTES || asked_ms)
+        registry_tell_wait(x->reg, err, wait_ms);
     dr_error_release(err);
     x->not_before_ms = now + wait_ms;
     return 0;

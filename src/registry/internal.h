@@ -27,6 +27,7 @@ struct registry {
     char *api_root;             /* instead of "/v2", owned; NULL: that */
     char *ns;                   /* the host that it mirrors, for "?ns=", owned; or NULL */
     struct oci_digest resolved; /* see registry_resolved */
+    int64_t told_until_ms;      /* the end of the last wait that was told */
     bool contacted;             /* it answered something: what fails now may pass */
     struct http *http;
     bool http_borrowed; /* of the registry that it mirrors */
@@ -66,6 +67,11 @@ struct policy;
 int registry_check_trust(struct registry *reg, const struct policy *policy,
                          const struct oci_digest *index,
                          const struct oci_digest *manifest, struct dr_error *err);
+
+/* Tells the caller that what failed so will be tried again; those who wait at the same
+ * time are one. */
+void registry_tell_wait(struct registry *reg, const struct dr_error *why,
+                        int64_t wait_ms);
 
 /* The URL of a path of the API, owned. */
 char *registry_url(const struct registry *reg, const char *path);

@@ -3,9 +3,11 @@
 
 #include <string.h>
 
+#include "base/text.h"
 #include "registry/internal.h"
 #include "registry/route.h"
 
+#define TOLD_AGAIN_MS 500
 #define MIRROR_RETRY_MS 5000 /* then the next one may be quicker */
 
 char *registry_url(const struct registry *reg, const char *path)
@@ -180,6 +182,17 @@ int registry_open(const struct oci_ref *ref, const struct registry_options *opti
         return 0;
     dr_auto_free char *familiar = oci_ref_familiar(ref);
     return dr_wrap(err, "%s", familiar);
+}
+
+void registry_tell_wait(struct registry *reg, const struct dr_error *why, int64_t wait_ms)
+{
+    int64_t now = dr_clock_ms(), until_ms = now + wait_ms;
+    bool others_wait =
+        now < reg->told_until_ms && until_ms < reg->told_until_ms + TOLD_AGAIN_MS;
+    if (!reg->options.waiting || others_wait)
+        return;
+    reg->told_until_ms = until_ms;
+    reg->options.waiting(reg->options.context, why->text, wait_ms);
 }
 
 void registry_keep_document(struct registry *reg, const struct oci_digest *digest,

@@ -78,6 +78,10 @@ struct registry_options {
     /* Called in the thread of registry_fetch_blobs, per blob at a change of state and at
      * most every 50 ms in between. May be NULL. */
     void (*progress)(void *context, const struct registry_progress *progress);
+    /* Called in the thread of any call that is about to wait, and then tries again what
+     * failed: why, in one line. Not for the moment that a line that brought something
+     * needs. May be NULL. */
+    void (*waiting)(void *context, const char *why, int64_t wait_ms);
     void *context;
 };
 

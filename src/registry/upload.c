@@ -284,6 +284,7 @@ static int later(struct upload *u, enum upload_phase next, struct dr_error *err)
         wait = exchange_backoff_ms(u->tries);
     if (++u->tries >= o->tries || now + wait - u->progress_ms > o->retry_deadline_ms)
         return -1;
+    registry_tell_wait(u->reg, err, wait);
     dr_error_release(err);
     u->after = next;
     u->not_before_ms = now + wait;

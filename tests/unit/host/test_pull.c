@@ -71,8 +71,9 @@ static bool guest_frame(struct canned *canned, const struct wire_header *h,
 }
 
 struct seen {
-    int resolved, layers_done;
-    int64_t bytes;
+    int resolved, layers_done, retries;
+    int64_t bytes, waited_ms;
+    char why[300]; /* of the first retry */
 };
 
 static void on_step(void *arg, const struct dray_progress *step)
@@ -83,6 +84,13 @@ static void on_step(void *arg, const struct dray_progress *step)
         seen->resolved = (int)step->total;
     if (step->what == DRAY_PROGRESS_LAYER_DONE)
         seen->layers_done++;
+    if (step->what == DRAY_PROGRESS_RETRY) {
+        assert_null(step->layer);
+        assert_non_null(step->why);
+        if (seen->retries++ == 0)
+            snprintf(seen->why, sizeof seen->why, "%s", step->why);
+        seen->waited_ms += step->wait_ms;
+    }
     if (step->what == DRAY_PROGRESS_LAYER && step->done > seen->bytes)
         seen->bytes = step->done;
 }
@@ -160,6 +168,27 @@ static void c07_newer_goes_on_without_a_registry_and_always_does_not(void **stat
     assert_int_equal(err->kind, DRAY_ERR_PULL);
     assert_int_equal(err->origin, DRAY_AT_REGISTRY);
     dray_error_free(err);
+}
+
+static void a_wait_for_another_try_is_told_with_its_reason(void **state)
+{
+    struct fixture *f = *state;
+    struct guest guest = {0};
+    struct seen seen = {0};
+    make_image(f, "1", "--layer", "10", NULL);
+    /* each path once: the manifest, the config and the layer */
+    start_registry(f, "--fault", "status=503@1", "--fault", "error=BUSY:tired", NULL);
+    assert_int_equal(pull(f, &guest, DRAY_PULL_ALWAYS, NULL, &seen, NULL, NULL), 0);
+    assert_int_equal(seen.retries, 3);
+    assert_true(seen.waited_ms >= 3 * 250);
+    if (!strstr(seen.why, "is in trouble (503)") || !strstr(seen.why, "BUSY: tired"))
+        fail_msg("%s", seen.why);
+    /* a line that breaks and has brought something is not worth a word */
+    seen = (struct seen){0};
+    make_image(f, "1", "--layer", MB, NULL);
+    start_registry(f, "--fault", "reset=300000", NULL);
+    assert_int_equal(pull(f, &guest, DRAY_PULL_ALWAYS, NULL, &seen, NULL, NULL), 0);
+    assert_int_equal(seen.retries, 0);
 }
 
 static void *trigger_later(void *arg)
@@ -242,6 +271,8 @@ int main(void)
     alarm(170);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(c07_each_policy_asks_the_registry_when_it_should,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(a_wait_for_another_try_is_told_with_its_reason,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(
             c07_newer_goes_on_without_a_registry_and_always_does_not, setup, teardown),
