@@ -370,7 +370,7 @@ const struct spec_row spec_rows[] = {
     {"domainname", false, text, AT(domainname), .form = "a domain, at most 64",
      .meaning = "its domain, behind its host name"},
     {"network", false, only_network, .form = NETWORK,
-     .meaning = "its only network; none by default"},
+     .meaning = "its only network; bridge by default"},
     {"ip", false, of_network, .offset = offsetof(struct spec_network, ip),
      .form = "an IPv4 address", .meaning = "its address on the first network"},
     {"ip6", false, of_network, .offset = offsetof(struct spec_network, ip6),

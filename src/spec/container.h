@@ -212,7 +212,7 @@ enum spec_network_mode {
     SPEC_NETWORK_CONTAINER, /* another container's: spec_network_container() */
     SPEC_NETWORK_BRIDGE     /* one or more of ours, the default one included */
 };
-#define SPEC_NETWORK_DEFAULT "none" /* what no network given means */
+#define SPEC_NETWORK_DEFAULT "bridge" /* what no network given means */
 enum spec_network_mode spec_network_mode(const struct spec_container *spec);
 /* The name of the first network, the default's when none is given. Borrowed. */
 const char *spec_network_first(const struct spec_container *spec);

@@ -354,7 +354,9 @@ static void C23_the_pid_is_there_while_it_is_alive_and_none_otherwise(void **s)
 static void C23_there_is_no_address_without_a_network(void **s)
 {
     char *ip = (char *)"untouched";
-    sleeper("alone");
+    struct dray_spec *spec = spec_for("alone", "sleep", "1000", NULL);
+    set(spec, "network", "none");
+    started(spec);
     OK(dray_container_ip(target, "alone", NULL, &ip, ERR));
     assert_null(ip);
     FAILS(DRAY_ERR_NOT_FOUND, dray_container_ip(target, "nobody", NULL, &ip, ERR));

@@ -480,8 +480,8 @@ def commit(s, c, **members):
 
 
 def sh(s, image, script):
-    channel = s.open("container.run", spec={"image": image, "args": ["sh", "-c", script],
-                                            "auto_remove": True}, attach=True)
+    spec = life.spec("sh", "-c", script, image=image, auto_remove=True)
+    channel = s.open("container.run", spec=spec, attach=True)
     code = channel.wait()["exit_code"]
     life.IDS.add(channel.events[0]["id"])
     return code, bytes(channel.out[1])
