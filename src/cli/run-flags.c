@@ -97,7 +97,7 @@
          CLI_LIST,                                                                         \
          RUN(networks),                                                                    \
          "network",                                                                        \
-         "bridge (default), host, none, container:NAME or a network",                              \
+         "bridge (default), host, none, container:NAME or a network",                      \
          .alias = "net"},                                                                  \
         {0,                                                                                \
          "network-alias",                                                                  \

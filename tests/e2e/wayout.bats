@@ -111,6 +111,15 @@ $gateway	host.dray.internal host.docker.internal"
     same "$(hosts_of b)" "$(hosts_of a)"
     ok exec b sh -c 'echo "10.9.9.8 of-b" >>/etc/hosts'
     has "$(hosts_of a)" "10.9.9.8 of-b"
+
+    # it is that one by its id, whatever it is called: another one may have its name next
+    ok rename a first
+    ok run -d --name a --network none "$IMAGE" sleep 100
+    ok restart -t 0 b
+    same "$(readlink "/proc/$(pid_of b)/ns/net")" "$(readlink "/proc/$(pid_of first)/ns/net")"
+    same "$(inspect b '{{.HostConfig.NetworkMode}}')" "container:$(full_id first)"
+    ok stop -t 0 b first
+    refused 125 "network container:first: that container is not running" -- start b
 }
 
 @test "a firewall of somebody that drops: a warning says what to do, and that helps" {

@@ -43,7 +43,7 @@ const struct bundle_facts *container_facts(void)
 /* What is known before anything is made. */
 struct plan {
     struct guest *guest;
-    const struct spec_container *spec;
+    struct spec_container *spec;
     bool for_run;
     struct image image;
     struct layer_stack stack;
@@ -155,12 +155,6 @@ static int plan_config(struct plan *plan, const char *id, const char *dir,
     return 0;
 }
 
-static int check_networks(const struct plan *plan, struct dr_error *err)
-{
-    dr_auto_json json_t *spec = spec_container_to_json(plan->spec);
-    return net_check(plan->guest, dr_json_array(spec, "networks"), err);
-}
-
 /* What is found out without having made anything. */
 static int look_up(struct plan *plan, struct dr_error *err)
 {
@@ -169,7 +163,7 @@ static int look_up(struct plan *plan, struct dr_error *err)
         return -1;
     if (!spec->image)
         return dr_fail(err, DR_ERR_INVALID, "the container names no image");
-    if (check_networks(plan, err) < 0)
+    if (net_check(plan->guest, plan->spec, err) < 0)
         return -1;
     /* A missing runtime is told now, not when the container is started. */
     if (runtime_find(plan->guest->runtime, &plan->runtime, err) < 0 ||
@@ -441,7 +435,7 @@ static int create_locked(struct plan *plan, struct container *c, int *ret_lock,
     return 0;
 }
 
-int container_create(struct guest *guest, const struct spec_container *spec, bool for_run,
+int container_create(struct guest *guest, struct spec_container *spec, bool for_run,
                      struct container *ret, int *ret_lock, struct dr_error *err)
 {
     struct container c = {0};

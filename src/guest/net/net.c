@@ -55,14 +55,16 @@ static int borrow(const struct guest *guest, const char *path, const char *whose
     dr_auto_fd int pidfd = container_pidfd(&other, &pid);
     if (pidfd < 0)
         return dr_fail(err, DR_ERR_CONFLICT,
-                       "network " CONTAINER "%s: that container is not running", whose);
+                       "network " CONTAINER "%s: that container is not running",
+                       container_name(&other));
     snprintf(source, sizeof source, "/proc/%d/ns/net", (int)pid);
     if (netns_borrow(source, path, err) < 0)
         return dr_wrap(err, "network " CONTAINER "%s", whose);
     struct pollfd dead = {.fd = pidfd, .events = POLLIN};
     if (poll(&dead, 1, 0) > 0) /* it may be another process's by now */
         return dr_fail(err, DR_ERR_CONFLICT,
-                       "network " CONTAINER "%s: that container has just ended", whose);
+                       "network " CONTAINER "%s: that container has just ended",
+                       container_name(&other));
     return 0;
 }
 
@@ -325,19 +327,34 @@ void net_sweep(const struct guest *guest)
     dr_remove_all(AT_FDCWD, path, &ignored);
 }
 
-int net_check(const struct guest *guest, const json_t *networks, struct dr_error *err)
+/* "container:" and its id in the place of what was said. */
+static int check_other(const struct guest *guest, struct spec_network *network,
+                       struct dr_error *err)
 {
-    for (size_t i = 0; i < json_array_size(networks); i++) {
-        const char *name = name_at(networks, i);
+    container_auto struct container other = {0};
+    if (container_find(guest, network->name + strlen(CONTAINER), &other, err) < 0)
+        return dr_wrap(err, "network %s", network->name);
+    dr_auto_free char *said = network->name;
+    network->name = dr_printf(CONTAINER "%s", other.id);
+    return 0;
+}
+
+int net_check(const struct guest *guest, struct spec_container *spec,
+              struct dr_error *err)
+{
+    switch (spec_network_mode(spec)) {
+    case SPEC_NETWORK_NONE:
+    case SPEC_NETWORK_HOST:
+        return 0;
+    case SPEC_NETWORK_CONTAINER:
+        return check_other(guest, &spec->networks[0], err);
+    case SPEC_NETWORK_BRIDGE:
+        break;
+    }
+    for (size_t i = 0; i < spec->network_count; i++) {
+        const char *name = spec->networks[i].name;
         network_auto struct network network = {0};
-        container_auto struct container other = {0};
-        if (strcmp(name, "none") == 0 || strcmp(name, "host") == 0)
-            return 0;
-        if (strncmp(name, CONTAINER, strlen(CONTAINER)) == 0)
-            return container_find(guest, name + strlen(CONTAINER), &other, err) < 0
-                       ? dr_wrap(err, "network %s", name)
-                       : 0;
-        if (network_load(guest, name, &network, err) < 0)
+        if (network_load(guest, name ? name : SPEC_NETWORK_DEFAULT, &network, err) < 0)
             return -1;
     }
     return 0;

@@ -36,7 +36,12 @@ json_t *net_state(const char *run_dir);
 
 int net_write_state(const char *run_dir, const json_t *state, struct dr_error *err);
 
-/* Can a container be made that is on these networks? spec's array. DR_ERR_NOT_FOUND. */
-int net_check(const struct guest *guest, const json_t *networks, struct dr_error *err);
+/*
+ * Can a container be made that is on the spec's networks? DR_ERR_NOT_FOUND. Another
+ * container's network is by that one's id from here on: its name may become another's.
+ */
+struct spec_container;
+int net_check(const struct guest *guest, struct spec_container *spec,
+              struct dr_error *err);
 
 #endif
