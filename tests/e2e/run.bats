@@ -184,7 +184,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$DRAY" run --rm "$IMAGE" on-signal 7 "$sig
 }
 
 @test "C06, C31: containers without a network leave no link" {
-    ok run --rm "$IMAGE" ls /sys/class/net
+    ok run --rm --network none "$IMAGE" ls /sys/class/net
     same "$output" lo
 }
 

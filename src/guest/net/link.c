@@ -93,23 +93,34 @@ void link_add_veth(struct nl_batch *batch, const struct link_shape *here,
     nl_nest_end(batch, kind);
 }
 
-void link_set_up(struct nl_batch *batch, int index, const char *name, int master,
-                 bool no_ipv6)
+/* A message of its own: a kernel without IPv6 refuses it (EAFNOSUPPORT), and so does any
+ * for a link whose MTU is too small for IPv6. */
+static void turn_ipv6_off(struct nl_batch *batch, int index, const char *name)
 {
-    struct ifinfomsg info = {
-        .ifi_index = index, .ifi_flags = IFF_UP, .ifi_change = IFF_UP};
-    nl_begin(batch, "bring up the link", RTM_NEWLINK, 0, &info, sizeof info);
+    struct ifinfomsg info = {.ifi_index = index};
+    nl_begin(batch, "turn IPv6 off on the link", RTM_NEWLINK, 0, &info, sizeof info);
+    nl_fine(batch, EAFNOSUPPORT);
     if (!index)
         nl_attr_str(batch, IFLA_IFNAME, name);
-    if (master)
-        nl_attr_u32(batch, IFLA_MASTER, (uint32_t)master);
-    if (!no_ipv6)
-        return;
     size_t spec = nl_nest(batch, IFLA_AF_SPEC);
     size_t inet6 = nl_nest(batch, AF_INET6);
     nl_attr_u8(batch, IFLA_INET6_ADDR_GEN_MODE, ADDR_GEN_NONE);
     nl_nest_end(batch, inet6);
     nl_nest_end(batch, spec);
+}
+
+void link_set_up(struct nl_batch *batch, int index, const char *name, int master,
+                 bool no_ipv6)
+{
+    struct ifinfomsg info = {
+        .ifi_index = index, .ifi_flags = IFF_UP, .ifi_change = IFF_UP};
+    if (no_ipv6)
+        turn_ipv6_off(batch, index, name);
+    nl_begin(batch, "bring up the link", RTM_NEWLINK, 0, &info, sizeof info);
+    if (!index)
+        nl_attr_str(batch, IFLA_IFNAME, name);
+    if (master)
+        nl_attr_u32(batch, IFLA_MASTER, (uint32_t)master);
 }
 
 void link_add_alias(struct nl_batch *batch, int index, const char *alias)

@@ -119,17 +119,23 @@ static void mac_of(const struct dr_ip ips[2], unsigned char ret[6])
 
 /* --- links --- */
 
-static int explain(struct dr_error *err, const char *what)
+/* What the kernel's answer means, and the way out. what: "bridges". */
+static int explain(struct dr_error *err, const struct network *network, const char *what)
 {
-    if (err->code == EOPNOTSUPP)
+    int code = err->code;
+    if (code == EOPNOTSUPP && what)
         return dr_fail(err, DR_ERR_NETWORK,
                        "the guest's kernel has no %s (is the module there?); "
                        "--network none and host need none",
                        what);
-    if (err->code == EPERM)
+    if (code == EPERM)
+        return dr_fail(err, DR_ERR_NETWORK, MEMBER_NEEDS_ADMIN);
+    if (network->pools[1].subnet.ip.family &&
+        (code == EACCES || code == EOPNOTSUPP || code == EAFNOSUPPORT))
         return dr_fail(err, DR_ERR_NETWORK,
-                       "networks need CAP_NET_ADMIN in the guest; --network none and "
-                       "host do not");
+                       "IPv6 is off in the guest, and the network has an IPv6 subnet: "
+                       "turn it on (sysctl net.ipv6.conf.all.disable_ipv6=0), or use a "
+                       "network without");
     return -1;
 }
 
@@ -174,7 +180,7 @@ static int make_bridge(int fd, const struct network *network, uint32_t mtu,
         return -1;
     link_add_bridge(&batch, &shape);
     if (nl_run(fd, &batch, err) < 0)
-        return explain(err, "bridges");
+        return explain(err, network, "bridges");
     if (link_find(fd, name, ret, err) != 0)
         return err->kind ? -1 : dr_fail(err, DR_ERR_NETWORK, "bridge %s went away", name);
     link_set_up(&batch, ret->index, NULL, 0, !has_ipv6(network));
@@ -183,7 +189,7 @@ static int make_bridge(int fd, const struct network *network, uint32_t mtu,
         if (gateways[i].family)
             link_add_address(&batch, ret->index, &address);
     }
-    return nl_run(fd, &batch, err);
+    return nl_run(fd, &batch, err) < 0 ? explain(err, network, NULL) : 0;
 }
 
 /* Lock held; first: nobody else is on the network. */
@@ -218,7 +224,7 @@ static int make_pair(const struct network *network, const struct member *member,
         if (nl_run(member->root_socket, &batch, err) == 0)
             return 0;
         if (err->code != EEXIST || tries > 0)
-            return explain(err, "veth pairs");
+            return explain(err, network, "veth pairs");
         dr_error_release(err); /* what a crash has left (C29) */
         if (link_delete(member->root_socket, host, err) < 0)
             return -1;
@@ -248,11 +254,7 @@ static int set_up_inside(const struct network *network, const struct member *mem
     }
     if (nl_run(member->ns_socket, &batch, err) == 0)
         return 0;
-    if (ips[1].family && (err->code == EACCES || err->code == EOPNOTSUPP))
-        return dr_fail(err, DR_ERR_NETWORK,
-                       "IPv6 is off in the guest's kernel, and network %s has an IPv6 "
-                       "subnet",
-                       network->name);
+    explain(err, network, NULL);
     return dr_wrap(err, "%s", name);
 }
 

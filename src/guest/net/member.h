@@ -13,6 +13,8 @@
 #include "guest/net/network.h"
 
 #define MEMBER_SLOTS 32 /* networks of one container */
+#define MEMBER_NEEDS_ADMIN                                                               \
+    "networks need CAP_NET_ADMIN in the guest; --network none and host do not"
 
 struct member {
     const char *id;         /* the container's */

@@ -23,7 +23,8 @@ static int mount_at(const char *source, const char *path, struct dr_error *err)
 }
 
 /* In the new namespace. */
-static int begin(const char *path, int *ret_fd, int *ret_socket, struct dr_error *err)
+static int begin(const char *path, int *ret_fd, int *ret_socket, bool *ret_lo,
+                 struct dr_error *err)
 {
     struct nl_batch batch = {.len = 0};
     dr_auto_fd int fd = open(OWN, O_RDONLY | O_CLOEXEC);
@@ -33,8 +34,10 @@ static int begin(const char *path, int *ret_fd, int *ret_socket, struct dr_error
     if ((link = nl_open(NETLINK_ROUTE, err)) < 0)
         return -1;
     link_set_up(&batch, LO, NULL, 0, false);
-    if (nl_run(link, &batch, err) < 0)
+    *ret_lo = nl_run(link, &batch, err) == 0;
+    if (!*ret_lo && err->code != EPERM)
         return dr_wrap(err, "lo");
+    dr_error_release(err);
     if (mount_at(OWN, path, err) < 0)
         return -1;
     *ret_fd = DR_TAKE_FD(fd);
@@ -49,12 +52,13 @@ static void come_back(int fd)
         abort();
 }
 
-int netns_make(const char *path, int *ret_fd, int *ret_socket, struct dr_error *err)
+int netns_make(const char *path, int *ret_fd, int *ret_socket, bool *ret_lo,
+               struct dr_error *err)
 {
     dr_auto_fd int before = open(OWN, O_RDONLY | O_CLOEXEC);
     if (before < 0 || unshare(CLONE_NEWNET) < 0)
         return dr_fail_errno(err, DR_ERR_NETWORK, "make a network namespace");
-    int result = begin(path, ret_fd, ret_socket, err);
+    int result = begin(path, ret_fd, ret_socket, ret_lo, err);
     come_back(before);
     return result;
 }

@@ -7,14 +7,17 @@
 #ifndef DRAY_GUEST_NET_NAMESPACE_H
 #define DRAY_GUEST_NET_NAMESPACE_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
 
 #define NETNS_FILE "netns"
 
 /* A new one with lo up, mounted at path; what is there already is replaced. *ret_fd: the
- * namespace; *ret_socket: a NETLINK_ROUTE socket in it. The calling thread is where it
- * was afterwards. */
-int netns_make(const char *path, int *ret_fd, int *ret_socket, struct dr_error *err);
+ * namespace; *ret_socket: a NETLINK_ROUTE socket in it; *ret_lo false: lo is down, since
+ * we have no CAP_NET_ADMIN. The calling thread is where it was afterwards. */
+int netns_make(const char *path, int *ret_fd, int *ret_socket, bool *ret_lo,
+               struct dr_error *err);
 /* An existing one ("/proc/<pid>/ns/net") at path. */
 int netns_borrow(const char *source, const char *path, struct dr_error *err);
 /* A NETLINK_ROUTE socket in a namespace. */

@@ -127,16 +127,24 @@ static int join_all(struct run *run, const json_t *networks, struct dr_error *er
     return 0;
 }
 
+/* *warnings: appended to. */
 static int make(const struct guest *guest, const char *id, const char *path,
                 const json_t *request, bool bridges, struct network *overlay,
-                const json_t *wanted, json_t **ret_joined, struct dr_error *err)
+                const json_t *wanted, json_t **ret_joined, char ***warnings,
+                struct dr_error *err)
 {
+    bool lo = false;
     dr_auto_fd int ns_fd = -1;
     dr_auto_fd int ns_socket = -1;
     dr_auto_fd int root_socket = -1;
     dr_auto_json json_t *joined = json_array();
-    if (netns_make(path, &ns_fd, &ns_socket, err) < 0)
+    if (netns_make(path, &ns_fd, &ns_socket, &lo, err) < 0)
         return -1;
+    if (!lo && bridges)
+        return dr_fail(err, DR_ERR_NETWORK, MEMBER_NEEDS_ADMIN);
+    if (!lo)
+        dr_strv_add(warnings, "the container's lo is down: to bring it up needs "
+                              "CAP_NET_ADMIN in the guest");
     if (!bridges)
         return 0;
     if ((root_socket = nl_open(NETLINK_ROUTE, err)) < 0)
@@ -158,20 +166,20 @@ static int make(const struct guest *guest, const char *id, const char *path,
 
 /* It is on its networks: the way out of them, and who finds whom. */
 static int make_known(const struct guest *guest, const char *id, const char *run_dir,
-                      const json_t *request, json_t *joined, struct dr_error *err)
+                      const json_t *request, json_t *joined, char ***warnings,
+                      struct dr_error *err)
 {
     dr_auto_json json_t *state = json_object();
-    dr_auto_strv char **warnings = NULL;
     dr_json_set(state, "networks", json_incref(joined));
     dr_json_set(state, "hosts", names_own(request, joined, err));
-    if (!json_object_get(state, "hosts") ||
-        wayout_open(guest, joined, &warnings, err) < 0)
+    if (!json_object_get(state, "hosts") || wayout_open(guest, joined, warnings, err) < 0)
         return -1;
-    if (names_write(guest, id, request, state, &warnings, err) < 0)
+    if (names_write(guest, id, request, state, warnings, err) < 0)
         return -1;
-    if (warnings)
-        dr_json_set(state, "warnings", dr_json_from_strv(warnings));
-    if (json_array_size(joined) > 0 && net_write_state(run_dir, state, err) < 0)
+    if (*warnings)
+        dr_json_set(state, "warnings", dr_json_from_strv(*warnings));
+    if ((json_array_size(joined) > 0 || *warnings) &&
+        net_write_state(run_dir, state, err) < 0)
         return -1;
     names_sync(guest, joined);
     return 0;
@@ -207,20 +215,16 @@ static int attach_overlay(const struct guest *guest, const char *id,
     dr_auto_free char *run_dir = container_run_dir(guest, id);
     dr_auto_free char *path = dr_path_join(run_dir, NETNS_FILE);
     dr_auto_json json_t *joined = NULL;
+    dr_auto_strv char **warnings = NULL;
     dr_auto_error struct dr_error why = DR_ERROR_INIT;
-    bool gateway = overlay->pools[0].gateway.family || overlay->pools[1].gateway.family;
-    if (make(guest, id, path, request, true, overlay, wanted, &joined, &why) < 0 ||
-        make_known(guest, id, run_dir, request, joined, &why) < 0)
+    if (!overlay->pools[0].gateway.family && !overlay->pools[1].gateway.family)
+        dr_strv_add(&warnings, "no gateway is recorded: the container reaches its "
+                               "neighbours only");
+    if (make(guest, id, path, request, true, overlay, wanted, &joined, &warnings, &why) <
+            0 ||
+        make_known(guest, id, run_dir, request, joined, &warnings, &why) < 0)
         return fall_back(guest, id, run_dir, request, &why, err);
-    if (gateway)
-        return 0;
-    dr_auto_json json_t *state = net_state(run_dir);
-    json_t *warnings = dr_json_array(state, "warnings");
-    if (!warnings)
-        dr_json_set(state, "warnings", warnings = json_array());
-    json_array_append_new(warnings, json_string("no gateway is recorded: the container "
-                                                "reaches its neighbours only"));
-    return net_write_state(run_dir, state, err);
+    return 0;
 }
 
 int net_up(const struct guest *guest, const char *id, const json_t *request,
@@ -233,6 +237,7 @@ int net_up(const struct guest *guest, const char *id, const json_t *request,
     bool shared = strncmp(first, CONTAINER, strlen(CONTAINER)) == 0;
     bool none = strcmp(first, "none") == 0, host = strcmp(first, "host") == 0;
     dr_auto_json json_t *joined = NULL;
+    dr_auto_strv char **warnings = NULL;
     record_restore(dr_json_str(request, "bundle"));
     network_auto struct network overlay = {0};
     dr_auto_json json_t *wanted =
@@ -241,12 +246,12 @@ int net_up(const struct guest *guest, const char *id, const json_t *request,
             : NULL;
     if (wanted)
         return attach_overlay(guest, id, request, &overlay, wanted, err);
-    int result = host ? 0
-                 : shared
-                     ? borrow(guest, path, first + strlen(CONTAINER), err)
-                     : make(guest, id, path, request, !none, NULL, NULL, &joined, err);
+    int result = host     ? 0
+                 : shared ? borrow(guest, path, first + strlen(CONTAINER), err)
+                          : make(guest, id, path, request, !none, NULL, NULL, &joined,
+                                 &warnings, err);
     if (result == 0)
-        result = make_known(guest, id, run_dir, request, joined, err);
+        result = make_known(guest, id, run_dir, request, joined, &warnings, err);
     if (result < 0)
         net_down(guest, id);
     return result;
