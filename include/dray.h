@@ -505,8 +505,9 @@ int dray_cache_prune(const char *dir, int64_t max_bytes, char **ret_json,
  * of the image-spec, "CMD-SHELL" and a text, or TCP or HTTP and where, word by word.
  * network: "none", "host", "container:NAME" (that one's), or a network's name, with
  * "name=NAME,ip=IP,alias=NAME" for what it is there; several may be added; "bridge" when
- * there is none. ip, ip6, mac_address and network_alias are about the first. dns*: each list takes the place of
- * the guest's. add_host "name:host-gateway" is the guest as the container sees it.
+ * none is given. ip, ip6, mac_address and network_alias are about the first. dns*: each
+ * list takes the place of the guest's. add_host "name:host-gateway" is the guest as the
+ * container sees it.
  * A service gives the container its name (dray_service_name) unless one is set.
  */
 struct dray_spec;
