@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # The verbs that change a container: pause, restart, rename, update.
-# bats file_tags=any-runtime
+# bats file_tags=any-runtime,plain-build
 load lib/busybox
 
 @test "pause freezes every process, unpause lets them go on (C20)" {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # create, start, stop, kill, wait, rm, ps, inspect; ids, names and prefixes.
-# bats file_tags=any-runtime
+# bats file_tags=any-runtime,plain-build
 load lib/common
 
 setup_file() {
@@ -40,7 +40,6 @@ teardown() { test_teardown; }
     same "$output" 9
 }
 
-# bats test_tags=plain-build
 @test "C21: a wait that comes while the container ends gives its code all the same" {
     local i
     for ((i = 0; i < 30; i++)); do
@@ -125,7 +124,6 @@ teardown() { test_teardown; }
     refused 1 nobody -- stop nobody
 }
 
-# bats test_tags=plain-build
 @test "C22: kill takes signal names in any case, with or without SIG, and numbers" {
     local sig
     for sig in TERM sigterm SigTerm 15; do
@@ -198,7 +196,6 @@ not_there() { ! "$DRAY" inspect "$1" >/dev/null 2>&1; }
     same "$(dray logs a_b)" underscore
 }
 
-# bats test_tags=plain-build
 @test "ids, names and id prefixes work; an ambiguous prefix is refused" {
     local id i
     ok create --name byname "$IMAGE" true

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Whole pulls over a bad line, by processes that are killed and that share their work. What the
 # line itself is tested with is tests/unit/registry/test_line.c.
-# bats file_tags=any-runtime
+# bats file_tags=any-runtime,plain-build
 load lib/common
 load lib/registry
 

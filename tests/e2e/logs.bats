@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # logs: both streams with their times, follow, tail, since, rotation.
-# bats file_tags=any-runtime
+# bats file_tags=any-runtime,plain-build
 load lib/busybox
 
 @test "C24: logs gives stdout and stderr, each where it belongs" {

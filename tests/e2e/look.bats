@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # The verbs that only look: top, stats, events, port, ps with sizes.
-# bats file_tags=any-runtime
+# bats file_tags=any-runtime,plain-build
 load lib/busybox
 
 @test "top shows the processes, with the columns that are asked for" {
