@@ -176,8 +176,6 @@ static int make_bridge(int fd, const struct network *network, uint32_t mtu,
                                .mac = mac,
                                .mtu = network->mtu ? network->mtu : mtu,
                                .group = random_group()};
-    if (remove_bridge(fd, name, err) < 0)
-        return -1;
     link_add_bridge(&batch, &shape);
     if (nl_run(fd, &batch, err) < 0)
         return explain(err, network, "bridges");
@@ -202,7 +200,9 @@ static int find_bridge(const struct guest *guest, const struct network *network,
     int found = first ? 1 : link_find(fd, name, ret, err);
     if (found != 1)
         return found;
-    if (network_check_free(guest, network, &mtu, err) < 0)
+    /* in this order: what was left has a route of its own to the subnet */
+    if (remove_bridge(fd, name, err) < 0 ||
+        network_check_free(guest, network, &mtu, err) < 0)
         return -1;
     return make_bridge(fd, network, mtu, ret, err);
 }
