@@ -201,3 +201,55 @@ killed_after() {
 }
 nothing_runs() { [[ -z $("$DRAY" ps -aq) ]]; }
 no_links() { ! grep dr- /proc/net/dev; }
+
+# bats test_tags=any-runtime
+@test "without CAP_NET_ADMIN the error names the networks that work, and they do" {
+    try setpriv --bounding-set=-net_admin "$DRAY" run --rm "$IMAGE" true
+    same "$status" 125
+    one_line_error "networks need CAP_NET_ADMIN in the guest" "--network none and host do not"
+    try setpriv --bounding-set=-net_admin "$DRAY" run --rm --network none "$IMAGE" echo runs
+    same "$status $output" "0 runs"
+    has "$stderr" "warning: the container's lo is down"
+    try setpriv --bounding-set=-net_admin "$DRAY" run --rm --network host "$IMAGE" echo runs
+    same "$status $output$stderr" "0 runs"
+    same "$(dray ps -aq)" ""
+}
+
+# reboot CONTAINER...: what a reboot takes away is gone, what is on disks stays, with the run
+# directory among it.
+reboot() {
+    local c link pids=()
+    for c; do pids+=("$(monitor_pid "$c")" "$(pid_of "$c")"); done
+    kill -9 "${pids[@]}"
+    sed -i 's/"boot_id":"[^"]*"/"boot_id":"an-earlier-boot"/' "$DRAY_ROOT"/containers/*/state.json
+    echo an-earlier-boot >"$DRAY_RUN_ROOT/reconciled"
+    for link in $(bridges) $(grep -o 'dr-[0-9a-z]*h:' /proc/net/dev); do
+        ip link del "${link%:}" 2>/dev/null || true
+    done
+    nft flush ruleset
+}
+
+# bats test_tags=any-runtime
+@test "I4: after a reboot of the guest the records of networks go, and what restarts has its own again" {
+    local ip
+    ok network create --subnet 10.77.0.0/30 tight
+    ok run -d --name a --network tight -p 18300:80 "$IMAGE" sleep 100
+    ok run -d --name b --restart always -p 18301:80 "$IMAGE" sh -c \
+        'mkdir /w; echo page of b >/w/index.html; exec httpd -f -p 80 -h /w'
+    ip=$(ip_of b)
+    within 10 curl -sf http://127.0.0.1:18301/ -o "$OUT/page"
+    reboot a b
+    same "$(status_of a)" exited
+    # its policy brought it back, with an address, its port and its rules
+    within 10 is_status b running
+    has "$(ip_of b)" "${ip%.*}."
+    within 10 curl -sf http://127.0.0.1:18301/ -o "$OUT/page"
+    same "$(cat "$OUT/page")" "page of b"
+    has "$(nft list tables)" dray
+    # the only address of the other's network, and its port, are free
+    ok run --rm --network tight --ip 10.77.0.2 -p 18300:80 "$IMAGE" true
+    ok start a
+    same "$(ip_of a tight)" 10.77.0.2
+    ok rm -f a b
+    ok network rm tight
+}
