@@ -204,7 +204,6 @@ static int try_nft(struct dr_error *err)
     nft_rule_begin(&batch, NFPROTO_INET, "dray", "postrouting");
     nft_masquerade(&batch);
     nft_rule_end(&batch, NULL);
-    nft_batch_end(&batch);
     return nft_open(&fd, err) < 0 ? -1 : nft_send(fd, &batch, err);
 }
 
