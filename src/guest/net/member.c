@@ -27,6 +27,7 @@ struct used {
     char *holder;                  /* owned; who has a wanted one */
     int family;                    /* of that */
     bool leaving;                  /* and it is about to give it back */
+    bool any_leaving;              /* somebody is about to give back some address */
 };
 
 static void used_release(struct used *used)
@@ -43,6 +44,7 @@ static int add_used(void *arg, const char *id, bool leaving, const json_t *json)
     struct used *used = arg;
     if (strcmp(id, used->except) == 0)
         return 0;
+    used->any_leaving |= leaving;
     for (int i = 0; i < 2; i++) {
         const char *text = dr_json_str(json, ip_keys[i]);
         struct dr_ip ip;
@@ -82,7 +84,8 @@ static int take_wanted(const struct network *network, const struct member *membe
     return 0;
 }
 
-/* Lock held. 0, or 1: a wanted address is about to become free. */
+/* Lock held. 0, or 1: a wanted address, or one of a full pool, is about to become free.
+ */
 static int allocate(const struct guest *guest, const struct network *network,
                     const struct member *member, struct dr_ip ret[2],
                     struct dr_error *err)
@@ -103,6 +106,10 @@ static int allocate(const struct guest *guest, const struct network *network,
         if (!given[i] && network->pools[i].subnet.ip.family)
             result =
                 pool_pick(&network->pools[i], used.ips[i], used.counts[i], &ret[i], err);
+    if (result < 0 && !used.holder && used.any_leaving) {
+        dr_error_release(err);
+        result = 1;
+    }
     used_release(&used);
     return result;
 }

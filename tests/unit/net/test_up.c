@@ -357,6 +357,21 @@ static void what_a_crash_left_of_the_same_names_is_replaced(void **state)
     assert_as(before);
 }
 
+static void an_address_that_is_about_to_be_given_back_is_waited_for(void **state)
+{
+    (void)state;
+    create("{\"name\":\"tight\",\"subnets\":[{\"subnet\":\"10.77.0.0/30\"}]}");
+    is_up('1', "{\"name\":\"tight\"}");
+    refused('2', "{\"name\":\"tight\"}", DR_ERR_NETWORK,
+            "network tight: no address is free in 10.77.0.0/30 (1 are in use)");
+    /* as while the kernel takes its time with the other one's link */
+    ground_do("cd %s/run/networks/*/ && mv %s.json %s.end && { sleep 0.2; rm *.end; } &",
+              top, id_of('1'), id_of('1'));
+    ground_do("until ls %s/run/networks/*/*.end >/dev/null 2>&1; do :; done", top);
+    is_up('2', "{\"name\":\"tight\"}");
+    net_down(&guest, id_of('2'));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -368,6 +383,7 @@ int main(void)
         TEST(subnets_that_overlap_with_routes),
         TEST(leaving_needs_no_space),
         TEST(after_a_reboot_the_records_go_and_the_addresses_are_free),
+        TEST(an_address_that_is_about_to_be_given_back_is_waited_for),
         TEST(what_a_crash_left_of_the_same_names_is_replaced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
