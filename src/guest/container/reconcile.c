@@ -251,25 +251,50 @@ static int settle_any(void *arg, const char *id)
     return 0; /* the others get their turn whatever happens to this one */
 }
 
-/* <run_root> does not survive a reboot, so neither does this file. */
+static bool is_marked(const struct guest *guest, int fd)
+{
+    char boot_id[sizeof guest->boot_id] = "";
+    return fd >= 0 && pread(fd, boot_id, sizeof boot_id - 1, 0) > 0 &&
+           strcmp(boot_id, guest->boot_id) == 0;
+}
+
+/* The mark, locked: one command does this, others wait for it. -1: on a full disk it
+ * cannot be had. */
+static int lock_mark(const struct guest *guest, const char *path)
+{
+    dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+    int lock = -1;
+    if (dr_mkdir_all(guest->run_root, 0700, &ignored) < 0 ||
+        dr_lock(AT_FDCWD, path, true, true, &lock, &ignored) < 0)
+        return -1;
+    return lock;
+}
+
+/* <run_root> does not survive a reboot, so neither does this file; where it does, it says
+ * which boot it was. Networks first: what is started again is on them. */
 static int after_reboot(struct guest *guest, struct dr_error *err)
 {
-    dr_auto_free char *mark = dr_path_join(guest->run_root, "reconciled");
-    dr_auto_fd int fd = open(mark, O_RDONLY | O_CLOEXEC);
-    char boot_id[sizeof guest->boot_id] = "";
-    if (fd >= 0 && read(fd, boot_id, sizeof boot_id - 1) > 0 &&
-        strcmp(boot_id, guest->boot_id) == 0)
+    dr_auto_free char *path = dr_path_join(guest->run_root, "reconciled");
+    dr_auto_fd int seen = open(path, O_RDONLY | O_CLOEXEC);
+    if (is_marked(guest, seen))
         return 0;
+    dr_auto_fd int mark = lock_mark(guest, path);
+    if (is_marked(guest, mark))
+        return 0;
+    /* room for the mark, or members of this boot could be taken for the last one's by the
+     * next command */
+    size_t len = strlen(guest->boot_id);
+    char blank[sizeof guest->boot_id];
+    memset(blank, '-', len);
+    bool room = mark >= 0 && pwrite(mark, blank, len, 0) == (ssize_t)len;
+    if (room)
+        net_sweep(guest);
     if (container_each(guest, settle_any, guest, err) < 0)
         return -1;
     name_sweep(guest);
-    dr_auto_error struct dr_error ignored =
-        DR_ERROR_INIT; /* full: looked at again next time */
-    net_sweep(guest);
-    if (dr_mkdir_all(guest->run_root, 0700, &ignored) == 0)
-        dr_file_write(AT_FDCWD, mark, guest->boot_id, strlen(guest->boot_id), 0600, 0,
-                      &ignored);
-    return 0;
+    if (room && pwrite(mark, guest->boot_id, len, 0) < 0)
+        return dr_fail_errno(err, DR_ERR_INTERNAL, "write %s", path);
+    return 0; /* full: looked at again next time */
 }
 
 int container_reconcile(struct guest *guest, struct dr_error *err)

@@ -325,11 +325,33 @@ void net_rename(const struct guest *guest, const char *id, const char *name)
     names_sync(guest, networks);
 }
 
+static void forget_members(void *arg, const char *network_id)
+{
+    const struct guest *guest = arg;
+    dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+    dr_auto_free char *path = dr_printf("%s/networks/%s", guest->run_root, network_id);
+    dr_remove_all(AT_FDCWD, path, &ignored);
+}
+
+static int drop_bridge(void *arg, const struct network *network)
+{
+    const int *fd = arg;
+    dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+    char name[LINK_NAME];
+    network_link_name(network, name);
+    link_delete(*fd, name, &ignored);
+    return 0;
+}
+
 void net_sweep(const struct guest *guest)
 {
     dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
-    dr_auto_free char *path = dr_path_join(guest->run_root, "networks");
-    dr_remove_all(AT_FDCWD, path, &ignored);
+    lease_each_network(guest, forget_members, (void *)guest);
+    dr_auto_fd int fd = nl_open(NETLINK_ROUTE, &ignored);
+    if (fd < 0 || network_each(guest, drop_bridge, &fd, &ignored) < 0 ||
+        record_each(guest, drop_bridge, &fd, &ignored) < 0)
+        return;
+    wayout_close(guest);
 }
 
 /* "container:" and its id in the place of what was said. */

@@ -26,8 +26,9 @@ void net_down(const struct guest *guest, const char *id);
 /* It has another name: who is on its networks finds it by that now. */
 void net_rename(const struct guest *guest, const char *id, const char *name);
 
-/* After a reboot, of which a run directory on a disk knows nothing: who was on networks
- * is not any more. */
+/* After a reboot, of which a run directory on a disk knows nothing, or after one of this
+ * distro alone, which takes no links away: who was on networks is not any more, and
+ * bridges and rules of ours go. Nothing of this boot has been started yet. */
 void net_sweep(const struct guest *guest);
 
 /* NET_STATE of a container's run directory; NULL: it does not run, or on no network of

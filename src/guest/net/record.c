@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "guest/net/record.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -96,6 +97,30 @@ json_t *record_find(const struct guest *guest, const char *name, struct network 
     dr_auto_free char *seed = dr_printf(NETWORK_NAME " %s %s", guest->root, subnet);
     dr_sha256_of(seed, strlen(seed), ret->id);
     return json_pack("{ss}", pool.subnet.ip.family == 4 ? "ip" : "ip6", ip_text);
+}
+
+int record_each(const struct guest *guest,
+                int (*each)(void *arg, const struct network *network), void *arg,
+                struct dr_error *err)
+{
+    dr_auto_free char *path = dr_path_join(guest->root, "networks/.recorded");
+    DIR *dir = opendir(path);
+    if (!dir)
+        return errno == ENOENT ? 0 : dr_fail_errno(err, DR_ERR_NONE, "read %s", path);
+    int result = 0;
+    struct dirent *entry;
+    while (result == 0 && (entry = readdir(dir))) {
+        size_t len = strlen(entry->d_name), end = strlen(".json");
+        if (len <= end || strcmp(entry->d_name + len - end, ".json") != 0)
+            continue;
+        dr_auto_free char *name = dr_strndup(entry->d_name, len - end);
+        network_auto struct network network = {0};
+        dr_auto_json json_t *wanted = record_find(guest, name, &network);
+        if (wanted)
+            result = each(arg, &network);
+    }
+    closedir(dir);
+    return result;
 }
 
 /* --- falling back --- */

@@ -17,6 +17,11 @@ int record_address(const struct guest *guest, const json_t *request,
 /* {"ip" or "ip6": …} as a network's "wanted", a new reference, and the network; NULL:
  * nothing is recorded for this name. */
 json_t *record_find(const struct guest *guest, const char *name, struct network *ret);
+/* The networks of all that is recorded, some of them several times. Something else than 0
+ * stops it and is returned. */
+int record_each(const struct guest *guest,
+                int (*each)(void *arg, const struct network *network), void *arg,
+                struct dr_error *err);
 
 /*
  * config.json of a container that falls back to the guest's own network (C30): without a
