@@ -131,12 +131,22 @@ all_of_it() {
 
 @test "a distro stays up while a container runs, and goes idle when none does" {
     export DRAY_TARGET=wsl://dray
-    ok run -d --name stays "$IMAGE" sleep 100
+    ok run -d --name stays -p 18400:80 "$IMAGE" sh -c \
+        'mkdir /w; echo page >/w/index.html; exec httpd -f -p 80 -h /w'
     sleep 2 # twice as long as the stand-in waits
     wsl_runs dray
+    # what Windows forwards is a socket in LISTEN state (0A), in the network of the distro's own
+    # processes: Windows looks nowhere else
+    listens() { wsl -d dray --exec cat /proc/net/tcp | grep -q "^ *[0-9]*: 0100007F:$1 00000000:0000 0A "; }
+    listens "$(printf %04X 18400)"
+    within 10 curl -sf http://127.0.0.1:18400/ -o "$OUT/page"
+    same "$(cat "$OUT/page")" page
+    ok port stays
+    same "$output" "80/tcp -> 127.0.0.1:18400"
     ok ps -q
     [[ -n $output ]]
     ok rm -f stays
+    run ! listens "$(printf %04X 18400)"
     within 10 wsl_idle
 }
 
@@ -144,7 +154,7 @@ all_of_it() {
     export DRAY_TARGET=wsl://dray
     local how
     for how in --shutdown "--terminate dray"; do
-        ok run -d --name plain "$IMAGE" sleep 100
+        ok run -d --name plain -p 18401:80 "$IMAGE" sleep 100
         ok run -d --name again --restart always "$IMAGE" sleep 100
         # shellcheck disable=SC2086 # words
         wsl $how >/dev/null
@@ -153,7 +163,10 @@ all_of_it() {
         within 20 is_status again running
         exits 1 wait plain
         same "$output" unknown "$how"
-        ok exec again true
+        # its address is there again, and the port of the other is free
+        ok exec again ip -o -4 addr show eth0
+        has "$output" "inet 10."
+        ok start plain
         ok rm -f plain again
     done
 }
