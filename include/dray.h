@@ -434,6 +434,12 @@ struct dray_import_options {
     const char *name; /* what it shall be called; NULL: nothing */
     const char *message, *platform;
     const char *const *changes; /* as dray_commit_options' */
+    const char
+        *url; /* http or https, instead of path and fd: downloaded first, anonymously */
+    const struct dray_registry_options
+        *registry; /* CAs, insecure, policy; NULL: target's */
+    void (*progress)(void *arg, const struct dray_progress *step); /* may be NULL */
+    void *progress_arg;
 };
 /* An image of one layer. *ret_id: owned. */
 int dray_image_import(struct dray_target *target,

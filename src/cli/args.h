@@ -124,6 +124,7 @@ struct load_args {
 struct import_args {
     const char *message, *platform;
     char **changes;
+    struct registry_args registry;
 };
 
 struct copy_args {

@@ -118,29 +118,37 @@ int cmd_import(struct cli *cli, void *arg)
     const char *from = cli->words[0];
     bool piped = strcmp(from, "-") == 0;
     char *id = NULL;
-    if (strncmp(from, "http://", 7) == 0 || strncmp(from, "https://", 8) == 0) {
-        dr_fail(&err, DR_ERR_UNSUPPORTED,
-                "import does not download: curl -fL URL | dray import -");
-        return cli_usage_error(cli, &err);
-    }
+    bool url = strncmp(from, "http://", 7) == 0 || strncmp(from, "https://", 8) == 0;
+    cli_auto_registry struct cli_registry registry = {0};
     if (piped && no_terminal(STDIN_FILENO, "a FILE", &err) < 0)
         return cli_usage_error(cli, &err);
     struct dray_target *target = cli_target(cli, &err);
     if (!target)
         return cli_error(cli, &err);
+    if (cli_registry(&args->registry, &registry, &err) < 0)
+        return cli_usage_error(cli, &err);
+    /* what stands behind '?' may be as good as a password */
     dr_auto_free char *message =
-        args->message ? dr_strdup(args->message) : dr_printf("Imported from %s", from);
-    const struct dray_import_options options = {.size = sizeof options,
-                                                .path = piped ? NULL : from,
-                                                .fd = STDIN_FILENO,
-                                                .name = cli->words[1],
-                                                .message = message,
-                                                .platform = args->platform,
-                                                .changes =
-                                                    (const char *const *)args->changes};
+        args->message ? dr_strdup(args->message)
+                      : dr_printf("Imported from %.*s",
+                                  (int)(url ? strcspn(from, "?#") : strlen(from)), from);
+    struct cli_progress *progress = url ? cli_progress_new(stderr) : NULL;
+    const struct dray_import_options options = {
+        .size = sizeof options,
+        .path = piped || url ? NULL : from,
+        .url = url ? from : NULL,
+        .registry = &registry.options,
+        .progress = progress ? cli_progress_step : NULL,
+        .progress_arg = progress,
+        .fd = STDIN_FILENO,
+        .name = cli->words[1],
+        .message = message,
+        .platform = args->platform,
+        .changes = (const char *const *)args->changes};
     const struct dray_call call = {.cancel = cli_signals_cancel()};
     int rc = dray_image_import(target, &options, &call, &id, &failed);
     cli_signals_default();
+    cli_progress_end(progress);
     if (cli_rc(rc, &failed, &err) < 0)
         return cli_error(cli, &err);
     cli_line(id);

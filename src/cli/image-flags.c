@@ -21,12 +21,16 @@ const struct cli_option cli_load_options[] = {
 
 #define IMPORT(member) offsetof(struct import_args, member)
 const struct cli_option cli_import_options[] = {
+    OPTION_CERT_DIR(IMPORT(registry)),
     {'c', "change", CLI_LIST, IMPORT(changes), "list",
      "Dockerfile instruction that changes the image's config"},
     {'m', "message", CLI_TEXT, IMPORT(message), "string",
      "What its history says (default: where it came from)"},
     {0, "platform", CLI_TEXT, IMPORT(platform), "string",
      "What it is for (default: the target)"},
+    OPTION_SIGNATURE_POLICY(IMPORT(registry)),
+    OPTION_TLS_CA(IMPORT(registry)),
+    OPTION_TLS_VERIFY(IMPORT(registry)),
     {0}};
 
 #define COPY(member) offsetof(struct copy_args, member)

@@ -113,7 +113,7 @@ const struct cli_verb cli_verbs[] = {
     VERB("save", "Images", "IMAGE [IMAGE...]", "Write images to an archive", save, save,
          save, 1, 0),
     VERB("load", "Images", "", "Load images from an archive", load, load, load, NONE),
-    VERB("import", "Images", "FILE|- [REPOSITORY[:TAG]]",
+    VERB("import", "Images", "FILE|URL|- [REPOSITORY[:TAG]]",
          "Make an image of a root file system in a tarball", import, import, import, 1,
          2),
     VERB("copy", "Images", "SOURCE DESTINATION",

@@ -8,8 +8,11 @@
 #include "archive/files.h"
 #include "base/fs.h"
 #include "flate/inflate.h"
+#include "host/registries.h"
 #include "host/target.h"
+#include "host/trust.h"
 #include "oci/ref.h"
+#include "registry/download.h"
 #include "store/store.h"
 
 #define CHUNK ((size_t)128 << 10)
@@ -162,6 +165,29 @@ static int import_spooled(struct import *import,
     }
 }
 
+static void on_wait(void *context, const char *why, int64_t wait_ms)
+{
+    const struct dray_import_options *options = context;
+    registries_tell_wait(options->progress, options->progress_arg, why, wait_ms);
+}
+
+/* The tarball, downloaded to a nameless file. */
+static int download(const struct dray_import_options *options,
+                    struct registry_options *ro, const struct limits *limits,
+                    const char *directory, int *ret_fd, struct dr_error *err)
+{
+    ro->deadline_ms = limits->deadline_ms;
+    ro->cancel = limits->cancel ? &limits->cancel->triggered : NULL;
+    ro->waiting = on_wait;
+    ro->context = (void *)(uintptr_t)options;
+    if (files_spool(directory, ret_fd, err) < 0 ||
+        download_file(options->url, ro, *ret_fd, err) < 0)
+        return -1;
+    return lseek(*ret_fd, 0, SEEK_SET) < 0
+               ? dr_fail_errno(err, DR_ERR_INTERNAL, "seek in a file of ours")
+               : 0;
+}
+
 static int import_image(struct dray_target *target,
                         const struct dray_import_options *options,
                         const struct limits *limits, char **ret_id, struct dr_error *err)
@@ -169,8 +195,11 @@ static int import_image(struct dray_target *target,
     struct import import = {target, limits, options->fd, -1, 0, {{0}}};
     dr_auto_fd int own = -1;
     struct store *store;
+    struct registry_options ro = {0};
     dr_auto_json json_t *checked = make_request(&import, options, err);
-    if (!checked)
+    if (!checked ||
+        registries_options(options->registry, &target->registry, &ro, err) < 0 ||
+        trust_tarball(ro.policy_file, err) < 0)
         return -1;
     if (options->path) {
         import.from = own = open(options->path, O_RDONLY | O_CLOEXEC);
@@ -179,7 +208,13 @@ static int import_image(struct dray_target *target,
     }
     if (store_open(target->cache_dir, &store, err) < 0)
         return -1;
-    int rc = files_spool(store_dir(store), &import.spool, err);
+    int rc = 0;
+    if (options->url) {
+        rc = download(options, &ro, limits, store_dir(store), &own, err);
+        import.from = own;
+    }
+    if (rc == 0)
+        rc = files_spool(store_dir(store), &import.spool, err);
     if (rc == 0)
         rc = fill_spool(&import, err);
     if (rc == 0)
@@ -187,6 +222,12 @@ static int import_image(struct dray_target *target,
     dr_cleanup_fd(&import.spool);
     store_close(store);
     return rc;
+}
+
+static void wrap(const struct dray_import_options *options, struct dr_error *err)
+{
+    dr_auto_free char *url = options->url ? download_shown(options->url) : NULL;
+    dr_wrap(err, "import %s", url ? url : options->path ? options->path : "-");
 }
 
 int dray_image_import(struct dray_target *target,
@@ -203,7 +244,7 @@ int dray_image_import(struct dray_target *target,
         rc = import_image(target, &o, &limits, &id, &err);
         target_leave(target);
         if (rc < 0)
-            dr_wrap(&err, "import %s", o.path ? o.path : "-");
+            wrap(&o, &err);
     }
     if (rc == 0)
         *ret_id = DR_TAKE(id);

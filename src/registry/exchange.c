@@ -180,7 +180,7 @@ static int answer_401(struct exchange *x, struct dr_error *err)
     if (origin_parse(x->url, &at, err) < 0)
         return -1;
     bool own = origin_equal(&at, &reg->origin);
-    if (own && x->auth_tries++ < AUTH_TRIES_MAX) {
+    if (own && !reg->plain && x->auth_tries++ < AUTH_TRIES_MAX) {
         /* another exchange got a new token meanwhile: use that */
         int rc = x->auth_generation != reg->auth.generation
                      ? 1

@@ -37,6 +37,7 @@ struct registry {
     size_t n_mirrors;
     size_t chosen; /* who knew the image: blobs come from there on; n_mirrors: itself */
     struct auth auth;
+    bool plain;   /* a server that has a file, and is no registry */
     bool pushing; /* errors speak of writing */
     char *scope;  /* owned: what tokens are asked for; NULL: what the registry names */
     /* Manifests and configs on their way into the store: nobody waits for the disk. */
@@ -44,6 +45,10 @@ struct registry {
     struct store_fetch *documents[REGISTRY_DOCUMENTS_MAX];
     size_t n_documents;
 };
+
+/* A server of which nothing else than its URL is known: no mirrors, no guesses. */
+int registry_open_server(const char *url, const struct registry_options *options,
+                         struct registry **ret_registry, struct dr_error *err);
 
 /* Puts bytes that hash to the digest into the store, some time before registry_close.
  * Best effort: a cache that cannot be written to makes itself heard with the layers. */

@@ -184,6 +184,31 @@ int registry_open(const struct oci_ref *ref, const struct registry_options *opti
     return dr_wrap(err, "%s", familiar);
 }
 
+int registry_open_server(const char *url, const struct registry_options *options,
+                         struct registry **ret, struct dr_error *err)
+{
+    struct origin at;
+    struct registry *reg;
+    if (origin_parse(url, &at, err) < 0) {
+        err->kind = DR_ERR_INVALID;
+        return -1;
+    }
+    const char *host = strchr(url, ':') + strlen("://");
+    dr_auto_free char *text = dr_strndup(host, strcspn(host, "/?#"));
+    dr_auto_ref struct oci_ref ref = {.host = dr_strdup(text), .path = dr_strdup("")};
+    struct endpoint e = {.ref = ref, .api_host = text, .plain_http = !at.https};
+    if (endpoint_open(&ref, &e, options, NULL, &reg, err) < 0)
+        return -1;
+    reg->plain = true;
+    reg->guessing = false;
+    if (registry_set_scheme(reg, at.https, err) < 0) {
+        registry_close(reg);
+        return -1;
+    }
+    *ret = reg;
+    return 0;
+}
+
 void registry_tell_wait(struct registry *reg, const struct dr_error *why, int64_t wait_ms)
 {
     int64_t now = dr_clock_ms(), until_ms = now + wait_ms;

@@ -99,8 +99,8 @@ int status_fail_transfer(const struct registry *reg, const struct http_call *cal
         text = dr_printf("the proxy's host is not known: check " PROXY_SETTINGS);
         break;
     case CURLE_COULDNT_CONNECT:
-        text = dr_printf("cannot connect to %s: %s: is the registry running there?", host,
-                         os ? os : detail);
+        text = dr_printf("cannot connect to %s: %s: is the %s running there?", host,
+                         os ? os : detail, reg->plain ? "server" : "registry");
         break;
     case CURLE_OPERATION_TIMEDOUT:
         kind = DR_ERR_TIMEOUT;
@@ -149,6 +149,10 @@ int status_fail_transfer(const struct registry *reg, const struct http_call *cal
 static char *denied(const struct registry *reg, const char *host, int status)
 {
     bool hub = strcmp(reg->ref.host, OCI_DEFAULT_HOST) == 0;
+    if (reg->plain)
+        return dr_printf("%s denies access (%d): dray sends nobody's name and password "
+                         "there; another tool may, into a pipe",
+                         host, status);
     if (reg->auth.login)
         return dr_printf("%s refuses the user name and password (%d)", host, status);
     if (reg->pushing && auth_has_user(&reg->auth))
@@ -215,7 +219,8 @@ int status_fail_http(const struct registry *reg, const struct http_call *call,
         text = denied(reg, host, status);
     } else if (status == 404) {
         kind = DR_ERR_NOT_FOUND;
-        text = reg->pushing
+        text = reg->plain ? dr_printf("%s has no such file (404): check the URL", host)
+               : reg->pushing
                    ? dr_printf("%s has no repository %s (404): it may have to be made "
                                "there first",
                                host, reg->ref.path)

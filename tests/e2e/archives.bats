@@ -4,6 +4,7 @@
 # skopeo and umoci, what skopeo writes is read by dray; the image's id stays through it all.
 # bats file_tags=any-runtime
 load lib/common
+load lib/registry
 
 setup_file() {
     suite_setup
@@ -120,6 +121,25 @@ Loaded image: real:1"
     tar -cf bad.tar -C d .
     fails 1 "another diff id: sha256:" elsewhere load -q -i bad.tar
     same "$(elsewhere images -q)" ""
+}
+
+@test "import downloads a tarball, and its address is in the history without what is secret" {
+    local blob url
+    blob=$(jq -r '.layers[0].digest' "$E2E_IMAGES/layout/blobs/sha256/$(jq -r '.manifests[] |
+        select(.annotations["org.opencontainers.image.ref.name"] == "busybox") | .digest' \
+        "$E2E_IMAGES/layout/index.json" | cut -d: -f2)")
+    fake_start registry.py "$OUT/web" --dir "$E2E_IMAGES/layout" --fault status=503@1
+    url="http://$FAKE/v2/x/blobs/$blob"
+    ok import "$url?token=geheim" web:1
+    has "$stderr" "Retrying in"
+    has "$stderr" "is in trouble (503)"
+    ok run --rm web:1 /bin/echo from the web
+    same "$output" "from the web"
+    ok history --no-trunc --format '{{.Comment}}' web:1
+    same "$output" "Imported from $url"
+    fails 1 "import $url/no: .* has no such file (404): check the URL" dray import "$url/no?token=geheim"
+    [[ $stderr != *geheim* ]] || explain "it tells what is secret"
+    kill "$(<"$OUT/web/pid")"
 }
 
 @test "a signature policy holds for images in files, and load loads none when it rejects one" {

@@ -23,6 +23,7 @@ A fault with @K happens the first K times per path, otherwise always:
     slow=N              N bytes a second
     delay=MS            before each answer
     no-range            Range is ignored            bad-range: another part is sent
+    etag[=TEXT]         blobs have a strong ETag, which If-Range must name
     redirect            blobs lie on another port, which wants no Authorization: logged as "side"
     redirect-http       (with --tls) the other port speaks plain HTTP
     redirect-to=URL     blobs and manifests are redirected there        redirect-loop
@@ -60,7 +61,7 @@ MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 
 FAULTS = set(re.findall(r"[a-z]+(?:-[a-z0-9]+)*", """
     status manifest-status blob-status retry-after error error-raw wrong-digest wrong-manifest
-    longer shorter longer-chunked truncate reset drop stall slow delay no-range bad-range
+    longer shorter longer-chunked truncate reset drop stall slow delay no-range bad-range etag
     redirect redirect-http redirect-to redirect-loop head-refused no-digest-header
     wrong-digest-header content-type manifest huge-manifest garbage challenge realm
     token-status token-bad"""))
@@ -326,10 +327,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         size = os.path.getsize(path)
         start, status, headers = 0, 200, []
         wanted = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range") or "")
+        etag = faults.get("etag")
+        if etag:
+            tag = f'"{digest[-12:] if etag is True else etag}"'
+            headers = [("ETag", tag)]
+            if self.headers.get("If-Range") not in (None, tag):
+                wanted = None
         if wanted and not faults.get("no-range"):
             start, status = int(wanted.group(1)), 206
             told = start + 1 if faults.get("bad-range") else start
-            headers = [("Content-Range", f"bytes {told}-{size - 1}/{size}")]
+            headers.append(("Content-Range", f"bytes {told}-{size - 1}/{size}"))
         with open(path, "rb") as f:
             f.seek(start)
             self.body(f, size - start, status, headers)
