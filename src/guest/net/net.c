@@ -286,6 +286,8 @@ void net_down(const struct guest *guest, const char *id)
     lease_each_network(guest, leave, &leaving);
     if (leaving.empty)
         wayout_close(guest);
+    else
+        wayout_settle(guest);
     names_sync(guest, left);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "guest/net/wayout.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 
 #include "base/fs.h"
@@ -27,6 +28,19 @@ static int add_network(void *arg, const struct network *network)
     return 0;
 }
 
+/* There before any rule of ours is, until all are gone (HAZARDS I3). */
+static char *mark_path(const struct guest *guest)
+{
+    return dr_printf("%s/networks/rules", guest->run_root);
+}
+
+static int make_mark(const struct guest *guest, struct dr_error *err)
+{
+    dr_auto_free char *path = mark_path(guest);
+    dr_auto_fd int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    return fd < 0 ? dr_fail_errno(err, DR_ERR_NETWORK, "make %s", path) : 0;
+}
+
 /* Who is there is looked at under the lock: whoever comes last sees everybody. */
 static int sync_all(const struct guest *guest, char ***warnings, struct dr_error *err)
 {
@@ -38,8 +52,13 @@ static int sync_all(const struct guest *guest, char ***warnings, struct dr_error
         dr_lock(AT_FDCWD, path, true, true, &lock, err) < 0)
         return -1;
     int result = network_each(guest, add_network, &up, err);
+    if (result == 0 && up.count)
+        result = make_mark(guest, err);
     if (result == 0)
         result = firewall_sync(guest->run_root, up.networks, up.count, warnings, err);
+    dr_auto_free char *mark = mark_path(guest);
+    if (result == 0 && !up.count)
+        unlink(mark);
     free(up.networks);
     return result;
 }
@@ -63,4 +82,21 @@ void wayout_close(const struct guest *guest)
     dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
     dr_auto_strv char **warnings = NULL;
     sync_all(guest, &warnings, &ignored);
+}
+
+static void count_members(void *arg, const char *network_id)
+{
+    struct up *up = arg;
+    up->count += (size_t)lease_count(up->guest, network_id);
+}
+
+void wayout_settle(const struct guest *guest)
+{
+    dr_auto_free char *mark = mark_path(guest);
+    struct up up = {.guest = guest};
+    if (access(mark, F_OK) < 0)
+        return;
+    lease_each_network(guest, count_members, &up);
+    if (up.count == 0)
+        wayout_close(guest);
 }

@@ -14,5 +14,7 @@ int wayout_open(const struct guest *guest, const json_t *networks, char ***warni
                 struct dr_error *err);
 /* Members left, and these networks may have none any more. */
 void wayout_close(const struct guest *guest);
+/* The last member has left, and whoever took it away did not come to wayout_close(). */
+void wayout_settle(const struct guest *guest);
 
 #endif
