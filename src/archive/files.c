@@ -56,13 +56,7 @@ ssize_t file_range_read(const struct file_range *range, int64_t at, void *buf, s
 
 int files_spool(const char *dir, int *ret_fd, struct dr_error *err)
 {
-    int fd = open(dir, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
-    if (fd < 0) { /* a file system without O_TMPFILE */
-        dr_auto_free char *path = dr_printf("%s/spool-XXXXXX", dir);
-        fd = mkostemp(path, O_CLOEXEC);
-        if (fd >= 0)
-            unlink(path);
-    }
+    int fd = dr_temporary(dir);
     if (fd < 0)
         return dr_fail_errno(err, DR_ERR_INTERNAL, "make a temporary file in %s", dir);
     *ret_fd = fd;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Files: whole reads and writes, directories, locks. POSIX only for now (fs-posix.c);
- * paths are bytes. dirfd is AT_FDCWD or an open directory, as for openat(2).
+ * Files: whole reads and writes, directories, locks. Paths are bytes. dirfd is AT_FDCWD
+ * or an open directory, as for openat(2).
  */
 #ifndef DRAY_BASE_FS_H
 #define DRAY_BASE_FS_H
@@ -50,6 +50,14 @@ int dr_lock(int dirfd, const char *path, bool exclusive, bool wait, int *ret_fd,
 
 /* Absolute and without symbolic links, owned; NULL with errno. */
 char *dr_path_real(const char *path);
+/* The same object once more, for reading, by what is open and not by a name that could be
+ * another object's by now. -1 with errno. */
+int dr_open_again(int fd, int flags);
+/* A file in dir that has no name, or none that stays. -1 with errno. */
+int dr_temporary(const char *dir);
+
+/* On Windows: with a drive, or from the root of one. */
+bool dr_path_is_absolute(const char *path);
 /* "a/b" from a and b, owned. */
 char *dr_path_join(const char *a, const char *b);
 

@@ -12,7 +12,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#ifdef _WIN32 /* printf there is mingw's own, not msvcrt's */
+#define DR_PRINTF(fmt, first) __attribute__((format(gnu_printf, fmt, first)))
+#else
 #define DR_PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))
+#endif
 #define DR_CLEANUP(fn) __attribute__((cleanup(fn)))
 
 /* Frees with free() when the variable goes out of scope. */

@@ -50,7 +50,7 @@ void config_release(struct config *config)
 char *config_path(void)
 {
     const char *base = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-    if (base && *base == '/')
+    if (base && dr_path_is_absolute(base))
         return dr_printf("%s/dray/config.yaml", base);
     return home && *home ? dr_printf("%s/.config/dray/config.yaml", home) : NULL;
 }

@@ -171,11 +171,7 @@ int store_blob_open(struct store *store, const struct oci_digest *digest,
     f->fd = -1;
     f->blob_path = store_blob_path(store, digest);
     f->partial_path = store_partial_path(store, digest);
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&f->changed, &attr);
-    pthread_condattr_destroy(&attr);
+    pthread_cond_init(&f->changed, NULL);
     pthread_mutex_init(&f->lock, NULL);
     if (claim(f, err) < 0) {
         store_fetch_close(f);
@@ -283,7 +279,7 @@ static void wait_change(struct store_fetch *f)
         until.tv_nsec -= 1000000000;
         until.tv_sec++;
     }
-    pthread_cond_timedwait(&f->changed, &f->lock, &until);
+    pthread_cond_clockwait(&f->changed, &f->lock, CLOCK_MONOTONIC, &until);
 }
 
 /* Bytes of a blob that was in the cache already went to a reader: hash them when they are

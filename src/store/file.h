@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the store needs of the file system, so that a file-win.c can stand beside
- * file-posix.c. All return -1 with errno, unless said otherwise.
+ * All return -1 with errno, unless said otherwise.
  */
 #ifndef DRAY_STORE_FILE_H
 #define DRAY_STORE_FILE_H

@@ -12,9 +12,9 @@ char *store_default_dir(struct dr_error *err)
 {
     /* basedir-spec: a relative path in the variable is to be ignored */
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    if (cache && cache[0] == '/')
+    if (cache && dr_path_is_absolute(cache))
         return dr_path_join(cache, "dray");
-    if (home && home[0] == '/')
+    if (home && dr_path_is_absolute(home))
         return dr_printf("%s/.cache/dray", home);
     dr_fail(err, DR_ERR_CONFIG,
             "no place for the cache: HOME is not set, set it or XDG_CACHE_HOME");

@@ -22,7 +22,7 @@ int mux_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t deadline_ms)
     if (!deadline_ms)
         return pthread_cond_wait(cond, lock);
     struct timespec until = {.tv_sec = deadline_ms / 1000,
-                             .tv_nsec = (deadline_ms % 1000) * 1000000};
+                             .tv_nsec = (long)(deadline_ms % 1000) * 1000000};
     return pthread_cond_clockwait(cond, lock, CLOCK_MONOTONIC, &until);
 }
 

@@ -10,6 +10,7 @@
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
+#include "base/fs.h"
 #include "base/text.h"
 #include "base/walk.h"
 #include "tar/names.h"
@@ -160,13 +161,6 @@ static int look_at(int at, const char *name, struct stat *ret)
     return fd < 0 || fstat(fd, ret) < 0 ? -1 : DR_TAKE_FD(fd);
 }
 
-static int open_again(int look, int flags)
-{
-    char path[48];
-    snprintf(path, sizeof path, "/proc/self/fd/%d", look);
-    return open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | flags);
-}
-
 static int write_content(struct tar_packer *p, int fd, int64_t size, const char *as,
                          struct dr_error *err)
 {
@@ -202,7 +196,7 @@ static int pack_file(struct tar_packer *p, int look, const struct stat *st,
                      const char *as, struct dr_error *err)
 {
     struct tar_entry e;
-    dr_auto_fd int fd = open_again(look, 0);
+    dr_auto_fd int fd = dr_open_again(look, 0);
     if (fd < 0)
         return failed("open", as, err);
     fill(&e, st, as);
@@ -230,7 +224,7 @@ static int pack_directory(struct tar_packer *p, int look, const struct stat *st,
                           const char *as, struct dr_error *err)
 {
     struct tar_entry e;
-    dr_auto_fd int fd = open_again(look, O_DIRECTORY);
+    dr_auto_fd int fd = dr_open_again(look, O_DIRECTORY);
     if (fd < 0)
         return failed("open", as, err);
     if (read_xattrs(p, fd, err) < 0)
