@@ -8,6 +8,9 @@
 #define DRAY_REGISTRY_CURL_LOAD_H
 
 #include <curl/curl.h>
+/* Windows' headers come with it: words of old compilers, and names of ours */
+#undef near
+#undef far
 
 #include "base/error.h"
 

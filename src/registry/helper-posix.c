@@ -1,39 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "registry/helper.h"
-
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "base/fs.h"
-#include "base/text.h"
-
-#define NO_PIDFD_POLL_MS 20
+#include "base/mem.h"
+#include "registry/helper-process.h"
 
 extern char **environ;
-
-struct helper {
-    char *program;
-    pid_t pid;
-    int in, out; /* our ends of its stdin and stdout; -1: closed */
-    int pidfd;   /* -1: this kernel has none */
-    int status;
-    bool ended;
-};
-
-static bool valid_name(const char *name)
-{
-    for (const char *p = name; *p; p++)
-        if (!isalnum((unsigned char)*p) && !strchr("._-", *p))
-            return false;
-    return *name != '\0' && *name != '-' && strlen(name) < 64;
-}
 
 static int spawn(struct helper *h, const char *verb, int in, int out)
 {
@@ -58,7 +34,7 @@ static int spawn(struct helper *h, const char *verb, int in, int out)
     return number;
 }
 
-static int start(struct helper *h, const char *verb)
+int helper_start(struct helper *h, const char *verb)
 {
     int in[2], out[2];
     if (pipe2(in, O_CLOEXEC) < 0)
@@ -81,142 +57,30 @@ static int start(struct helper *h, const char *verb)
     h->out = out[0];
     fcntl(h->in, F_SETFL, O_NONBLOCK);
     fcntl(h->out, F_SETFL, O_NONBLOCK);
-    h->pidfd = (int)syscall(SYS_pidfd_open, h->pid, 0);
+    h->end_fd = (int)syscall(SYS_pidfd_open, h->pid, 0);
     return 0;
-}
-
-/* A helper that does not read gives SIGPIPE to nobody. 0, or an errno value. */
-static int feed(struct helper *h, const char **input)
-{
-    sigset_t pipe_only, before;
-    sigemptyset(&pipe_only);
-    sigaddset(&pipe_only, SIGPIPE);
-    pthread_sigmask(SIG_BLOCK, &pipe_only, &before);
-    ssize_t n = write(h->in, *input, strlen(*input));
-    int number = n < 0 ? errno : 0;
-    if (number == EPIPE)
-        sigtimedwait(&pipe_only, NULL, &(struct timespec){0});
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (n > 0)
-        *input += n;
-    if (!**input || number == EPIPE)
-        close(DR_TAKE_FD(h->in));
-    return number == EAGAIN || number == EINTR || number == EPIPE ? 0 : number;
-}
-
-/* What is there now. 0, or an errno value; at its end h->out is -1. */
-static int drain(struct helper *h, struct dr_buf *buf)
-{
-    dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
-    for (;;) {
-        char chunk[4096];
-        ssize_t n = read(h->out, chunk, sizeof chunk);
-        if (n < 0)
-            return errno == EAGAIN || errno == EINTR ? 0 : errno;
-        if (n == 0) {
-            close(DR_TAKE_FD(h->out));
-            return 0;
-        }
-        int rc = dr_buf_add(buf, chunk, (size_t)n, &ignored);
-        explicit_bzero(chunk, sizeof chunk);
-        if (rc < 0)
-            return EMSGSIZE;
-    }
 }
 
 static void reap(struct helper *h, int flags)
 {
     pid_t pid;
-    while ((pid = waitpid(h->pid, &h->status, flags)) < 0 && errno == EINTR)
+    int status = 0;
+    while ((pid = waitpid(h->pid, &status, flags)) < 0 && errno == EINTR)
         ;
     h->ended = pid != 0;
+    if (pid > 0 && WIFSIGNALED(status))
+        h->signal = WTERMSIG(status);
+    else if (pid > 0)
+        h->status = WEXITSTATUS(status);
 }
 
-/* Until it has ended: a process that it left behind may hold its stdout for ever. 0, or
- * an errno value. */
-static int talk(struct helper *h, const char *input, struct dr_buf *buf)
+void helper_ended(struct helper *h)
 {
-    int64_t deadline = dr_clock_ms() + HELPER_DEADLINE_MS;
-    int number = 0;
-    while (number == 0 && !h->ended) {
-        int64_t left = deadline - dr_clock_ms();
-        struct pollfd p[] = {{.fd = h->in, .events = POLLOUT},
-                             {.fd = h->out, .events = POLLIN},
-                             {.fd = h->pidfd, .events = POLLIN}};
-        if (left <= 0)
-            return ETIMEDOUT;
-        if (h->pidfd < 0 && left > NO_PIDFD_POLL_MS)
-            left = NO_PIDFD_POLL_MS;
-        if (poll(p, DR_COUNT(p), (int)left) < 0 && errno != EINTR)
-            return errno;
-        if (p[0].revents)
-            number = feed(h, &input);
-        if (number == 0)
-            reap(h, WNOHANG); /* first: what it has written before its end is there */
-        if (number == 0 && h->out >= 0)
-            number = drain(h, buf);
-    }
-    return number;
+    reap(h, WNOHANG);
 }
 
-static int explain(const struct helper *h, const char *verb, int number,
-                   struct dr_error *err)
+void helper_kill(struct helper *h)
 {
-    switch (number) {
-    case 0:
-        return dr_fail(
-            err, DR_ERR_CONFIG,
-            "the credential helper %s failed at '%s' (%s %d), its words are not "
-            "shown; try '%s list' yourself",
-            h->program, verb, WIFEXITED(h->status) ? "status" : "signal",
-            WIFEXITED(h->status) ? WEXITSTATUS(h->status) : WTERMSIG(h->status),
-            h->program);
-    case ETIMEDOUT:
-        return dr_fail(err, DR_ERR_CONFIG,
-                       "the credential helper %s gave no answer in %d s", h->program,
-                       HELPER_DEADLINE_MS / 1000);
-    case EMSGSIZE:
-        return dr_fail(err, DR_ERR_CONFIG,
-                       "the credential helper %s printed more than 64 KiB", h->program);
-    default:
-        errno = number;
-        return dr_fail_errno(err, DR_ERR_CONFIG,
-                             "the credential helper %s cannot be talked to", h->program);
-    }
-}
-
-static bool has_none(const struct dr_buf *output)
-{
-    /* the one failure that means "there are none" (docker-credential-helpers) */
-    return output->data && strstr(output->data, "credentials not found");
-}
-
-int helper_call(const char *name, const char *verb, const char *input,
-                struct dr_buf *ret_output, struct dr_error *err)
-{
-    if (!valid_name(name)) {
-        dr_auto_free char *safe = dr_escape(name, 60);
-        return dr_fail(err, DR_ERR_CONFIG, "'%s' is not the name of a credential helper",
-                       safe);
-    }
-    dr_auto_free char *program = dr_printf("docker-credential-%s", name);
-    struct helper h = {.program = program, .in = -1, .out = -1, .pidfd = -1};
-    int number = start(&h, verb);
-    if (number != 0) {
-        errno = number;
-        dr_fail_errno(err, DR_ERR_CONFIG, "the credential helper %s cannot be started",
-                      program);
-        return dr_wrap(err, "install it or take it out of the file");
-    }
-    number = talk(&h, input, ret_output);
-    if (!h.ended) {
-        kill(h.pid, SIGKILL);
-        reap(&h, 0);
-    }
-    dr_cleanup_fd(&h.in);
-    dr_cleanup_fd(&h.out);
-    dr_cleanup_fd(&h.pidfd);
-    if (number == 0 && WIFEXITED(h.status) && WEXITSTATUS(h.status) == 0)
-        return 1;
-    return number == 0 && has_none(ret_output) ? 0 : explain(&h, verb, number, err);
+    kill(h->pid, SIGKILL);
+    reap(h, 0);
 }

@@ -1,29 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry/signature.h"
 
-#include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <string.h>
 
 #include "base/fs.h"
 #include "base/text.h"
+#include "registry/verify.h"
 
 #define KEY_MAX (64 * 1024)
 #define SIGNATURE_MAX 8192 /* characters of base64 */
 #define PAYLOAD_TYPE "cosign container image signature"
 
-static void pkey_free(EVP_PKEY **key)
+static void key_free(struct verify_key **key)
 {
-    EVP_PKEY_free(*key);
-}
-
-static void md_free(EVP_MD_CTX **context)
-{
-    EVP_MD_CTX_free(*context);
+    verify_key_free(*key);
 }
 
 /* The public key in PEM form, of a file or in the policy itself; NULL with err. */
-static EVP_PKEY *load_key(const json_t *requirement, struct dr_error *err)
+static struct verify_key *load_key(const json_t *requirement, struct dr_error *err)
 {
     const char *path = dr_json_str(requirement, "keyPath");
     dr_auto_buf struct dr_buf pem = DR_BUF_INIT(KEY_MAX);
@@ -34,9 +28,7 @@ static EVP_PKEY *load_key(const json_t *requirement, struct dr_error *err)
     }
     dr_auto_free char *text =
         path ? dr_buf_take(&pem) : dr_base64_decode(dr_json_str(requirement, "keyData"));
-    BIO *bio = text ? BIO_new_mem_buf(text, -1) : NULL;
-    EVP_PKEY *key = bio ? PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL) : NULL;
-    BIO_free(bio);
+    struct verify_key *key = text ? verify_key_new(text) : NULL;
     if (!key)
         dr_fail(err, DR_ERR_CONFIG,
                 "the key of the signature policy%s%s is no public key in PEM form",
@@ -44,31 +36,14 @@ static EVP_PKEY *load_key(const json_t *requirement, struct dr_error *err)
     return key;
 }
 
-static bool verify(EVP_PKEY *key, const char *payload, size_t len, const void *signature,
-                   size_t signature_len)
-{
-    DR_CLEANUP(md_free) EVP_MD_CTX *context = EVP_MD_CTX_new();
-    const EVP_MD *md =
-        EVP_PKEY_get_base_id(key) == EVP_PKEY_ED25519 ? NULL : EVP_sha256();
-    return context && EVP_DigestVerifyInit(context, NULL, md, NULL, key) == 1 &&
-           EVP_DigestVerify(context, signature, signature_len,
-                            (const unsigned char *)payload, len) == 1;
-}
-
 /* Base64 with its length: the bytes may hold NULs. */
 static unsigned char *decode(const char *base64, size_t *ret_len)
 {
     size_t len = strlen(base64);
-    unsigned char *bytes = dr_alloc(len / 4 * 3 + 4);
-    int n = len > 0 && len % 4 == 0 && len <= SIGNATURE_MAX
-                ? EVP_DecodeBlock(bytes, (const unsigned char *)base64, (int)len)
-                : -1;
-    if (n < 0) {
-        free(bytes);
+    if (len == 0 || len % 4 != 0 || len > SIGNATURE_MAX)
         return NULL;
-    }
-    *ret_len = (size_t)n - (base64[len - 1] == '=') - (base64[len - 2] == '=');
-    return bytes;
+    *ret_len = len / 4 * 3 - (base64[len - 1] == '=') - (base64[len - 2] == '=');
+    return (unsigned char *)dr_base64_decode(base64);
 }
 
 /* What the payload claims, now that its signature is good. */
@@ -99,14 +74,14 @@ int signature_check(const json_t *requirement, const struct oci_ref *ref,
                     const struct oci_digest *digests, size_t n, const char *payload,
                     size_t len, const char *base64, struct dr_error *err)
 {
-    DR_CLEANUP(pkey_free) EVP_PKEY *key = load_key(requirement, err);
+    DR_CLEANUP(key_free) struct verify_key *key = load_key(requirement, err);
     if (!key)
         return -1;
     size_t signature_len = 0;
     dr_auto_free unsigned char *signature = decode(base64, &signature_len);
     if (!signature)
         return dr_fail(err, DR_ERR_PULL, "the signature is not base64");
-    if (!verify(key, payload, len, signature, signature_len))
+    if (!verify_signature(key, payload, len, signature, signature_len))
         return dr_fail(err, DR_ERR_PULL, "the signature is not by the policy's key");
     return check_payload(requirement, ref, digests, n, payload, len, err);
 }
