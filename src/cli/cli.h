@@ -268,7 +268,7 @@ void cli_progress_step(void *arg, const struct dray_progress *step);
 /* Takes the bars away and frees; NULL is fine. */
 void cli_progress_end(struct cli_progress *progress);
 
-/* --- terminal-posix.c --- */
+/* --- terminal-posix.c, terminal-win.c --- */
 /* Its size; 0 and 0 when the descriptor is no terminal. */
 void cli_terminal_size(int fd, unsigned *ret_rows, unsigned *ret_columns);
 /* From now on keys come one by one, and none of them is a signal. Undone by
@@ -282,7 +282,7 @@ void cli_terminal_restore(void);
 void cli_terminal_lend(void);
 void cli_terminal_resume(void);
 
-/* --- signals.c --- */
+/* --- signals-posix.c, signals-win.c --- */
 enum cli_signals {
     CLI_SIGNALS_PASS = 1, /* a byte each for those that are passed on to containers; the
                              third SIGINT or SIGTERM within a second ends this process */

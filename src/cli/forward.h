@@ -27,9 +27,15 @@ int forward_parse(const char *text, struct forward *ret, struct dr_error *err);
 char *forward_shown(const struct forward *forward);
 void forward_release(struct forward *forward);
 
-/* forward-posix.c */
+/* forward-posix.c, forward-win.c */
 /* Listens; a busy port, or one that only root may have, is an error that names it. */
 int forward_listen(struct forward *forward, struct dr_error *err);
+/* A connection that waits; -1 with errno. */
+int forward_accept(int fd);
+/* Its end, when it is closed, is a reset. */
+void forward_reset(int fd);
+
+/* forward-serve.c */
 /* Passes connections on until signal_fd is readable (0), or the container has ended (-1).
  * count of them, all listening. */
 int forward_serve(struct dray_target *target, const char *container,

@@ -12,12 +12,18 @@ with open(binary, "rb") as f:
     data = f.read()
 with open(out_asm, "w") as f:
     f.write(f"""/* made by embed.py */
+#ifdef __ELF__
     .section .rodata
+#else
+    .section .rdata,"dr"
+#endif
     .global {name}_start
     .balign 16
 {name}_start:
     .incbin "{binary}"
+#ifdef __ELF__
     .section .note.GNU-stack,"",%progbits
+#endif
 """)
 with open(out_header, "w") as f:
     f.write(f"""/* made by embed.py */

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What Windows has of signals: Ctrl-C and Ctrl-Break, which are SIGINT to a container,
+ * and the window's end, log-off and shutdown, which are SIGHUP. Windows calls a handler
+ * on a thread of its own, and after the window's end only lets us live until that
+ * returns.
+ */
+#include "base/text.h"
+#include "cli/cli.h"
+#include "win/fd.h"
+
+#define FORCE_COUNT 3
+#define FORCE_MS 1000
+#define FORCE_TEXT "dray: ended by the third signal; the container may still run\n"
+/* Windows kills us after 5 s anyway. */
+#define CLOSING_MS 4500
+
+static int pipe_fds[2] = {-1, -1};
+static struct dray_cancel *cancel;
+static volatile LONG passing, cancelling, installed;
+static int64_t recent_ms[FORCE_COUNT - 1];
+
+static void tell(int number)
+{
+    unsigned char byte = (unsigned char)number;
+    if (write(pipe_fds[1], &byte, 1) < 0)
+        return; /* thousands wait there already */
+}
+
+static void force_end(void)
+{
+    int64_t ms = dr_clock_ms();
+    if (recent_ms[0] && ms - recent_ms[0] <= FORCE_MS) {
+        cli_terminal_restore();
+        if (write(STDERR_FILENO, FORCE_TEXT, sizeof(FORCE_TEXT) - 1) < 0)
+            ExitProcess(CLI_FAILED);
+        ExitProcess(CLI_FAILED);
+    }
+    recent_ms[0] = recent_ms[1];
+    recent_ms[1] = ms;
+}
+
+static BOOL WINAPI on_control(DWORD what)
+{
+    bool closing = what != CTRL_C_EVENT && what != CTRL_BREAK_EVENT;
+    if (InterlockedExchange(&cancelling, 0)) {
+        dray_cancel_trigger(cancel);
+    } else if (passing) {
+        if (!closing)
+            force_end();
+        tell(closing ? SIGHUP : SIGINT);
+    } else {
+        cli_terminal_restore();
+        return FALSE; /* the usual end */
+    }
+    if (closing)
+        Sleep(CLOSING_MS); /* main ends the process meanwhile */
+    return TRUE;
+}
+
+static void install(void)
+{
+    if (!InterlockedExchange(&installed, 1))
+        SetConsoleCtrlHandler(on_control, TRUE);
+}
+
+int cli_signals_catch(int what, int *ret_fd, struct dr_error *err)
+{
+    if (pipe_fds[0] < 0 && pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK) < 0)
+        return dr_fail_errno(err, DR_ERR_INTERNAL, "make a pipe for signals");
+    InterlockedExchange(&passing, what & CLI_SIGNALS_PASS ? 1 : 0);
+    install();
+    *ret_fd = pipe_fds[0];
+    return 0;
+}
+
+struct dray_cancel *cli_signals_cancel(void)
+{
+    if (!cancel)
+        cancel = dray_cancel_new();
+    if (!cancel)
+        return NULL;
+    InterlockedExchange(&cancelling, 1);
+    install();
+    return cancel;
+}
+
+void cli_signals_default(void)
+{
+    InterlockedExchange(&passing, 0);
+    InterlockedExchange(&cancelling, 0);
+}
