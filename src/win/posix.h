@@ -223,6 +223,14 @@ int rmdir(const char *path);
 int access(const char *path, int mode);
 int faccessat(int dirfd, const char *path, int mode, int flags);
 int mkostemp(char *path, int flags);
+static inline int win_chown(const char *path, unsigned uid, unsigned gid)
+{
+    (void)path;
+    (void)uid;
+    (void)gid;
+    return 0;
+}
+#define chown win_chown
 #define umask win_umask
 static inline mode_t umask(mode_t mask)
 {
