@@ -255,7 +255,7 @@ int cli_password_stdin(char **ret_password, struct dr_error *err);
 /* Overwrites the text. */
 void cli_forget(char **secret);
 
-/* --- prompt-posix.c --- */
+/* --- prompt.c --- */
 /* A line that a person types at the terminal on stdin; hidden: without seeing it. Owned.
  * DR_ERR_INVALID when stdin is no terminal. */
 int cli_prompt(const char *label, bool hidden, char **ret_line, struct dr_error *err);
