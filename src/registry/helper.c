@@ -63,9 +63,9 @@ static int drain(struct helper *h, struct dr_buf *buf)
 
 /* Until it has ended: a process that it left behind may hold its stdout for ever. 0, or
  * an errno value. */
-static int talk(struct helper *h, const char *input, struct dr_buf *buf)
+static int talk(struct helper *h, const char *input, int deadline_ms, struct dr_buf *buf)
 {
-    int64_t deadline = dr_clock_ms() + HELPER_DEADLINE_MS;
+    int64_t deadline = dr_clock_ms() + deadline_ms;
     int number = 0;
     while (number == 0 && !h->ended) {
         int64_t left = deadline - dr_clock_ms();
@@ -88,7 +88,7 @@ static int talk(struct helper *h, const char *input, struct dr_buf *buf)
     return number;
 }
 
-static int explain(const struct helper *h, const char *verb, int number,
+static int explain(const struct helper *h, const char *verb, int deadline_ms, int number,
                    struct dr_error *err)
 {
     switch (number) {
@@ -102,7 +102,7 @@ static int explain(const struct helper *h, const char *verb, int number,
     case ETIMEDOUT:
         return dr_fail(err, DR_ERR_CONFIG,
                        "the credential helper %s gave no answer in %d s", h->program,
-                       HELPER_DEADLINE_MS / 1000);
+                       deadline_ms / 1000);
     case EMSGSIZE:
         return dr_fail(err, DR_ERR_CONFIG,
                        "the credential helper %s printed more than 64 KiB", h->program);
@@ -119,8 +119,8 @@ static bool has_none(const struct dr_buf *output)
     return output->data && strstr(output->data, "credentials not found");
 }
 
-int helper_call(const char *name, const char *verb, const char *input,
-                struct dr_buf *ret_output, struct dr_error *err)
+int helper_call_within(const char *name, const char *verb, const char *input,
+                       int deadline_ms, struct dr_buf *ret_output, struct dr_error *err)
 {
     if (!valid_name(name)) {
         dr_auto_free char *safe = dr_escape(name, 60);
@@ -136,7 +136,7 @@ int helper_call(const char *name, const char *verb, const char *input,
                       program);
         return dr_wrap(err, "install it or take it out of the file");
     }
-    number = talk(&h, input, ret_output);
+    number = talk(&h, input, deadline_ms, ret_output);
     if (!h.ended)
         helper_kill(&h);
     dr_cleanup_fd(&h.in);
@@ -144,5 +144,13 @@ int helper_call(const char *name, const char *verb, const char *input,
     dr_cleanup_fd(&h.end_fd);
     if (number == 0 && h.signal == 0 && h.status == 0)
         return 1;
-    return number == 0 && has_none(ret_output) ? 0 : explain(&h, verb, number, err);
+    return number == 0 && has_none(ret_output)
+               ? 0
+               : explain(&h, verb, deadline_ms, number, err);
+}
+
+int helper_call(const char *name, const char *verb, const char *input,
+                struct dr_buf *ret_output, struct dr_error *err)
+{
+    return helper_call_within(name, verb, input, HELPER_DEADLINE_MS, ret_output, err);
 }

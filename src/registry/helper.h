@@ -21,5 +21,8 @@
  */
 int helper_call(const char *name, const char *verb, const char *input,
                 struct dr_buf *ret_output, struct dr_error *err);
+/* The same with another deadline, for tests. */
+int helper_call_within(const char *name, const char *verb, const char *input,
+                       int deadline_ms, struct dr_buf *ret_output, struct dr_error *err);
 
 #endif

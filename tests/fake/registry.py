@@ -38,8 +38,8 @@ A fault with @K happens the first K times per path, otherwise always:
     token-bad           the token server's answer has no token
 Options: --auth basic|token --user U --password P (token without a user: anonymous);
     --token-life S; --refresh-token T (accepted by POST, given to whoever asks for an offline token); --tls CERT KEY;
-    --client-ca FILE: the client must show a certificate of it; --log FILE: a line
-    per request: side method path status authorization range.
+    --client-ca FILE: the client must show a certificate of it; --old-tls: TLS 1.1 is all it
+    speaks; --log FILE: a line per request: side method path status authorization range.
 """
 import argparse
 import base64
@@ -55,6 +55,7 @@ import sys
 import threading
 import time
 import urllib.parse
+import warnings
 
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 
@@ -409,6 +410,11 @@ class Server(http.server.ThreadingHTTPServer):
         if tls:
             self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self.tls.load_cert_chain(*tls)
+            if app.args.old_tls:
+                warnings.simplefilter("ignore", DeprecationWarning)
+                self.tls.set_ciphers("ALL:@SECLEVEL=0")
+                self.tls.minimum_version = ssl.TLSVersion.TLSv1
+                self.tls.maximum_version = ssl.TLSVersion.TLSv1_1
             if app.args.client_ca and side == "main":
                 self.tls.verify_mode = ssl.CERT_REQUIRED
                 # In 1.3 the refusal comes after the request was sent, and closing on bytes
@@ -466,6 +472,7 @@ def main():
     parser.add_argument("--token-life", type=float, default=300)
     parser.add_argument("--tls", nargs=2, metavar=("CERT", "KEY"))
     parser.add_argument("--client-ca", metavar="FILE")
+    parser.add_argument("--old-tls", action="store_true")
     parser.add_argument("--log")
     try:
         App(parser.parse_args()).run()

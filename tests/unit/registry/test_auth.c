@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Passwords and tokens: they get where they belong and nowhere else (C08, H4). */
 #include "fixture.h"
+#include "registry/internal.h"
 
 #define REFRESH "refresh-token-of-ann"
 
@@ -120,6 +121,16 @@ static void a_token_that_ends_in_the_middle_is_fetched_anew_H4(void **state)
     assert_true(logged(f, "/token?") >= 2);
 }
 
+/* An auth.json with it, for the registry that runs; options.auth_file is owned. */
+static void use_refresh_token(struct fixture *f)
+{
+    char *file = in_dir(f, "auth.json");
+    dr_auto_free char *text = dr_printf(
+        "{\"auths\":{\"127.0.0.1:%d\":{\"identitytoken\":\"" REFRESH "\"}}}", f->port);
+    write_all(file, text);
+    f->options.auth_file = file;
+}
+
 static void a_refresh_token_goes_by_post_C08(void **state)
 {
     struct fixture *f = *state;
@@ -127,15 +138,12 @@ static void a_refresh_token_goes_by_post_C08(void **state)
     make_image(f, "1", "--layer", "10", NULL);
     start_registry(f, "--auth", "token", "--user", "ann", "--password", "pw",
                    "--refresh-token", REFRESH, NULL);
-    dr_auto_free char *file = in_dir(f, "auth.json");
-    dr_auto_free char *text = dr_printf(
-        "{\"auths\":{\"127.0.0.1:%d\":{\"identitytoken\":\"" REFRESH "\"}}}", f->port);
-    write_all(file, text);
-    f->options.auth_file = file;
+    use_refresh_token(f);
     if (pull_image(f, "app:1", &err) < 0)
         fail_msg("%s", err.text);
     assert_int_equal(logged(f, "POST /token 200"), 1);
     assert_int_equal(logged(f, REFRESH), 0); /* never in a URL */
+    free((char *)f->options.auth_file);
 }
 
 static void the_password_goes_to_the_own_token_server_only_CVE_2020_15157_H4(void **state)
@@ -166,6 +174,59 @@ static void the_password_goes_to_the_own_token_server_only_CVE_2020_15157_H4(voi
         assert_text(&err, cases[i].text);
         assert_null(strstr(err.text, "secret"));
     }
+    /* a refresh token is as good as a password */
+    f->options.user = f->options.password = NULL;
+    for (size_t i = 0; i < DR_COUNT(cases); i++) {
+        dr_auto_error struct dr_error err = DR_ERROR_INIT;
+        dr_auto_free char *fault = dr_printf("realm=%s", cases[i].realm);
+        start_registry(f, "--auth", "token", "--refresh-token", REFRESH, "--fault", fault,
+                       NULL);
+        use_refresh_token(f);
+        assert_int_equal(pull_image(f, "app:1", &err), -1);
+        assert_text(&err, cases[i].text);
+        assert_null(strstr(err.text, REFRESH));
+        free((char *)f->options.auth_file);
+    }
+    f->options.auth_file = "";
+}
+
+static void
+a_token_server_without_tls_is_refused_where_the_registry_has_it_H4(void **state)
+{
+    struct fixture *f = *state;
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    dr_auto_free char *cert = NULL, *key = NULL;
+    make_image(f, "1", NULL);
+    make_certificate(f, &cert, &key);
+    f->options.ca_file = cert;
+    /* without a password, too: whoever answers there could give a token of his own */
+    start_registry(f, "--tls", cert, key, "--auth", "token", "--fault",
+                   "realm=http://127.0.0.1:1/token", NULL);
+    assert_int_equal(pull_image(f, "app:1", &err), -1);
+    assert_error(&err, DR_ERR_PULL, 401,
+                 "names a token server without TLS (http://127.0.0.1): refused");
+}
+
+static void at_80_percent_of_its_life_a_token_is_fetched_anew_H4(void **state)
+{
+    struct fixture *f = *state;
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    struct registry *reg;
+    struct oci_digest digest;
+    make_image(f, "1", NULL);
+    start_registry(f, "--auth", "token", NULL);
+    open_registry(f, "app:1", &reg);
+    int64_t before_ms = dr_clock_ms();
+    assert_int_equal(registry_head_digest(reg, &digest, &err), 0);
+    assert_true(reg->auth.refresh_ms >= before_ms + 240000); /* it lives 300 s */
+    assert_true(reg->auth.refresh_ms <= dr_clock_ms() + 240000);
+    assert_int_equal(registry_head_digest(reg, &digest, &err), 0);
+    assert_int_equal(logged(f, "/token?"), 1);
+    reg->auth.refresh_ms = dr_clock_ms();
+    assert_int_equal(registry_head_digest(reg, &digest, &err), 0);
+    assert_int_equal(logged(f, "/token?"), 2);
+    assert_int_equal(logged(f, " 401 "), 1); /* at the beginning */
+    registry_close(reg);
 }
 
 static void an_allowed_token_server_may_have_the_password_over_tls(void **state)
@@ -269,6 +330,8 @@ int main(void)
         TEST(a_token_that_ends_in_the_middle_is_fetched_anew_H4),
         TEST(a_refresh_token_goes_by_post_C08),
         TEST(the_password_goes_to_the_own_token_server_only_CVE_2020_15157_H4),
+        TEST(a_token_server_without_tls_is_refused_where_the_registry_has_it_H4),
+        TEST(at_80_percent_of_its_life_a_token_is_fetched_anew_H4),
         TEST(an_allowed_token_server_may_have_the_password_over_tls),
         TEST(broken_token_servers_are_named),
         TEST(tls_is_found_on_loopback_and_checked),

@@ -2,6 +2,7 @@
 /* Docker's and Podman's files, and credential helpers (C08, H4). */
 #include "fixture.h"
 #include "registry/credentials.h"
+#include "registry/helper.h"
 
 /* base64 of "ann:pw" is YW5uOnB3, of "bob:x:y" is Ym9iOng6eQ== */
 static int find(struct fixture *f, const char *json, const char *image,
@@ -161,6 +162,25 @@ static void a_broken_helper_is_an_error_and_what_it_says_stays_secret_H4(void **
     }
 }
 
+static void a_helper_that_does_not_answer_is_ended_H4(void **state)
+{
+    struct fixture *f = *state;
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    dr_auto_buf struct dr_buf output = DR_BUF_INIT(HELPER_OUTPUT_MAX);
+    make_helper(f, "#!/bin/sh\nexec sleep 1000\n");
+    assert_int_equal(HELPER_DEADLINE_MS, 30000);
+    assert_int_equal(helper_call_within("test", "get", "r.io\n", 1000, &output, &err),
+                     -1);
+    assert_error(&err, DR_ERR_CONFIG, 0,
+                 "the credential helper docker-credential-test gave no answer in 1 s");
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* no child is left */
+    /* one that answered is not waited for because of what it left behind */
+    make_helper(f, "#!/bin/sh\nsleep 1000 & echo $!\n");
+    assert_int_equal(helper_call_within("test", "get", "r.io\n", 30000, &output, &err),
+                     1);
+    assert_int_equal(kill(atoi(output.data), SIGKILL), 0);
+}
+
 static void the_usual_places_are_looked_through(void **state)
 {
     struct fixture *f = *state;
@@ -193,6 +213,7 @@ int main(void)
         TEST(a_helper_is_asked_by_its_protocol_C08),
         TEST(docker_hub_is_asked_for_by_its_old_name),
         TEST(a_broken_helper_is_an_error_and_what_it_says_stays_secret_H4),
+        TEST(a_helper_that_does_not_answer_is_ended_H4),
         TEST(the_usual_places_are_looked_through),
     };
     return cmocka_run_group_tests_name("registry credentials", tests, NULL, NULL);

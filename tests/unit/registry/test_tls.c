@@ -206,6 +206,40 @@ static void files_that_are_no_certificates_are_named(void **state)
                  "the certificates' directory /nonexistent: ");
 }
 
+/* By a process of its own: which versions OpenSSL does at all is read once. */
+static int old_tls(struct tls_fixture *t, const char *program)
+{
+    dr_auto_free char *line =
+        dr_printf("cd '%s' && printf "
+                  "'[d]\nssl_conf=s\n[s]\nsystem_default=x\n[x]\nMinProtocol=TLSv1\n"
+                  "CipherString=ALL:@SECLEVEL=0\n' >old.cnf && sed -i '1i "
+                  "openssl_conf=d' old.cnf && "
+                  "OPENSSL_CONF=old.cnf %s >out 2>&1",
+                  t->f->dir, program);
+    return system(line);
+}
+
+static void less_than_tls_1_2_is_refused_H4(void **state)
+{
+    struct tls_fixture *t = *state;
+    make_image(t->f, "1", NULL);
+    start_registry(t->f, "--tls", t->cert, t->key, "--old-tls", NULL);
+    dr_auto_free char *ours =
+        dr_printf(REGISTRY_FETCH " --store store --auth-file '' --ca ca.pem --head "
+                                 "127.0.0.1:%d/app:1 fetched",
+                  t->f->port);
+    /* it would be possible, on this system and with this server */
+    dr_auto_free char *curl = dr_printf(
+        "curl -sS --cacert ca.pem --tls-max 1.1 --tlsv1.0 https://127.0.0.1:%d/v2/",
+        t->f->port);
+    assert_int_equal(old_tls(t, curl), 0);
+    assert_int_not_equal(old_tls(t, ours), 0);
+    dr_auto_free char *out = in_dir(t->f, "out"), *said = read_all(out);
+    if (!strstr(said, "no TLS connection to 127.0.0.1") || !strstr(said, "protocol"))
+        fail_msg("%s", said);
+    assert_int_equal(logged(t->f, "HEAD"), 0);
+}
+
 static void set_proxy(struct tls_fixture *t, const char *name, const char *who)
 {
     dr_auto_free char *url = dr_printf("http://%s127.0.0.1:%d", who, t->proxy_port);
@@ -287,6 +321,7 @@ int main(void)
         TEST(a_certificate_that_nobody_verifies_needs_a_word),
         TEST(the_client_s_certificate_is_shown_to_the_registry_only_H4),
         TEST(files_that_are_no_certificates_are_named),
+        TEST(less_than_tls_1_2_is_refused_H4),
         TEST(a_pull_goes_through_the_proxy_that_the_environment_names),
         TEST(plain_http_goes_through_the_proxy_of_http),
         TEST(a_proxy_that_wants_a_password_gets_it_and_it_is_never_shown),
