@@ -113,6 +113,71 @@ Loaded image: real:1"
         "$(dray run --rm real:1 cat /etc/services | sha256sum)"
 }
 
+@test "images of buildah run, from the registry and from its archives, and keep their layers" {
+    command -v buildah >/dev/null || skip "no buildah"
+    local from image name=$REGISTRY/buildah
+    buildah_() { buildah --storage-driver vfs --root "$OUT/theirs" --runroot "$OUT/theirs-run" "$@"; }
+    {
+        image=$(buildah_ from scratch)
+        buildah_ config --cmd '/bin/busybox env' --env BY=buildah --label by=buildah "$image"
+        buildah_ copy "$image" /bin/busybox /bin/
+        buildah_ commit --format oci --tls-verify=false "$image" "docker://$name:oci"
+        buildah_ commit --format docker --tls-verify=false "$image" "docker://$name:docker"
+        buildah_ commit --format oci "$image" oci-archive:oci.tar
+        buildah_ commit --format docker "$image" docker-archive:docker.tar:made/by:buildah
+    } >log 2>&1 || { cat log && false; }
+    for from in oci docker; do
+        ok run --rm "$name:$from"
+        has "$output" BY=buildah
+        same "$(dray inspect --type image --format '{{.Config.Labels.by}}' "$name:$from")" buildah
+        ok_elsewhere load -q -i "$from.tar"
+        from=$output
+        has "$(elsewhere run --rm "${from##* }")" BY=buildah
+    done
+    same "$from" "Loaded image: made/by:buildah"
+    # and what is pushed is what was pulled
+    ok tag "$name:docker" "$name:again"
+    ok push -q "$name:again"
+    same "$(skopeo inspect --tls-verify=false --raw "docker://$name:again")" \
+        "$(skopeo inspect --tls-verify=false --raw "docker://$name:docker")"
+}
+
+@test "images of crane run, and crane finds nothing wrong with what dray pushes and saves" {
+    local crane form name=$REGISTRY/crane
+    crane=$(command -v crane || echo "${DRAY_BUILD_CACHE:-/var/cache/dray-build}/crane/bin/crane")
+    [[ -x $crane ]] || skip "no crane"
+    crane_() { "$crane" --insecure "$@" >>log 2>&1 || { cat log && false; }; }
+    mkdir -p a/bin b/etc
+    cp /bin/busybox a/bin
+    echo crane >b/etc/by
+    tar -C a -cf a.tar .
+    tar -C b -cf b.tar .
+    # no platform and no times: these configs say next to nothing
+    crane_ append --oci-empty-base -f a.tar -f b.tar -t "$name:oci"
+    crane_ append -f a.tar -f b.tar -t "$name:docker"
+    for form in oci docker; do
+        crane_ mutate --cmd /bin/busybox,cat,/etc/by "$name:$form"
+        ok run --rm "$name:$form"
+        same "$output" crane "$form"
+    done
+    for form in oci tarball legacy; do
+        crane_ pull --format "$form" "$name:oci" "$form"
+        ok_elsewhere load -q -i "$form"
+        same "$(elsewhere run --rm "${output##* }")" crane "$form"
+    done
+    # digests, sizes, diff ids and types of all parts, made again and as they came
+    ok tag layers:1 "$name:layers"
+    ok push -q "$name:layers"
+    ok cache prune -f
+    ok tag real:1 "$name:real"
+    ok push -q "$name:real"
+    ok save -o saved.tar real:1
+    crane_ validate --remote "$name:layers"
+    crane_ validate --remote "$name:real"
+    crane_ validate --tarball saved.tar
+    same "$(grep -c PASS log)" 3
+}
+
 @test "C12: an archive with a wrong layer loads nothing" {
     ok save -o docker.tar layers:1
     mkdir d

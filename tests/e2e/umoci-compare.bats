@@ -33,18 +33,24 @@ mounted() {
         shift 2 && "$@"' sh "$lower" "$OUT" "$@"
 }
 
-compare() { # NAME [options of compare-trees.py]
-    local name=$1
+compare() { # NAME[:TAG] [options of compare-trees.py]
+    local name=${1%:*} tag=1
+    [[ $1 != *:* ]] || tag=${1#*:}
     shift
-    ok pull -q "$(image "$name:1")"
+    ok pull -q "$(image "$name:$tag")"
     umoci raw unpack --image "$E2E_IMAGES/layout:$name" "$OUT/umoci"
-    mounted "$(image "$name:1")" /usr/bin/python3 "$E2E_LIB/compare-trees.py" \
+    mounted "$(image "$name:$tag")" /usr/bin/python3 "$E2E_LIB/compare-trees.py" \
         "$OUT/umoci" "$OUT/tree" "$@"
 }
 
 @test "C14: busybox" { compare busybox; }
 @test "C14: real files of this system: libraries, hard links, a sparse file, setuid, xattrs" { compare real; }
 @test "C14: four layers with every kind of entry, whiteouts and an opaque directory" { compare layers; }
+@test "C10: zstd:chunked, a frame for each file and a table of them behind the tar" {
+    /usr/bin/python3 "$E2E_LIB/oci-tool.py" push "$E2E_IMAGES/layout" layers "$REGISTRY" \
+        layers:chunked chunked
+    compare layers:chunked
+}
 @test "C14: forty-one layers" { compare deep; }
 @test "C14, H1: parents that only a lower layer brings keep their owner, mode, times and xattrs" {
     compare implied

@@ -101,9 +101,8 @@ static void of_a_refusal_so_much_is_read_and_no_more_H4(void **state)
     make_image(f, "1", NULL);
     start_registry(f, "--fault", "status=403", "--fault", words, NULL);
     assert_int_equal(pull_image(f, "app:1", &err), -1);
-    /* cut after 16 KiB it is no JSON any more */
-    assert_error(&err, DR_ERR_PULL, 403,
-                 "(403): the image does not exist, or a login is");
+    /* cut after 16 KiB it is no JSON any more: its beginning is shown as it is */
+    assert_error(&err, DR_ERR_PULL, 403, " [{\"errors\": [{\"code\": \"CODE\", ");
 }
 
 /* --- what descriptors say --- */
