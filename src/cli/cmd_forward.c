@@ -47,7 +47,8 @@ static int listen_all(struct forwards *all, struct dr_error *err)
     for (size_t i = 0; i < all->count; i++) {
         dr_auto_free char *shown = forward_shown(&all->items[i]);
         dr_auto_free char *line =
-            dr_printf("Forwarding from %s -> %d", shown, all->items[i].port);
+            dr_printf("Forwarding from %s -> %d%s", shown, all->items[i].port,
+                      all->items[i].udp ? "/udp" : "");
         cli_line(line);
     }
     fflush(stdout);

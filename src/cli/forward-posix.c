@@ -40,15 +40,18 @@ int forward_listen(struct forward *forward, struct dr_error *err)
     } else {
         return dr_fail(err, DR_ERR_INVALID, "'%s' is no IP address", forward->address);
     }
-    dr_auto_fd int fd =
-        socket(at.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    dr_auto_fd int fd = socket(
+        at.any.sa_family,
+        (forward->udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return fail(forward, errno, err);
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)); /* inherited */
+    if (!forward->udp) { /* of udp it would let two have the same port */
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)); /* inherited */
+    }
     if (at.any.sa_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){1}, sizeof(int));
-    if (bind(fd, &at.any, len) < 0 || listen(fd, SOMAXCONN) < 0 ||
+    if (bind(fd, &at.any, len) < 0 || (!forward->udp && listen(fd, SOMAXCONN) < 0) ||
         getsockname(fd, &at.any, &len) < 0)
         return fail(forward, errno, err);
     forward->local =
@@ -66,4 +69,21 @@ void forward_reset(int fd)
 {
     struct linger now = {.l_onoff = 1};
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+}
+
+int forward_receive(int fd, void *data, size_t room, struct forward_client *ret_client)
+{
+    *ret_client = (struct forward_client){.len = 0};
+    socklen_t len = sizeof ret_client->address;
+    ssize_t n = recvfrom(fd, data, room, MSG_DONTWAIT,
+                         (struct sockaddr *)ret_client->address, &len);
+    ret_client->len = (int)len;
+    return (int)n;
+}
+
+void forward_send(int fd, const void *data, size_t len,
+                  const struct forward_client *client)
+{
+    sendto(fd, data, len, MSG_DONTWAIT, (const struct sockaddr *)client->address,
+           (socklen_t)client->len);
 }

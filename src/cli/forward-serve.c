@@ -1,38 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The sockets of `dray forward`: one thread accepts, each connection has one of its own,
- * which moves its bytes until both ends are done. */
-#include "cli/forward.h"
+ * which moves its bytes until both ends are done. Datagrams are forward-udp.c's. */
+#include "cli/forward-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "base/fs.h"
 #include "cli/cli.h"
 
-#define DIAL_MS 30000
 #define BACK_OFF_MS 200 /* when nothing is left to accept a connection with */
 
 struct connection {
     struct connection *next, **at;
-    struct server *server;
+    struct forward_server *server;
     const struct forward *forward;
     int fd;
-};
-
-struct server {
-    struct dray_target *target;
-    const char *container;
-    struct dray_cancel *cancel;
-    pthread_mutex_t lock; /* everything below */
-    pthread_cond_t less;
-    struct connection *connections;
-    size_t threads;
-    int ended[2];        /* a pipe; readable: it is over */
-    struct dr_error why; /* the reason, once it is */
 };
 
 /* --- one connection --- */
@@ -47,8 +33,8 @@ static void on_event(void *arg, const struct dray_event *event)
 
 static int move(struct connection *c, struct dr_error *err)
 {
-    struct server *s = c->server;
-    struct dray_call open = {.timeout_ms = DIAL_MS, .cancel = s->cancel};
+    struct forward_server *s = c->server;
+    struct dray_call open = {.timeout_ms = FORWARD_DIAL_MS, .cancel = s->cancel};
     struct dray_call stay = {.timeout_ms = -1, .cancel = s->cancel};
     struct dray_stream *stream = NULL;
     struct dray_error *failed = NULL;
@@ -67,27 +53,26 @@ static int move(struct connection *c, struct dr_error *err)
 }
 
 /* A reset and the reader's own leaving are nothing to tell. */
-static bool is_news(const struct dr_error *err)
+void forward_failed(const struct forward *forward, const struct dr_error *err)
 {
-    return err->kind != DR_ERR_CANCELLED && err->code != ECONNRESET;
+    if (err->kind != DR_ERR_CANCELLED && err->code != ECONNRESET)
+        cli_warn("%d -> %d: %s", forward->local, forward->port, err->text);
 }
 
 static void *connection_main(void *arg)
 {
     struct connection *c = arg;
-    struct server *s = c->server;
+    struct forward_server *s = c->server;
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
     if (move(c, &err) < 0) {
         forward_reset(c->fd); /* refused or reset: so is this end */
-        if (is_news(&err))
-            cli_warn("%d -> %d: %s", c->forward->local, c->forward->port, err.text);
+        forward_failed(c->forward, &err);
     }
     pthread_mutex_lock(&s->lock);
     if (c->next)
         c->next->at = c->at;
     *c->at = c->next;
-    s->threads--;
-    pthread_cond_signal(&s->less);
+    forward_thread_ends(s);
     pthread_mutex_unlock(&s->lock);
     close(c->fd);
     free(c);
@@ -96,7 +81,7 @@ static void *connection_main(void *arg)
 
 /* --- all of them --- */
 
-static bool start_thread(struct server *s, void *(*run)(void *arg), void *arg)
+bool forward_start_thread(struct forward_server *s, void *(*run)(void *arg), void *arg)
 {
     pthread_t thread;
     pthread_mutex_lock(&s->lock);
@@ -108,7 +93,19 @@ static bool start_thread(struct server *s, void *(*run)(void *arg), void *arg)
     return started;
 }
 
-static void add(struct server *s, const struct forward *forward, int fd)
+void forward_thread_ends(struct forward_server *s)
+{
+    s->threads--;
+    pthread_cond_signal(&s->less);
+}
+
+void forward_handling(const struct forward *forward)
+{
+    printf("Handling connection for %d%s\n", forward->local, forward->udp ? "/udp" : "");
+    fflush(stdout);
+}
+
+static void add(struct forward_server *s, const struct forward *forward, int fd)
 {
     struct connection *c = dr_alloc(sizeof *c);
     *c = (struct connection){.server = s, .forward = forward, .fd = fd};
@@ -121,7 +118,7 @@ static void add(struct server *s, const struct forward *forward, int fd)
         c->next->at = &c->next;
     s->connections = c;
     pthread_mutex_unlock(&s->lock);
-    if (start_thread(s, connection_main, c))
+    if (forward_start_thread(s, connection_main, c))
         return;
     cli_warn("%d -> %d: no thread is left for one more connection", forward->local,
              forward->port);
@@ -134,12 +131,11 @@ static void add(struct server *s, const struct forward *forward, int fd)
     free(c);
 }
 
-static void take(struct server *s, const struct forward *forward)
+static void take(struct forward_server *s, const struct forward *forward)
 {
     int fd = forward_accept(forward->fd);
     if (fd >= 0) {
-        printf("Handling connection for %d\n", forward->local);
-        fflush(stdout);
+        forward_handling(forward);
         add(s, forward, fd);
     } else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
         cli_warn("accept on port %d: %s", forward->local, strerrordesc_np(errno));
@@ -150,7 +146,7 @@ static void take(struct server *s, const struct forward *forward)
 /* Until the container has ended for good: then there is nothing to forward to. */
 static void *end_main(void *arg)
 {
-    struct server *s = arg;
+    struct forward_server *s = arg;
     struct dray_call call = {.timeout_ms = -1, .cancel = s->cancel};
     struct dray_error *failed = NULL;
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
@@ -164,13 +160,12 @@ static void *end_main(void *arg)
     dr_error_move(&s->why, &err);
     if (write(s->ended[1], "", 1) < 0) /* the pipe is empty: it takes it */
         s->threads += 0;
-    s->threads--;
-    pthread_cond_signal(&s->less);
+    forward_thread_ends(s);
     pthread_mutex_unlock(&s->lock);
     return NULL;
 }
 
-static int serve(struct server *s, const struct forward *forwards, size_t count,
+static int serve(struct forward_server *s, const struct forward *forwards, size_t count,
                  int signal_fd, struct dr_error *err)
 {
     struct pollfd fds[FORWARD_MAX + 2];
@@ -190,13 +185,15 @@ static int serve(struct server *s, const struct forward *forwards, size_t count,
             return -1;
         }
         for (size_t i = 0; i < count; i++)
-            if (fds[i].revents)
+            if (fds[i].revents && forwards[i].udp)
+                forward_take_datagram(s, &forwards[i]);
+            else if (fds[i].revents)
                 take(s, &forwards[i]);
     }
 }
 
 /* Whatever the threads are at ends at once. */
-static void finish(struct server *s)
+static void finish(struct forward_server *s)
 {
     dray_cancel_trigger(s->cancel);
     pthread_mutex_lock(&s->lock);
@@ -211,18 +208,18 @@ int forward_serve(struct dray_target *target, const char *container,
                   const struct forward *forwards, size_t count, int signal_fd,
                   struct dr_error *err)
 {
-    struct server s = {.target = target,
-                       .container = container,
-                       .cancel = dray_cancel_new(),
-                       .lock = PTHREAD_MUTEX_INITIALIZER,
-                       .less = PTHREAD_COND_INITIALIZER};
+    struct forward_server s = {.target = target,
+                               .container = container,
+                               .cancel = dray_cancel_new(),
+                               .lock = PTHREAD_MUTEX_INITIALIZER,
+                               .less = PTHREAD_COND_INITIALIZER};
     if (!s.cancel || pipe2(s.ended, O_CLOEXEC) < 0) {
         dr_fail_errno(err, DR_ERR_INTERNAL, "make a pipe");
         dray_cancel_free(s.cancel);
         return -1;
     }
     int rc = 0;
-    if (!start_thread(&s, end_main, &s))
+    if (!forward_start_thread(&s, end_main, &s))
         rc = dr_fail(err, DR_ERR_INTERNAL, "no thread is left");
     if (rc == 0)
         rc = serve(&s, forwards, count, signal_fd, err);

@@ -39,17 +39,18 @@ int forward_listen(struct forward *forward, struct dr_error *err)
     } else {
         return dr_fail(err, DR_ERR_INVALID, "'%s' is no IP address", forward->address);
     }
-    SOCKET s = socket(at.any.sa_family, SOCK_STREAM, 0);
+    SOCKET s = socket(at.any.sa_family, forward->udp ? SOCK_DGRAM : SOCK_STREAM, 0);
     dr_auto_fd int fd = s == INVALID_SOCKET ? -1 : win_socket_add(s);
     if (fd < 0)
         return fail(forward, win_socket_errno(), err);
     /* nobody else may take the same port beside us */
     setsockopt(s, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, (char *)&(int){1}, sizeof(int));
-    setsockopt(s, IPPROTO_TCP, TCP_NODELAY, (char *)&(int){1},
-               sizeof(int)); /* inherited */
+    if (!forward->udp)
+        setsockopt(s, IPPROTO_TCP, TCP_NODELAY, (char *)&(int){1},
+                   sizeof(int)); /* inherited */
     if (at.any.sa_family == AF_INET6)
         setsockopt(s, IPPROTO_IPV6, IPV6_V6ONLY, (char *)&(int){1}, sizeof(int));
-    if (bind(s, &at.any, len) != 0 || listen(s, SOMAXCONN) != 0 ||
+    if (bind(s, &at.any, len) != 0 || (!forward->udp && listen(s, SOMAXCONN) != 0) ||
         getsockname(s, &at.any, &len) != 0)
         return fail(forward, win_socket_errno(), err);
     forward->local =
@@ -71,4 +72,22 @@ void forward_reset(int fd)
 {
     struct linger now = {.l_onoff = 1};
     setsockopt(win_socket_of(fd), SOL_SOCKET, SO_LINGER, (char *)&now, sizeof now);
+}
+
+/* Only called when there is one: it does not wait. */
+int forward_receive(int fd, void *data, size_t room, struct forward_client *ret_client)
+{
+    *ret_client = (struct forward_client){.len = 0};
+    int len = sizeof ret_client->address;
+    int n = recvfrom(win_socket_of(fd), data, (int)room, 0,
+                     (struct sockaddr *)ret_client->address, &len);
+    ret_client->len = len;
+    return n == SOCKET_ERROR ? -1 : n;
+}
+
+void forward_send(int fd, const void *data, size_t len,
+                  const struct forward_client *client)
+{
+    sendto(win_socket_of(fd), data, (int)len, 0, (const struct sockaddr *)client->address,
+           client->len);
 }

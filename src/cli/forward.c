@@ -9,8 +9,8 @@ static int bad(const char *text, const char *what, struct dr_error *err)
 {
     dr_auto_free char *safe = dr_escape(text, 100);
     return dr_fail(err, DR_ERR_INVALID,
-                   "invalid port '%s': %s; it is written [ADDRESS:]LOCAL:PORT, as in "
-                   "8080:80 or [::1]:8080:80",
+                   "invalid port '%s': %s; it is written [ADDRESS:]LOCAL:PORT[/udp], as "
+                   "in 8080:80 or [::1]:8080:80",
                    safe, what);
 }
 
@@ -41,8 +41,9 @@ int forward_parse(const char *text, struct forward *ret, struct dr_error *err)
     dr_auto_free char *words = dr_strdup(text);
     char *slash = strchr(words, '/'), *address = (char *)"127.0.0.1";
     int64_t port, local;
-    if (slash && strcmp(slash, "/tcp") != 0)
-        return bad(text, "only tcp can be forwarded", err);
+    bool udp = slash && strcmp(slash, "/udp") == 0;
+    if (slash && !udp && strcmp(slash, "/tcp") != 0)
+        return bad(text, "only tcp and udp can be forwarded", err);
     if (slash)
         *slash = '\0';
     bool alone = !strchr(words, ':');
@@ -63,8 +64,11 @@ int forward_parse(const char *text, struct forward *ret, struct dr_error *err)
         if (has_address && strcmp(address, "localhost") == 0)
             address = (char *)"127.0.0.1";
     }
-    *ret = (struct forward){
-        .address = dr_strdup(address), .local = (int)local, .port = (int)port, .fd = -1};
+    *ret = (struct forward){.address = dr_strdup(address),
+                            .local = (int)local,
+                            .port = (int)port,
+                            .udp = udp,
+                            .fd = -1};
     return 0;
 }
 

@@ -77,7 +77,7 @@ const struct cli_verb cli_verbs[] = {
          "Show what containers use, again and again", stats, stats, stats, 0, 0),
     VERB("port", "Containers", "CONTAINER [PORT[/PROTO]]",
          "List the published ports of a container", no, no, port, 1, 2),
-    VERB("forward", "Containers", "CONTAINER [ADDRESS:]LOCAL:PORT...",
+    VERB("forward", "Containers", "CONTAINER [ADDRESS:]LOCAL:PORT[/udp]...",
          "Make ports of a container ports of this machine", no, no, forward, 2, 0),
     VERB("cp", "Containers", "CONTAINER:SRC DEST|- | SRC|- CONTAINER:DEST",
          "Copy files out of a container, or into one", cp, cp, cp, 2, 2),

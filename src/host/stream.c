@@ -356,6 +356,8 @@ int stream_write(struct dray_stream *stream, const void *data, size_t len,
     wire_limit(stream->chan, WIRE_OUT, out_limit(limits));
     if (limits_cancelled(limits, err) < 0)
         return -1;
+    if (stream->datagrams && wire_credit(stream->chan, WIRE_STDIN) < len)
+        return 0;
     if (wire_write(stream->chan, WIRE_STDIN, data, len, err) < 0)
         return write_failed(stream, limits, err);
     return 0;
@@ -483,6 +485,7 @@ int stream_open(struct dray_target *target, json_t *request,
                                    .lines = how->lines,
                                    .joined = how->joined,
                                    .stdin_open = how->stdin_open,
+                                   .datagrams = how->datagrams,
                                    .id = dr_strdup(how->id),
                                    .item = {.type = WIRE_ITEM_EVENT}};
     for (size_t i = 0; i < DR_COUNT(stream->cutters); i++)

@@ -28,6 +28,7 @@ struct dray_stream {
 
     bool started, tty;
     bool stdin_open; /* bytes may be written */
+    bool datagrams;  /* each write is one: it goes as a whole, or is lost */
     bool ended;      /* the last event was given */
     bool over;       /* the reply came: reply or error is set */
     json_t *reply;
@@ -46,7 +47,7 @@ struct dray_stream {
 
 struct stream_open {
     enum stream_kind kind;
-    bool lines, joined, stdin_open;
+    bool lines, joined, stdin_open, datagrams;
     bool wait_started; /* return only when it has started, or with the reason */
     const char *id;    /* the container that signals go to */
 };

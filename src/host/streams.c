@@ -141,8 +141,10 @@ int dray_container_dial(struct dray_target *target, const char *container, int p
     json_t *request = request_for("container.dial", container);
     dr_json_set_int(request, "port", port);
     dr_json_set_str(request, "protocol", protocol);
-    struct stream_open how = {
-        .kind = STREAM_CONNECTION, .stdin_open = true, .wait_started = true};
+    struct stream_open how = {.kind = STREAM_CONNECTION,
+                              .stdin_open = true,
+                              .datagrams = protocol && strcmp(protocol, "udp") == 0,
+                              .wait_started = true};
     return give(target, request, &how, call, ret_stream, ret_err);
 }
 

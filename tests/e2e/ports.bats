@@ -161,7 +161,7 @@ listening() { # ADDRESS PORT: in the network where we are
 @test "forward carries connections into a container without a network" {
     ok run -d --name web --network none "$IMAGE" sleep 1000
     server web 80
-    forward web :80 '[::1]::80' :81
+    forward web :80 '[::1]::80' :81 :80/udp '[::1]::80/udp'
     grep -qx 'Forwarding from 127.0.0.1:[0-9]* -> 80' "$OUT/forward"
     grep -qx 'Forwarding from \[::1\]:[0-9]* -> 80' "$OUT/forward"
     local port v6
@@ -175,6 +175,10 @@ listening() { # ADDRESS PORT: in the network where we are
     tool many 127.0.0.1 "$port" 100
     tool refused 127.0.0.1 "$(forwarded 81)"
     has "$(cat "$OUT/forward.err")" "port 81 of container web: Connection refused"
+    tool udp 127.0.0.1 "$(forwarded '80\/udp' | head -1)"
+    tool udp ::1 "$(forwarded '80\/udp' | tail -1)"
+    # one client, one session, which is told once
+    [[ $(grep -c 'Handling connection for .*/udp' "$OUT/forward") -eq 6 ]]
     # a second one of the same local port
     refused 1 "127.0.0.1:$port" "Address already in use" -- forward web "$port:80"
     kill -INT "$FORWARD"

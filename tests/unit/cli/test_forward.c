@@ -24,6 +24,7 @@ static void a_forward_is_written_as_kubectl_takes_it(void **state)
         {"10.1.2.3::80", "10.1.2.3", 0, 80, "10.1.2.3:0"},
         {"[::1]:8080:80", "::1", 8080, 80, "[::1]:8080"},
         {"[::]::80", "::", 0, 80, "[::]:0"},
+        {"[::1]:5353:53/udp", "::1", 5353, 53, "[::1]:5353"},
     };
     for (size_t i = 0; i < DR_COUNT(rows); i++) {
         struct dr_error err = DR_ERROR_INIT;
@@ -32,6 +33,7 @@ static void a_forward_is_written_as_kubectl_takes_it(void **state)
         dr_auto_free char *shown = forward_shown(&f);
         assert_string_equal(f.address, rows[i].address);
         assert_int_equal(f.local, rows[i].local);
+        assert_int_equal(f.udp, strstr(rows[i].text, "/udp") != NULL);
         assert_int_equal(f.port, rows[i].port);
         assert_string_equal(shown, rows[i].shown);
         forward_release(&f);
@@ -43,12 +45,12 @@ static void what_is_no_forward_is_refused_by_name(void **state)
     static const struct {
         const char *text, *reason;
     } rows[] = {
-        {"", "the container's port"},       {"8080:", "the container's port"},
-        {"8080:0", "the container's port"}, {"1:65536", "the container's port"},
-        {"x:80", "the local port"},         {"::1:8080:80", "in brackets"},
-        {"[::1:8080:80", "in brackets"},    {"1.2.3.4:x:80", "the local port"},
-        {"8080:80/udp", "only tcp"},        {"-1:80", "the local port"},
-        {"8080:80/", "only tcp"},           {"[]:80:80", "in brackets"},
+        {"", "the container's port"},         {"8080:", "the container's port"},
+        {"8080:0", "the container's port"},   {"1:65536", "the container's port"},
+        {"x:80", "the local port"},           {"::1:8080:80", "in brackets"},
+        {"[::1:8080:80", "in brackets"},      {"1.2.3.4:x:80", "the local port"},
+        {"8080:80/sctp", "only tcp and udp"}, {"-1:80", "the local port"},
+        {"8080:80/", "only tcp and udp"},     {"[]:80:80", "in brackets"},
     };
     for (size_t i = 0; i < DR_COUNT(rows); i++) {
         struct dr_error err = DR_ERROR_INIT;

@@ -126,7 +126,8 @@ def run_on_networks(s):
 
 
 def connect_and_disconnect(s):
-    channel = s.open("container.run", attach=False, spec=life.spec("sleep", "100", name="x"))
+    # strace waits for it when the helper is killed
+    channel = s.open("container.run", attach=False, spec=life.spec("sleep", "2", name="x"))
     channel.wait(30)
     s.call("network.connect", network="crash", container="x")
     s.call("network.disconnect", network="crash", container="x")
