@@ -453,9 +453,12 @@ struct dray_transfer_options {
     const char *cache_dir;                         /* NULL: the user's */
     const char *platform;                          /* NULL: linux on this machine's CPU */
     const char *cache_limit;                       /* as dray_open_options' */
+    bool all; /* a copy: of an index everything that it leads to, whatever platform */
+    void (*progress)(void *arg, const struct dray_progress *step); /* may be NULL */
+    void *progress_arg;
 };
 /* From one place to another, without a target. The bytes stay as they are.
- * *ret_json (may be NULL): {"id","digest"}. */
+ * *ret_json (may be NULL): {"id","digest"}; with all: {"digest"}, the index's. */
 int dray_image_copy(const char *from, const char *to,
                     const struct dray_transfer_options *options,
                     const struct dray_call *call, char **ret_json,

@@ -47,6 +47,12 @@ int archive_select(const struct archive *archive, const char *name, size_t *ret_
 int archive_resolve(struct archive *archive, size_t image,
                     const struct oci_platform *platform, struct oci_image *ret,
                     struct dr_error *err);
+/* A manifest or an index as it is: d's, or for NULL what the image begins with;
+ * *ret_digest and *ret_type (owned, or NULL) then too. DR_ERR_UNSUPPORTED: docker's have
+ * none. */
+int archive_document(struct archive *archive, size_t image,
+                     const struct oci_descriptor *d, struct dr_buf *buf, char **ret_type,
+                     struct oci_digest *ret_digest, struct dr_error *err);
 /* Where the bytes of a layer of a resolved image are. They are not verified yet. */
 int archive_blob(struct archive *archive, const struct oci_descriptor *descriptor,
                  struct file_range *ret, struct dr_error *err);

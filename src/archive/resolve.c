@@ -127,6 +127,20 @@ int archive_resolve(struct archive *archive, size_t i,
     return 0;
 }
 
+int archive_document(struct archive *archive, size_t i, const struct oci_descriptor *d,
+                     struct dr_buf *buf, char **ret_type, struct oci_digest *ret_digest,
+                     struct dr_error *err)
+{
+    const struct oci_descriptor *at = d ? d : &archive->images[i].descriptor;
+    if (archive->kind == PLACE_DOCKER_ARCHIVE)
+        return dr_fail(err, DR_ERR_UNSUPPORTED, "%s has no manifests", archive->shown);
+    if (read_document(archive, at, !d, true, buf, err) < 0)
+        return dr_wrap(err, "%s", archive->shown);
+    *ret_type = at->media_type && *at->media_type ? dr_strdup(at->media_type) : NULL;
+    *ret_digest = at->digest;
+    return 0;
+}
+
 int archive_blob(struct archive *archive, const struct oci_descriptor *descriptor,
                  struct file_range *ret, struct dr_error *err)
 {

@@ -323,11 +323,11 @@ static void forget(json_t *list, const char *key, const char *digest)
     }
 }
 
-static void list_oci(struct archive_writer *w, const struct oci_image *image,
-                     const char *key, const char *name)
+/* entry is taken over. */
+static void list_oci(struct archive_writer *w, json_t *entry, const char *key,
+                     const char *name)
 {
-    json_t *entry = oci_entry(image);
-    forget(w->list, key ? key : name, image->manifest_digest.text);
+    forget(w->list, key ? key : name, dr_json_str(entry, "digest"));
     if (key || name) {
         json_t *notes = json_object();
         dr_json_set_str(notes, ref_name, key ? key : name);
@@ -347,10 +347,10 @@ static int image_oci(struct archive_writer *w, const struct oci_image *image,
         add_file(w, manifest, image->manifest_raw, image->manifest_len, err) < 0)
         return -1;
     if (key || !*names)
-        list_oci(w, image, key, NULL);
+        list_oci(w, oci_entry(image), key, NULL);
     else
         for (; *names; names++)
-            list_oci(w, image, NULL, *names);
+            list_oci(w, oci_entry(image), NULL, *names);
     return 0;
 }
 
@@ -407,6 +407,37 @@ int archive_writer_image(struct archive_writer *w, const struct oci_image *image
     default:
         return image_oci(w, image, names, key, err);
     }
+}
+
+int archive_writer_manifest(struct archive_writer *w, const struct archive_document *d,
+                            struct dr_error *err)
+{
+    dr_auto_free char *name =
+        w->kind == PLACE_DIR ? dr_printf("%s.manifest.json", oci_digest_hex(&d->digest))
+                             : blob_name(w, &d->digest);
+    return add_file(w, name, d->data, d->len, err);
+}
+
+int archive_writer_index(struct archive_writer *w, const struct archive_document *d,
+                         const char *key, struct dr_error *err)
+{
+    if (w->kind == PLACE_DOCKER_ARCHIVE)
+        return dr_fail(err, DR_ERR_INVALID,
+                       "a docker-archive: holds images of one platform only");
+    if (w->kind == PLACE_DIR) {
+        if (!w->is_empty)
+            return dr_fail(err, DR_ERR_INVALID, "a dir: holds one image only");
+        w->is_empty = false;
+        return add_file(w, "manifest.json", d->data, d->len, err);
+    }
+    if (archive_writer_manifest(w, d, err) < 0)
+        return -1;
+    json_t *entry = json_object();
+    dr_json_set_str(entry, "mediaType", d->media_type);
+    dr_json_set_str(entry, "digest", d->digest.text);
+    dr_json_set_int(entry, "size", (int64_t)d->len);
+    list_oci(w, entry, key, NULL);
+    return 0;
 }
 
 /* ---- closing ---- */

@@ -41,6 +41,20 @@ int archive_writer_blob(struct archive_writer *w, const struct archive_bytes *by
 int archive_writer_image(struct archive_writer *w, const struct oci_image *image,
                          char *const *names, const char *key, struct dr_error *err);
 
+/* Not of an image: a document as it is. Each manifest that an index leads to, and each
+ * blob, was written; then the index, which is listed: under key, or under none. */
+struct archive_document {
+    struct oci_digest digest;
+    const char *media_type, *data; /* borrowed */
+    size_t len;
+};
+int archive_writer_manifest(struct archive_writer *w,
+                            const struct archive_document *manifest,
+                            struct dr_error *err);
+/* DR_ERR_INVALID: docker's hold images of one platform only. */
+int archive_writer_index(struct archive_writer *w, const struct archive_document *index,
+                         const char *key, struct dr_error *err);
+
 /* Frees it. ok false: what was begun is given up. */
 int archive_writer_close(struct archive_writer *w, bool ok, struct dr_error *err);
 

@@ -128,9 +128,9 @@ struct import_args {
 };
 
 struct copy_args {
-    bool quiet;
+    bool quiet, all;
     const char *platform;
-    struct registry_args registry;
+    struct registry_args registry, from, to; /* both, and what is said of one of them */
 };
 
 struct search_args {

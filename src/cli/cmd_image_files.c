@@ -156,24 +156,56 @@ int cmd_import(struct cli *cli, void *arg)
     return CLI_OK;
 }
 
+/* What is said of one side wins over what is said of both. */
+static int side(const struct registry_args *own, const struct cli_registry *both,
+                struct cli_registry *ret, struct dr_error *err)
+{
+    struct cli_registry one = {0};
+    if (cli_registry(own, &one, err) < 0)
+        return -1;
+    struct dray_registry_options *o = &one.options;
+    const struct dray_registry_options *b = &both->options;
+    if (!o->user) {
+        o->user = o->auth_file ? NULL : b->user; /* a file says who one is */
+        o->password = o->auth_file ? NULL : b->password;
+    }
+    o->auth_file = o->auth_file ? o->auth_file : b->auth_file;
+    o->cert_dir = o->cert_dir ? o->cert_dir : b->cert_dir;
+    o->ca_file = o->ca_file ? o->ca_file : b->ca_file;
+    o->insecure = o->insecure || b->insecure;
+    o->signature_policy = b->signature_policy;
+    *ret = one;
+    return 0;
+}
+
 int cmd_copy(struct cli *cli, void *arg)
 {
     const struct copy_args *args = arg;
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
-    cli_auto_registry struct cli_registry registry = {0};
+    cli_auto_registry struct cli_registry both = {0};
+    cli_auto_registry struct cli_registry from = {0};
+    cli_auto_registry struct cli_registry to = {0};
     struct dray_error *failed = NULL;
     char *text = NULL;
-    if (cli_registry(&args->registry, &registry, &err) < 0)
+    if (cli_registry(&args->registry, &both, &err) < 0 ||
+        side(&args->from, &both, &from, &err) < 0 ||
+        side(&args->to, &both, &to, &err) < 0)
         return cli_usage_error(cli, &err);
+    struct cli_progress *progress = args->quiet ? NULL : cli_progress_new(stderr);
     const struct dray_transfer_options options = {.size = sizeof options,
-                                                  .from = &registry.options,
-                                                  .to = &registry.options,
+                                                  .from = &from.options,
+                                                  .to = &to.options,
                                                   .cache_dir = cli->global.cache_dir,
-                                                  .platform = args->platform};
+                                                  .platform = args->platform,
+                                                  .all = args->all,
+                                                  .progress =
+                                                      progress ? cli_progress_step : NULL,
+                                                  .progress_arg = progress};
     const struct dray_call call = {.cancel = cli_signals_cancel()};
     int rc =
         dray_image_copy(cli->words[0], cli->words[1], &options, &call, &text, &failed);
     cli_signals_default();
+    cli_progress_end(progress);
     dr_auto_json json_t *image = cli_rc_json(rc, &text, &failed, &err);
     if (!image)
         return cli_error(cli, &err);

@@ -35,14 +35,18 @@ const struct cli_option cli_import_options[] = {
 
 #define COPY(member) offsetof(struct copy_args, member)
 const struct cli_option cli_copy_options[] = {
+    {'a', "all", CLI_BOOL, COPY(all), NULL,
+     "All platforms of an index, and all else in it"},
     OPTION_AUTHFILE(COPY(registry)),
     OPTION_CERT_DIR(COPY(registry)),
     OPTION_CREDS(COPY(registry)),
+    OPTIONS_SIDE("dest", COPY(to)),
     OPTION_PASSWORD_STDIN(COPY(registry)),
     {0, "platform", CLI_TEXT, COPY(platform), "string",
      "Platform of the image (default: linux on this machine's CPU)"},
     {'q', "quiet", CLI_BOOL, COPY(quiet), NULL, "Print nothing"},
     OPTION_SIGNATURE_POLICY(COPY(registry)),
+    OPTIONS_SIDE("src", COPY(from)),
     OPTION_TLS_CA(COPY(registry)),
     OPTION_TLS_VERIFY(COPY(registry)),
     {0}};

@@ -46,6 +46,28 @@
             "TLS with a good certificate only (default true)", .otherwise = 1            \
     }
 
+/* Of one of two registries, named as skopeo does: "src" or "dest". */
+#define OPTIONS_SIDE(side, at)                                                           \
+    {0,        side "-authfile",                                                         \
+     CLI_TEXT, REGISTRY_AT(at, authfile),                                                \
+     "file",   "As --authfile, of " side " only"},                                       \
+        {0,        side "-cert-dir",                                                     \
+         CLI_TEXT, REGISTRY_AT(at, cert_dir),                                            \
+         "dir",    "As --cert-dir, of " side " only"},                                   \
+        {0,                                                                              \
+         side "-creds",                                                                  \
+         CLI_TEXT,                                                                       \
+         REGISTRY_AT(at, creds),                                                         \
+         "USER[:PASS]",                                                                  \
+         "As --creds, of " side " only"},                                                \
+        {0,        side "-tls-ca",                                                       \
+         CLI_TEXT, REGISTRY_AT(at, tls_ca),                                              \
+         "file",   "As --tls-ca, of " side " only"},                                     \
+    {                                                                                    \
+        0, side "-tls-verify", CLI_BOOL, REGISTRY_AT(at, tls_verify), NULL,              \
+            "As --tls-verify, of " side " only", .otherwise = 1                          \
+    }
+
 /* The rows of struct lock_args. */
 #define LOCK_AT(at, member) (at) + offsetof(struct lock_args, member)
 

@@ -4,23 +4,13 @@
 #include <string.h>
 
 #include "host/cache.h"
+#include "host/image-copy.h"
 #include "host/image-shape.h"
-#include "host/image-source.h"
 #include "host/registries.h"
 #include "host/trust.h"
 #include "oci/ref.h"
 #include "registry/push.h"
 #include "registry/search.h"
-
-/* A place that is read from. */
-struct origin_place {
-    struct image_source source;
-    struct place place;
-    struct oci_ref ref;
-    struct store *store;
-    struct registry *registry;
-    struct archive *archive;
-};
 
 static void origin_release(struct origin_place *o)
 {
@@ -32,23 +22,57 @@ static void origin_release(struct origin_place *o)
     place_release(&o->place);
 }
 
+static void on_wait(void *context, const char *why, int64_t wait_ms)
+{
+    const struct dray_transfer_options *options = context;
+    registries_tell_wait(options->progress, options->progress_arg, why, wait_ms);
+}
+
+int copy_registry_options(const struct dray_transfer_options *options, bool write,
+                          struct store *store, const struct limits *limits,
+                          struct registry_options *ret, struct dr_error *err)
+{
+    *ret = (struct registry_options){.store = store,
+                                     .deadline_ms = limits->deadline_ms,
+                                     .cancel = limits->cancel ? &limits->cancel->triggered
+                                                              : NULL,
+                                     .waiting = on_wait,
+                                     .context = (void *)(uintptr_t)options};
+    return registries_options(write ? options->to : options->from, NULL, ret, err);
+}
+
 static int open_registry(struct origin_place *o,
                          const struct dray_transfer_options *options,
                          const struct oci_platform *platform, const struct limits *limits,
                          struct dr_error *err)
 {
-    struct registry_options ro = {.store = o->store,
-                                  .deadline_ms = limits->deadline_ms,
-                                  .cancel =
-                                      limits->cancel ? &limits->cancel->triggered : NULL};
+    struct registry_options ro;
     if (oci_ref_parse(o->place.path, &o->ref, err) < 0 ||
-        registries_options(options->from, NULL, &ro, err) < 0 ||
+        copy_registry_options(options, false, o->store, limits, &ro, err) < 0 ||
         registry_open(&o->ref, &ro, &o->registry, err) < 0)
         return -1;
-    return registry_resolve(o->registry, platform, NULL, &o->source.image, err);
+    return options->all
+               ? 0
+               : registry_resolve(o->registry, platform, NULL, &o->source.image, err);
 }
 
-/* Manifest and config of what is at `text`. always: see place_parse. */
+static int open_archive(struct origin_place *o,
+                        const struct dray_transfer_options *options,
+                        const struct oci_platform *platform, struct dr_error *err)
+{
+    const char *policy = options->from ? options->from->signature_policy : NULL;
+    if (archive_open(&o->place, store_dir(o->store), &o->archive, err) < 0 ||
+        archive_select(o->archive, o->place.name, &o->image, err) < 0 ||
+        trust_archive(o->archive, o->image, o->place.path, policy, err) < 0)
+        return -1;
+    o->source.archive = o->archive;
+    return options->all
+               ? 0
+               : archive_resolve(o->archive, o->image, platform, &o->source.image, err);
+}
+
+/* Manifest and config of what is at `text`; with all: what they are is still to be found
+ * out. always: see place_parse. */
 static int origin_open(const char *text, bool always,
                        const struct dray_transfer_options *options,
                        const struct limits *limits, struct origin_place *ret,
@@ -56,7 +80,6 @@ static int origin_open(const char *text, bool always,
 {
     struct origin_place o = {.source.limits = limits};
     struct oci_platform platform;
-    size_t image;
     oci_platform_native(&platform);
     int rc =
         options->platform ? oci_platform_parse(options->platform, &platform, err) : 0;
@@ -65,20 +88,10 @@ static int origin_open(const char *text, bool always,
     if (rc == 0)
         rc = store_open(options->cache_dir, &o.store, err);
     o.source.store = o.store;
-    if (rc == 0 && o.place.kind == PLACE_REFERENCE) {
-        rc = open_registry(&o, options, &platform, limits, err);
-    } else if (rc == 0) {
-        rc = archive_open(&o.place, store_dir(o.store), &o.archive, err);
-        if (rc == 0)
-            rc = archive_select(o.archive, o.place.name, &image, err);
-        if (rc == 0)
-            rc = trust_archive(o.archive, image, o.place.path,
-                               options->from ? options->from->signature_policy : NULL,
-                               err);
-        if (rc == 0)
-            rc = archive_resolve(o.archive, image, &platform, &o.source.image, err);
-        o.source.archive = o.archive;
-    }
+    if (rc == 0)
+        rc = o.place.kind == PLACE_REFERENCE
+                 ? open_registry(&o, options, &platform, limits, err)
+                 : open_archive(&o, options, &platform, err);
     if (rc < 0) {
         origin_release(&o);
         return -1;
@@ -87,37 +100,43 @@ static int origin_open(const char *text, bool always,
     return 0;
 }
 
+int origin_fetch(struct origin_place *o, const struct oci_descriptor *descs, size_t n,
+                 struct dr_error *err)
+{
+    const struct archive_fetch how = {
+        o->source.limits->cancel ? &o->source.limits->cancel->triggered : NULL, NULL,
+        NULL};
+    dr_auto_free struct store_fetch **fetches =
+        dr_alloc((n + 1) * sizeof(struct store_fetch *));
+    size_t opened = 0;
+    int rc = 0;
+    for (; opened < n && rc == 0; opened += rc == 0)
+        rc = store_blob_open(o->store, &descs[opened].digest, descs[opened].size_bytes,
+                             &fetches[opened], err);
+    if (rc == 0 && n > 0)
+        rc = o->registry ? registry_fetch_blobs(o->registry, fetches, descs, n, err)
+                         : archive_fetch_blobs(o->archive, &how, fetches, descs, n, err);
+    for (size_t i = 0; i < opened; i++)
+        store_fetch_close(fetches[i]);
+    return rc;
+}
+
 /* Layers that nobody has yet come into the cache, and go on from there: those of skip, a
  * bit for each layer of the manifest, do not. */
 static int fetch_layers(struct origin_place *o, const bool *skip, struct dr_error *err)
 {
     const struct oci_manifest *m = &o->source.image.manifest;
-    const struct archive_fetch how = {
-        o->source.limits->cancel ? &o->source.limits->cancel->triggered : NULL, NULL,
-        NULL};
-    dr_auto_free struct store_fetch **fetches =
-        dr_alloc((m->n_layers + 1) * sizeof(struct store_fetch *));
     dr_auto_free struct oci_descriptor *descs =
         dr_alloc((m->n_layers + 1) * sizeof *descs);
     size_t n = 0;
-    int rc = 0;
-    for (size_t i = 0; i < m->n_layers && rc == 0; i++) {
+    for (size_t i = 0; i < m->n_layers; i++) {
         bool again = skip && skip[i];
         for (size_t j = 0; j < n; j++)
             again = again || oci_digest_equal(&descs[j].digest, &m->layers[i].digest);
-        if (again)
-            continue;
-        descs[n] = m->layers[i]; /* borrowed */
-        rc = store_blob_open(o->store, &m->layers[i].digest, m->layers[i].size_bytes,
-                             &fetches[n], err);
-        n += rc == 0;
+        if (!again)
+            descs[n++] = m->layers[i]; /* borrowed */
     }
-    if (rc == 0 && n > 0)
-        rc = o->registry ? registry_fetch_blobs(o->registry, fetches, descs, n, err)
-                         : archive_fetch_blobs(o->archive, &how, fetches, descs, n, err);
-    for (size_t i = 0; i < n; i++)
-        store_fetch_close(fetches[i]);
-    return rc;
+    return origin_fetch(o, descs, n, err);
 }
 
 /* ---- to a registry ---- */
@@ -186,29 +205,32 @@ static int fetch_missing(struct upload_to *u, struct dr_error *err)
     return 0;
 }
 
+int copy_target_ref(const struct place *to, struct oci_ref *ret, struct dr_error *err)
+{
+    if (oci_ref_parse(to->path, ret, err) < 0)
+        return -1;
+    if (ret->digest.text[0])
+        return dr_fail(err, DR_ERR_INVALID, "%s: an image goes to a tag, not to a digest",
+                       to->path);
+    return 0;
+}
+
 static int copy_to_registry(struct origin_place *o, const struct place *to,
                             const struct dray_transfer_options *options,
                             struct dr_error *err)
 {
     const struct oci_image *image = &o->source.image;
-    const struct limits *limits = o->source.limits;
     DR_CLEANUP(upload_to_release) struct upload_to u = {.from = o};
-    struct registry_options ro = {.store = o->store,
-                                  .deadline_ms = limits->deadline_ms,
-                                  .cancel =
-                                      limits->cancel ? &limits->cancel->triggered : NULL};
-    if (oci_ref_parse(to->path, &u.ref, err) < 0)
+    struct registry_options ro;
+    if (copy_target_ref(to, &u.ref, err) < 0 ||
+        copy_registry_options(options, true, o->store, o->source.limits, &ro, err) < 0)
         return -1;
-    if (u.ref.digest.text[0])
-        return dr_fail(err, DR_ERR_INVALID, "%s: an image goes to a tag, not to a digest",
-                       to->path);
     if (o->registry && strcmp(o->ref.host, u.ref.host) == 0 &&
         strcmp(o->ref.path, u.ref.path) != 0)
         u.mounts[0] = o->ref.path;
     list_blobs(&u);
     const char *type = image->manifest.media_type;
-    if (registries_options(options->to, NULL, &ro, err) < 0 ||
-        registry_push_open(&u.ref, &ro, u.mounts, &u.registry, err) < 0 ||
+    if (registry_push_open(&u.ref, &ro, u.mounts, &u.registry, err) < 0 ||
         registry_push_look(u.registry, u.blobs, u.n, err) < 0 ||
         fetch_missing(&u, err) < 0 ||
         registry_push_send(u.registry, u.blobs, u.n, err) < 0 ||
@@ -247,19 +269,23 @@ static int copy(const char *from, const struct place *to,
                 json_t **ret_json, struct dr_error *err)
 {
     DR_CLEANUP(origin_release) struct origin_place o = {0};
+    struct oci_digest digest;
     int64_t limit;
     if (cache_limit(options->cache_limit, &limit, err) < 0 ||
         origin_open(from, true, options, limits, &o, err) < 0)
         return -1;
-    int rc = to->kind == PLACE_REFERENCE ? copy_to_registry(&o, to, options, err)
+    int rc = options->all                  ? copy_all(&o, to, options, &digest, err)
+             : to->kind == PLACE_REFERENCE ? copy_to_registry(&o, to, options, err)
              : o.registry && fetch_layers(&o, NULL, err) < 0
                  ? -1
                  : copy_to_archive(&o, to, err);
     cache_tidy(o.store, limit);
     if (rc < 0)
         return -1;
-    *ret_json = json_pack("{ssss}", "id", o.source.image.manifest.config.digest.text,
-                          "digest", o.source.image.manifest_digest.text);
+    *ret_json = options->all ? json_pack("{ss}", "digest", digest.text)
+                             : json_pack("{ssss}", "id",
+                                         o.source.image.manifest.config.digest.text,
+                                         "digest", o.source.image.manifest_digest.text);
     return 0;
 }
 
@@ -276,6 +302,10 @@ int dray_image_copy(const char *from, const char *to,
     int rc = API_COPY(&o, options, &err);
     if (rc == 0 && (!from || !to))
         rc = dr_fail(&err, DR_ERR_INVALID, "a copy goes from one place to another");
+    if (rc == 0 && o.all && o.platform)
+        rc = dr_fail(&err, DR_ERR_INVALID,
+                     "all platforms and the platform %s: one of them is meant",
+                     o.platform);
     if (rc == 0)
         rc = place_parse(to, true, &place, &err);
     if (rc == 0)
@@ -326,6 +356,7 @@ int dray_image_inspect_remote(const char *place,
     int rc = API_COPY(&options_, options, &err);
     if (rc == 0 && (!place || !*place))
         rc = dr_fail(&err, DR_ERR_INVALID, "no image is given");
+    options_.all = false;
     if (rc == 0)
         rc = origin_open(place, false, &options_, &limits, &o, &err);
     dr_auto_json json_t *json = rc == 0 ? inspect(&o, &err) : NULL;

@@ -114,6 +114,13 @@ int registry_head_digest(struct registry *registry, struct oci_digest *ret_diges
 int registry_resolve(struct registry *registry, const struct oci_platform *platform,
                      const struct oci_digest *known, struct oci_image *ret_image,
                      struct dr_error *err);
+/*
+ * A manifest or an index as it is: d's, or for NULL what the reference names, which has
+ * to be trusted (policy.h) then. *ret_type: as declared, owned, may be NULL.
+ */
+int registry_document(struct registry *registry, const struct oci_descriptor *d,
+                      struct dr_buf *ret_bytes, char **ret_type,
+                      struct oci_digest *ret_digest, struct dr_error *err);
 /* The digest of the document that the last registry_resolve began with: of the index, or
  * of the manifest where there is none; for every platform the same. */
 const struct oci_digest *registry_resolved(const struct registry *registry);

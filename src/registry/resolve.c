@@ -317,6 +317,47 @@ int registry_resolve(struct registry *reg, const struct oci_platform *platform,
     return rc;
 }
 
+struct document_question {
+    const struct oci_descriptor *d;
+    struct document doc;
+    struct policy policy;
+};
+
+static int ask_document(struct registry *endpoint, void *arg, struct dr_error *err)
+{
+    struct document_question *q = arg;
+    const struct oci_digest none = {0};
+    document_release(&q->doc);
+    q->doc = (struct document){0};
+    if (q->d)
+        return get_pinned(endpoint, "manifests", "the manifest", &q->d->digest,
+                          q->d->size_bytes, &q->doc, err);
+    if (get_named(endpoint, &q->doc, err) < 0)
+        return -1;
+    return registry_check_trust(endpoint, &q->policy, &none, &q->doc.digest, err);
+}
+
+int registry_document(struct registry *reg, const struct oci_descriptor *d,
+                      struct dr_buf *ret_bytes, char **ret_type,
+                      struct oci_digest *ret_digest, struct dr_error *err)
+{
+    struct document_question q = {.d = d};
+    if (!d && policy_find(&reg->named, reg->options.policy_file, &q.policy, err) < 0)
+        return dr_wrap(err, "%s", reg->familiar);
+    pthread_mutex_lock(&reg->lock);
+    int rc = registry_try(reg, ask_document, &q, err);
+    pthread_mutex_unlock(&reg->lock);
+    policy_release(&q.policy);
+    if (rc < 0) {
+        document_release(&q.doc);
+        return dr_wrap(err, "%s", reg->familiar);
+    }
+    *ret_bytes = q.doc.bytes;
+    *ret_type = q.doc.type;
+    *ret_digest = q.doc.digest;
+    return 0;
+}
+
 const struct oci_digest *registry_resolved(const struct registry *reg)
 {
     return &reg->resolved;

@@ -275,6 +275,47 @@ linux"
     fails 1 "goes to a tag, not to a digest" dray copy "$repository/a:1" "$repository/a@sha256:$want"
 }
 
+@test "C12: copy --all takes every platform of an index along, and each side has its own options" {
+    local arch want here
+    arch=$(dpkg --print-architecture)
+    digest() { skopeo inspect --raw "${@:2}" "$1" | sha256sum | cut -d' ' -f1; }
+    /usr/bin/python3 "$E2E_LIB/oci-tool.py" push "$E2E_IMAGES/layout" layers "$REGISTRY" \
+        every:1 "index=s390x,$arch,ppc64le"
+    want=$(digest "docker://$REGISTRY/every:1" --tls-verify=false)
+    # to a registry, a layout, a tar, a dir:, and back: the index's bytes stay
+    ok copy --all "$REGISTRY/every:1" "docker://$REGISTRY/copied:1"
+    same "$output" "sha256:$want"
+    same "$(digest "docker://$REGISTRY/copied:1" --tls-verify=false)" "$want"
+    ok copy -a "docker://$REGISTRY/every:1" oci:all:one
+    ok copy -a oci:all:one oci-archive:all.tar
+    ok copy -a oci-archive:all.tar dir:all-dir
+    ok copy -a dir:all-dir "docker://$REGISTRY/back:1"
+    same "$(digest "docker://$REGISTRY/back:1" --tls-verify=false)" "$want"
+    same "sha256:$(jq -r '.manifests[0].digest' all/index.json | cut -d: -f2)" "sha256:$want"
+    # all that it names is there, for skopeo too
+    for here in "oci:all:one" "dir:all-dir" "docker://$REGISTRY/back:1"; do
+        skopeo copy -q --all --insecure-policy --src-tls-verify=false "$here" "dir:skopeo"
+        same "$(digest dir:skopeo)" "$want"
+        rm -r skopeo
+    done
+    ok copy --platform linux/s390x oci:all:one docker-archive:one.tar
+    same "$(tar -xOf one.tar "$(tar -xOf one.tar manifest.json | jq -r '.[0].Config')" | jq -r .architecture)" s390x
+    fails 1 "one platform only" dray copy --all oci:all:one docker-archive:no.tar
+    fails 1 "one of them is meant" dray copy --all --platform linux/s390x oci:all:one dir:no
+    # a blob that is not there: nothing of the index is
+    rm "all/blobs/sha256/$(jq -r '.layers[0].digest' "all/blobs/sha256/$(jq -r '.manifests[0].digest' \
+        "all/blobs/sha256/$want" | cut -d: -f2)" | cut -d: -f2)"
+    ok cache prune -f
+    fails 1 "is not in it" dray copy --all oci:all:one "docker://$REGISTRY/half:1"
+    fails 1 "no such image or tag" dray pull "$REGISTRY/half:1"
+    # a password for one side is not shown to the other
+    fake_start registry.py "$OUT/web" --dir "$E2E_IMAGES/layout" --auth basic --user me --password pw
+    ok copy -q --src-creds me:pw "$FAKE/x:busybox" "docker://$REGISTRY/side:1"
+    [[ $stderr == *"a password in the command line can be seen"* ]] || explain "no warning"
+    fails 1 "denies access (401)" dray copy -q --dest-creds me:pw "$FAKE/x:busybox" dir:no
+    kill "$(<"$OUT/web/pid")"
+}
+
 @test "search takes the list of repositories where a registry has no search" {
     ok --runtime /nowhere search --format '{{.Name}}' "$REGISTRY/lay"
     same "$output" layers
