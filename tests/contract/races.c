@@ -389,7 +389,7 @@ static void *churn(void *arg)
     long number = (long)arg;
     char name[32], id[DRAY_ID_SIZE], *json;
     snprintf(name, sizeof name, "churn-%ld", number);
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < rounds() / 6; i++) {
         struct dray_spec *spec = dray_spec_new(busybox);
         bool known;
         int code = -2;
