@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "guest/layers/names.h"
+#include "tar/whiteout.h"
 #include "tar/tar.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -59,7 +59,7 @@ static void check_name(const char *name)
     must(strlen(clean) == len && clean[0] != '/' && !strstr(clean, "//"));
     must(strcmp(clean, "..") != 0 && strncmp(clean, "../", 3) != 0 &&
          !strstr(clean, "/../"));
-    layer_name_whiteout(clean, &kind, &err);
+    tar_name_whiteout(clean, &kind, &err);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

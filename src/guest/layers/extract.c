@@ -12,7 +12,7 @@
 #include "base/text.h"
 #include "guest/layers/attrs.h"
 #include "guest/layers/late.h"
-#include "guest/layers/names.h"
+#include "tar/whiteout.h"
 #include "guest/layers/notes.h"
 #include "guest/layers/parents.h"
 #include "guest/layers/split.h"
@@ -402,7 +402,7 @@ int extract_entry(struct extract *x, struct tar *tar, const struct tar_entry *e,
     enum whiteout whiteout;
     x->stats.entries++;
     if (tar_name_clean(e->name, "name", p.path, &p.len, err) < 0 ||
-        layer_name_whiteout(p.path, &whiteout, err) < 0)
+        tar_name_whiteout(p.path, &whiteout, err) < 0)
         return -1;
     if (whiteout == WHITEOUT_IGNORE)
         return 0;

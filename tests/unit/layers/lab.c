@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "base/fs.h"
-#include "guest/layers/names.h"
+#include "tar/whiteout.h"
 
 int lab_setup(void **state)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "guest/layers/names.h"
+#include "tar/whiteout.h"
 
 #include <string.h>
 
@@ -12,7 +12,7 @@ static int bad_name(struct dr_error *err, const char *what, const char *name,
     return dr_fail(err, DR_ERR_FORMAT, "bad %s '%s': %s", what, shown, why);
 }
 
-int layer_name_whiteout(const char *path, enum whiteout *ret, struct dr_error *err)
+int tar_name_whiteout(const char *path, enum whiteout *ret, struct dr_error *err)
 {
     const size_t n = strlen(WHITEOUT_PREFIX);
     *ret = WHITEOUT_NONE;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Names of a layer's entries, told from whiteouts. */
-#ifndef DRAY_GUEST_LAYERS_NAMES_H
-#define DRAY_GUEST_LAYERS_NAMES_H
+#ifndef DRAY_TAR_WHITEOUT_H
+#define DRAY_TAR_WHITEOUT_H
 
 #include "tar/names.h"
 
@@ -16,7 +16,7 @@ enum whiteout {
  * ".wh..." are refused with DR_ERR_FORMAT (they would remove a directory itself or its
  * parent), and so is a whiteout that is used as a directory.
  */
-int layer_name_whiteout(const char *path, enum whiteout *ret, struct dr_error *err);
+int tar_name_whiteout(const char *path, enum whiteout *ret, struct dr_error *err);
 
 #define WHITEOUT_PREFIX ".wh."
 
