@@ -259,6 +259,42 @@ int dray_target_use(const char *name, struct dray_error **ret_err);
 /* Takes it out of the file, and touches nothing over there. DRAY_ERR_NOT_FOUND. */
 int dray_target_forget(const char *name, struct dray_error **ret_err);
 
+/* --- WSL distros of dray's own (C04) --- */
+
+struct dray_distro_options {
+    size_t size;
+    /* What it is made of: an image (a reference, or "oci:DIR", "docker-archive:FILE" …),
+     * which this machine downloads, or the path of a root file system's tar (plain, gzip
+     * or zstd), which begins with '.', '/' or a drive, or ends as a tar does. */
+    const char *from;
+    /* An OCI runtime for Linux that is put in, a program that needs nothing of the
+     * distro; NULL: the one that it has; else crun, by the distro's own package manager.
+     */
+    const char *runtime_file;
+    const char *dir; /* for its disk, absolute; NULL: one below the user's local data */
+    const char *platform;                         /* NULL: linux on this machine's CPU */
+    const char *cache_dir;                        /* NULL: the user's */
+    const struct dray_registry_options *registry; /* NULL: the user's own files */
+    bool use;                                     /* as dray_target_use */
+    /* What is done next, a line for a person; may be NULL. */
+    void (*step)(void *arg, const char *text);
+    void *step_arg;
+};
+/*
+ * Makes a WSL2 distro, puts a runtime in, looks whether containers can run there
+ * (dray_target_examine), and adds the target NAME, "wsl://NAME". name NULL: "dray". When
+ * anything fails nothing of it is left. *ret_json (may be NULL): {"name","url","dir",
+ * "runtime":{"name","path","version"}}. DRAY_ERR_EXISTS: a distro, a target or a
+ * directory is there; DRAY_ERR_UNAVAILABLE: no WSL.
+ */
+int dray_distro_create(const char *name, const struct dray_distro_options *options,
+                       const struct dray_call *call, char **ret_json,
+                       struct dray_error **ret_err);
+/* Removes the distro that dray_distro_create made, with all that is in it, and the
+ * target. Any other distro: DRAY_ERR_CONFLICT. */
+int dray_distro_unregister(const char *target, const struct dray_call *call,
+                           struct dray_error **ret_err);
+
 /* --- identity (C05) --- */
 
 /*

@@ -297,6 +297,13 @@ int flatten_look(const struct flatten_layers *layers, struct flatten **ret,
     return 0;
 }
 
+bool flatten_has(struct flatten *f, const char *path)
+{
+    dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+    uint32_t node;
+    return view_find(f->view, path, &node, &ignored) > 0;
+}
+
 /* ---- writing ---- */
 
 struct writing {

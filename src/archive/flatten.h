@@ -40,6 +40,8 @@ struct flatten;
  * DR_ERR_UNSUPPORTED say what is wrong with them. */
 int flatten_look(const struct flatten_layers *layers, struct flatten **ret,
                  struct dr_error *err);
+/* Is there something of that name (clean, relative) in the end? */
+bool flatten_has(struct flatten *f, const char *path);
 /* Writes what is left of them: no two entries have one name, none leads through a
  * symbolic link, a hard link comes behind what it is linked to. The end is the caller's
  * to write. */

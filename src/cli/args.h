@@ -242,6 +242,16 @@ struct target_add_args {
     bool use;
 };
 
+struct target_create_args {
+    const char *from, *runtime_file, *dir, *platform;
+    bool use, quiet;
+    struct registry_args registry;
+};
+
+struct target_rm_args {
+    bool unregister;
+};
+
 struct format_args {
     const char *format;
 };
@@ -299,6 +309,8 @@ extern const struct cli_option cli_volume_create_options[];
 extern const struct cli_option cli_volume_ls_options[];
 extern const struct cli_option cli_target_ls_options[];
 extern const struct cli_option cli_target_add_options[];
+extern const struct cli_option cli_target_create_options[];
+extern const struct cli_option cli_target_rm_options[];
 extern const struct cli_option cli_volume_rm_options[];
 
 #endif

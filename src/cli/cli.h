@@ -370,6 +370,7 @@ CLI_VERB(system_df);
 CLI_VERB(system_prune);
 CLI_VERB(tag);
 CLI_VERB(target_add);
+CLI_VERB(target_create);
 CLI_VERB(target_check);
 CLI_VERB(target_inspect);
 CLI_VERB(target_ls);

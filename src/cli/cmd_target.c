@@ -101,13 +101,65 @@ int cmd_target_use(struct cli *cli, void *args)
     return CLI_OK;
 }
 
-int cmd_target_rm(struct cli *cli, void *args)
+static void print_step(void *arg, const char *text)
 {
+    dr_auto_free char *safe = dr_escape(text, 400);
+    fprintf(stderr, "%s\n", safe);
+}
+
+int cmd_target_create(struct cli *cli, void *arg)
+{
+    const struct target_create_args *args = arg;
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    struct dray_error *failed = NULL;
+    char *text = NULL;
+    cli_auto_registry struct cli_registry registry = {0};
+    if (strcmp(cli->words[0], "wsl") != 0) {
+        dr_auto_free char *safe = dr_escape(cli->words[0], 100);
+        dr_fail(&err, DR_ERR_INVALID,
+                "only wsl can be created, as `dray target create wsl --from alpine %s`",
+                safe);
+        return cli_usage_error(cli, &err);
+    }
+    if (cli_registry(&args->registry, &registry, &err) < 0)
+        return cli_usage_error(cli, &err);
+    const struct dray_distro_options options = {.size = sizeof options,
+                                                .from = args->from,
+                                                .runtime_file = args->runtime_file,
+                                                .dir = args->dir,
+                                                .platform = args->platform,
+                                                .cache_dir = cli->global.cache_dir,
+                                                .registry = &registry.options,
+                                                .use = args->use,
+                                                .step = args->quiet ? NULL : print_step};
+    const struct dray_call call = {.cancel = cli_signals_cancel()};
+    int rc = dray_distro_create(cli->words[1], &options, &call, &text, &failed);
+    cli_signals_default();
+    dr_auto_json json_t *made = cli_rc_json(rc, &text, &failed, &err);
+    if (!made)
+        return cli_error(cli, &err);
+    cli_line(dr_json_str(made, "name"));
+    return CLI_OK;
+}
+
+static int remove_target(const char *name, bool with_distro, struct dr_error *err)
+{
+    struct dray_error *failed = NULL;
+    if (!with_distro)
+        return cli_rc(dray_target_forget(name, &failed), &failed, err);
+    const struct dray_call call = {.cancel = cli_signals_cancel()};
+    int rc = dray_distro_unregister(name, &call, &failed);
+    cli_signals_default();
+    return cli_rc(rc, &failed, err);
+}
+
+int cmd_target_rm(struct cli *cli, void *arg)
+{
+    const struct target_rm_args *args = arg;
     int code = CLI_OK;
     for (char **word = cli->words; *word; word++) {
         dr_auto_error struct dr_error err = DR_ERROR_INIT;
-        struct dray_error *failed = NULL;
-        if (cli_rc(dray_target_forget(*word, &failed), &failed, &err) < 0)
+        if (remove_target(*word, args->unregister, &err) < 0)
             code = cli_error(cli, &err);
         else
             cli_line(*word);

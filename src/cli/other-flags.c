@@ -225,6 +225,32 @@ const struct cli_option cli_target_add_options[] = {
      "User to log in as, when the URL names none"},
     {0}};
 
+#define TARGET_CREATE(member) offsetof(struct target_create_args, member)
+const struct cli_option cli_target_create_options[] = {
+    OPTION_AUTHFILE(TARGET_CREATE(registry)),
+    OPTION_CERT_DIR(TARGET_CREATE(registry)),
+    OPTION_CREDS(TARGET_CREATE(registry)),
+    {0, "dir", CLI_TEXT, TARGET_CREATE(dir), "dir",
+     "Where its disk is kept (default: one below your local data)"},
+    {0, "from", CLI_TEXT, TARGET_CREATE(from), "IMAGE|ROOTFS.tar",
+     "What it is made of: an image, or a root file system"},
+    OPTION_PASSWORD_STDIN(TARGET_CREATE(registry)),
+    {0, "platform", CLI_TEXT, TARGET_CREATE(platform), "OS/ARCH",
+     "Platform of the image (default: linux on this machine's CPU)"},
+    {'q', "quiet", CLI_BOOL, TARGET_CREATE(quiet), NULL, "Do not show what is done"},
+    {0, "runtime-file", CLI_TEXT, TARGET_CREATE(runtime_file), "file",
+     "Put this static crun, youki or runc in"},
+    OPTION_SIGNATURE_POLICY(TARGET_CREATE(registry)),
+    OPTION_TLS_CA(TARGET_CREATE(registry)),
+    OPTION_TLS_VERIFY(TARGET_CREATE(registry)),
+    {0, "use", CLI_BOOL, TARGET_CREATE(use), NULL, "Use it from now on"},
+    {0}};
+
+const struct cli_option cli_target_rm_options[] = {
+    {0, "unregister", CLI_BOOL, offsetof(struct target_rm_args, unregister), NULL,
+     "Remove the WSL distro too, when dray made it"},
+    {0}};
+
 const struct cli_option cli_volume_rm_options[] = {
     {'f', "force", CLI_BOOL, offsetof(struct volume_rm_args, force), NULL,
      "An unknown one is no error"},

@@ -24,13 +24,14 @@ const struct config_key config_keys[] = {
     {"run_root", AT(run_root), CONFIG_PATH},
     {"bundle_root", AT(bundle_root), CONFIG_PATH},
     {"log_root", AT(log_root), CONFIG_PATH},
+    {"distro_dir", AT(distro_dir), CONFIG_TEXT},
     {"connect_timeout", AT(connect_timeout_ms), CONFIG_TIME},
     {0}};
 
 void config_target_release(struct config_target *t)
 {
-    char *all[] = {t->name,        t->url,      t->root,    t->run_root,
-                   t->bundle_root, t->log_root, t->runtime, t->user};
+    char *all[] = {t->name,     t->url,     t->root, t->run_root,  t->bundle_root,
+                   t->log_root, t->runtime, t->user, t->distro_dir};
     for (size_t i = 0; i < DR_COUNT(all); i++)
         free(all[i]);
     *t = (struct config_target){0};

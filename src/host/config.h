@@ -25,6 +25,7 @@ struct config_target {
     char *name;
     char *url; /* made of `command` when that was given */
     char *root, *run_root, *bundle_root, *log_root, *runtime, *user;
+    char *distro_dir; /* dray made the WSL distro, and its disk is there (C04) */
     int64_t connect_timeout_ms; /* 0: the default */
 };
 

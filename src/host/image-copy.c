@@ -12,7 +12,7 @@
 #include "registry/push.h"
 #include "registry/search.h"
 
-static void origin_release(struct origin_place *o)
+void origin_release(struct origin_place *o)
 {
     image_source_release(&o->source);
     registry_close(o->registry);
@@ -71,12 +71,9 @@ static int open_archive(struct origin_place *o,
                : archive_resolve(o->archive, o->image, platform, &o->source.image, err);
 }
 
-/* Manifest and config of what is at `text`; with all: what they are is still to be found
- * out. always: see place_parse. */
-static int origin_open(const char *text, bool always,
-                       const struct dray_transfer_options *options,
-                       const struct limits *limits, struct origin_place *ret,
-                       struct dr_error *err)
+int origin_open(const char *text, bool always,
+                const struct dray_transfer_options *options, const struct limits *limits,
+                struct origin_place *ret, struct dr_error *err)
 {
     struct origin_place o = {.source.limits = limits};
     struct oci_platform platform;
@@ -121,9 +118,7 @@ int origin_fetch(struct origin_place *o, const struct oci_descriptor *descs, siz
     return rc;
 }
 
-/* Layers that nobody has yet come into the cache, and go on from there: those of skip, a
- * bit for each layer of the manifest, do not. */
-static int fetch_layers(struct origin_place *o, const bool *skip, struct dr_error *err)
+int origin_fetch_layers(struct origin_place *o, const bool *skip, struct dr_error *err)
 {
     const struct oci_manifest *m = &o->source.image.manifest;
     dr_auto_free struct oci_descriptor *descs =
@@ -194,7 +189,7 @@ static int fetch_missing(struct upload_to *u, struct dr_error *err)
         for (size_t l = 0; l < m->n_layers; l++)
             if (oci_digest_equal(&m->layers[l].digest, &u->blobs[i].descriptor->digest))
                 skip[l] = u->blobs[i].present;
-    if (fetch_layers(u->from, skip, err) < 0)
+    if (origin_fetch_layers(u->from, skip, err) < 0)
         return -1;
     for (size_t i = 0; i + 1 < u->n; i++)
         if (!u->blobs[i].present &&
@@ -276,7 +271,7 @@ static int copy(const char *from, const struct place *to,
         return -1;
     int rc = options->all                  ? copy_all(&o, to, options, &digest, err)
              : to->kind == PLACE_REFERENCE ? copy_to_registry(&o, to, options, err)
-             : o.registry && fetch_layers(&o, NULL, err) < 0
+             : o.registry && origin_fetch_layers(&o, NULL, err) < 0
                  ? -1
                  : copy_to_archive(&o, to, err);
     cache_tidy(o.store, limit);

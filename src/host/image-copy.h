@@ -18,6 +18,15 @@ struct origin_place {
     size_t image; /* in the archive */
 };
 
+/* Manifest and config of what is at `text`; with all: what they are is still to be found
+ * out. always: see place_parse. */
+int origin_open(const char *text, bool always,
+                const struct dray_transfer_options *options, const struct limits *limits,
+                struct origin_place *ret, struct dr_error *err);
+void origin_release(struct origin_place *o);
+/* Layers that nobody has yet come into the cache: those of skip (may be NULL), a bit for
+ * each layer of the manifest, do not. */
+int origin_fetch_layers(struct origin_place *o, const bool *skip, struct dr_error *err);
 /* Brings blobs into the store: each digest once. */
 int origin_fetch(struct origin_place *o, const struct oci_descriptor *descs, size_t n,
                  struct dr_error *err);

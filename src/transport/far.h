@@ -49,6 +49,9 @@ extern const struct transport_kind transport_ssh, transport_exec, transport_wsl;
 /* Bytes as they are, without NULs; owned. */
 char *transport_text_plain(const char *bytes, size_t len);
 
+/* The last lines that are not empty, as one that is safe to print; owned. */
+char *transport_last_lines(const char *text, size_t max);
+
 /* local-posix.c: the helper is a child of ours. */
 int transport_local(const char *root, struct transport *ret, struct dr_error *err);
 

@@ -132,8 +132,7 @@ int transport_boot(struct transport *transport, int64_t deadline_ms, int cancel_
     return rc;
 }
 
-/* The last lines that are not empty, as one; owned. */
-static char *last_lines(const char *text, size_t max)
+char *transport_last_lines(const char *text, size_t max)
 {
     dr_auto_free char *copy = dr_strdup(text);
     size_t len = strlen(copy);
@@ -155,8 +154,9 @@ static char *far_words(struct transport_far *far)
     dr_auto_free char *errors = far->kind->text(said, strlen(said));
     dr_auto_free char *before =
         far->kind->text(far->words ? far->words : "", far->words_len);
-    dr_auto_free char *a = last_lines(errors, 400);
-    dr_auto_free char *b = far->booted ? dr_strdup("") : last_lines(before, 400);
+    dr_auto_free char *a = transport_last_lines(errors, 400);
+    dr_auto_free char *b =
+        far->booted ? dr_strdup("") : transport_last_lines(before, 400);
     if (*a && *b)
         return dr_printf("%s; %s", b, a);
     return dr_strdup(*a ? a : b);

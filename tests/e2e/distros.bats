@@ -38,3 +38,126 @@ teardown() { test_teardown; }
     wsl --set-version dray 2 >/dev/null
     ok ps
 }
+
+# As it was before: no distro but the first one, no target, no directory, nothing at work.
+as_before() {
+    same "$(wsl --list --all --quiet | tr -d '\r')" dray
+    same "$(dray target ls -q)" local
+    same "$(find "$HOME/.local/share/dray" -type f -o -mindepth 2 -type d ! -name .making)" ""
+}
+
+# distro_image TAG: oci:DIR:TAG of two layers: busybox with things in the way, then crun
+distro_image() {
+    local layout=$E2E/distros
+    [[ ! -d $layout ]] || return 0
+    umoci init --layout "$layout"
+    umoci new --image "$layout:1"
+    mkdir -p "$E2E/t/base" "$E2E/t/top"
+    tar -C "$E2E/t/base" -xf "$E2E/wsl/root.tar"
+    mkdir -p "$E2E/t/top/usr"
+    mv "$E2E/t/base/usr/bin" "$E2E/t/top/usr/bin" # crun, and what it needs
+    mv "$E2E/t/base/lib" "$E2E/t/top/lib"
+    mkdir -p "$E2E/t/base/usr/lib"
+    ln -s usr/lib "$E2E/t/base/lib"
+    echo secret >"$E2E/t/base/etc/gone"
+    touch "$E2E/t/top/.wh.nothing"
+    mkdir "$E2E/t/top/etc"
+    touch "$E2E/t/top/etc/.wh.gone"
+    tar -C "$E2E/t/base" -cf "$E2E/t/1.tar" .
+    # through the symbolic link, without an entry of its own for lib
+    (cd "$E2E/t/top" && find lib usr/bin -type f -o -type l | tar -cf "$E2E/t/2.tar" -T - etc/.wh.gone .wh.nothing)
+    umoci raw add-layer --image "$layout:1" "$E2E/t/1.tar"
+    umoci raw add-layer --image "$layout:1" "$E2E/t/2.tar"
+    umoci new --image "$layout:bare"
+    umoci raw add-layer --image "$layout:bare" "$E2E/t/1.tar"
+    rm -rf "$E2E/t"
+}
+
+@test "C04: a distro out of an image: made, fit, used, gone" {
+    distro_image
+    ok target create wsl --use --from "oci:$E2E/distros:1" lab
+    same "$output" lab
+    has "$stderr" "Making the distro lab in $HOME/.local/share/dray/distros/lab"
+    lacks "$stderr" "installing"
+    local disk=$HOME/.local/share/dray/distros/lab/ext4.vhdx
+    [[ -L $disk/lib && ! -e $disk/etc/gone && -e $disk/usr/lib/x86_64-linux-gnu ]]
+    same "$(find "$disk" -name '.wh.*')" ""
+    ok target inspect lab --format '{{.url}} {{.distro_dir}}'
+    same "$output" "wsl://lab $HOME/.local/share/dray/distros/lab"
+    (
+        unset DRAY_ROOT DRAY_RUN_ROOT DRAY_RUNTIME
+        ok run --rm hello
+        has "$output" "Hello"
+    )
+    refused 1 "a target lab is there already" -- target create wsl -q --from x lab
+    ok target rm --unregister lab
+    as_before
+}
+
+@test "C04: out of a root file system: the runtime is brought, or is the package manager's" {
+    local crun
+    distro_image
+    mkdir -p "$OUT/r/usr/bin"
+    tar -C "$OUT/r" -xf "$E2E/wsl/root.tar"
+    crun=$(find "$OUT/r" -name crun -type f)
+    mv "$crun" "$OUT/r/usr/bin/hidden"
+    printf '#!/bin/sh\necho "$*" >/apk-args\nmv /usr/bin/hidden /usr/bin/crun\n' >"$OUT/r/bin/apk"
+    chmod 755 "$OUT/r/bin/apk"
+    tar -C "$OUT/r" -czf "$OUT/root.tar.gz" .
+    ok target create wsl --from "$OUT/root.tar.gz" --dir "$OUT/disk" lab
+    has "$stderr" "installing crun by its package manager"
+    same "$(cat "$OUT/disk/ext4.vhdx/apk-args")" "add --no-cache -q crun"
+    (unset DRAY_ROOT DRAY_RUN_ROOT DRAY_RUNTIME && ok --target lab run --rm hello)
+    ok target rm --unregister lab
+    [[ ! -e $OUT/disk ]]
+    # a wrapper stands for a static crun
+    printf '#!/bin/sh\nexec /usr/bin/hidden "$@"\n' >"$OUT/crun-1.99-linux"
+    ok target create wsl -q --from "$OUT/root.tar.gz" --runtime-file "$OUT/crun-1.99-linux" lab
+    same "$stderr" ""
+    ok target inspect lab --format '{{.runtime}}'
+    same "$output" /usr/local/bin/crun
+    (unset DRAY_ROOT DRAY_RUN_ROOT DRAY_RUNTIME && ok --target lab run --rm hello)
+    ok target rm --unregister lab
+    as_before
+}
+
+@test "C04: whatever fails, nothing is left of it" {
+    distro_image
+    local from="oci:$E2E/distros:bare"
+    refused 125 "only wsl can be created" -- target create lxd
+    refused 1 "--from alpine" "--from ./rootfs.tar.gz" -- target create wsl lab
+    refused 1 "cannot be the name of a distro" -- target create wsl -q --from "$from" "my lab"
+    refused 1 "a distro DRAY is there already" "dray target add DRAY wsl://DRAY" -- target create wsl -q --from "$from" DRAY
+    refused 1 "none.tar: No such file" -- target create wsl -q --from ./none.tar lab
+    refused 1 "there is no image none in" -- target create wsl -q --from "oci:$E2E/distros:none" lab
+    refused 1 "is not an absolute path" -- target create wsl -q --from "$from" --dir disk lab
+    mkdir "$OUT/full" && touch "$OUT/full/x"
+    refused 1 "is there already, and not empty" -- target create wsl -q --from "$from" --dir "$OUT/full" lab
+    refused 78 "it has no OCI runtime, and no package manager" "--runtime-file" "was removed again" -- \
+        target create wsl -q --from "$from" lab
+    printf '#!/bin/sh\nexit 127\n' >"$OUT/runc"
+    refused 78 "$OUT/runc does not run in the distro" -- target create wsl -q --from "$from" --runtime-file "$OUT/runc" lab
+    cp "$DRAY" "$OUT/dray"
+    printf '\xb7' | dd of="$OUT/dray" bs=1 seek=18 conv=notrunc status=none
+    refused 1 "is a program for another machine than linux/" -- target create wsl -q --from "$from" --runtime-file "$OUT/dray" lab
+    tar -C / -cf "$OUT/no.tar" etc/passwd
+    refused 1 "it has no /bin/sh" -- target create wsl -q --from "$OUT/no.tar" lab
+    head -c 20000 "$E2E/wsl/root.tar" >"$OUT/half.tar"
+    refused 1 "half.tar: " -- target create wsl -q --from "$OUT/half.tar" lab
+    PATH=/usr/sbin:/usr/bin:/sbin:/bin refused 69 "WSL is not here" -- target create wsl -q --from "$from" lab
+    WSL_DISTRO_NAME=x refused 1 "inside of WSL" -- target create wsl -q --from "$from" lab
+    as_before
+    # somebody else's distros are theirs
+    ok target add other wsl://dray
+    refused 1 "was not made by dray" "wsl --unregister dray" -- target rm --unregister other
+    refused 1 "no target is called 'lap'" -- target rm --unregister lap
+    ok target rm other
+    ok target create wsl -q --from "oci:$E2E/distros:1" lab
+    wsl --unregister lab >/dev/null
+    mkdir "$OUT/theirs"
+    wsl --import lab "$OUT/theirs/disk" - <"$E2E/wsl/root.tar" >/dev/null
+    refused 1 "is not the one that dray made" "wsl --unregister lab" -- target rm --unregister lab
+    wsl --unregister lab >/dev/null
+    ok target rm --unregister lab
+    as_before
+}
