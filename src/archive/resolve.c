@@ -5,6 +5,7 @@
 
 #include "archive/private.h"
 #include "base/text.h"
+#include "oci/descent.h"
 
 #define FOLLOW_POLL_NS 20000000
 #define CHUNK ((size_t)256 << 10)
@@ -45,55 +46,21 @@ static int read_document(struct archive *archive, const struct oci_descriptor *d
     return 0;
 }
 
-/* Down through indexes to the manifest for the platform (HAZARDS H2). */
 static int find_manifest(struct archive *archive, const struct oci_descriptor *first,
                          const struct oci_platform *platform, struct oci_image *image,
                          struct dr_error *err)
 {
-    struct oci_digest seen[OCI_INDEX_DEPTH_MAX + 1];
-    DR_CLEANUP(oci_descriptor_release) struct oci_descriptor at = {0};
-    oci_descriptor_copy(first, &at);
-    for (size_t depth = 0; depth <= OCI_INDEX_DEPTH_MAX; depth++) {
+    dr_auto_descent struct oci_descent descent = {.platform = platform};
+    const char *type = first->media_type && *first->media_type ? first->media_type : NULL;
+    for (const struct oci_descriptor *at = first;; at = &descent.next) {
         dr_auto_buf struct dr_buf text = DR_BUF_INIT(OCI_MANIFEST_MAX);
-        enum oci_media media;
-        const char *type = at.media_type && *at.media_type ? at.media_type : NULL;
-        for (size_t i = 0; i < depth; i++)
-            if (oci_digest_equal(&seen[i], &at.digest))
-                return dr_fail(err, DR_ERR_FORMAT, "an index that contains itself");
-        seen[depth] = at.digest;
-        if (read_document(archive, &at, depth == 0, true, &text, err) < 0 ||
-            oci_document_parse(text.data ? text.data : "", text.len, type, &media, err) <
-                0)
+        if (read_document(archive, at, at == first, true, &text, err) < 0)
             return -1;
-        if (media == OCI_MEDIA_MANIFEST)
-            return oci_image_set_manifest(image, text.data, text.len, type, err);
-        dr_auto_index struct oci_index index = {0};
-        if (oci_index_parse(text.data, text.len, type, &index, err) < 0)
-            return -1;
-        if (depth == 0)
-            image->index_digest = at.digest;
-        const struct oci_descriptor *chosen = oci_index_choose(&index, platform, err);
-        if (!chosen)
-            return -1;
-        oci_descriptor_release(&at);
-        oci_descriptor_copy(chosen, &at);
+        int rc = oci_descend(&descent, text.data ? text.data : "", text.len,
+                             at == first ? type : NULL, &at->digest, image, err);
+        if (rc != 0)
+            return rc < 0 ? -1 : 0;
     }
-    return dr_fail(err, DR_ERR_FORMAT, "indexes inside of indexes, more than %d deep",
-                   OCI_INDEX_DEPTH_MAX);
-}
-
-/* What says no platform fits every one: older tools did not write it. */
-static int check_platform(const struct oci_image *image, const struct oci_platform *want,
-                          struct dr_error *err)
-{
-    const struct oci_platform *have = &image->config.platform;
-    if ((!have->os[0] && !have->arch[0]) || oci_platform_match(want, have) > 0 ||
-        image->index_digest.text[0])
-        return 0;
-    char a[OCI_PLATFORM_TEXT], b[OCI_PLATFORM_TEXT];
-    oci_platform_text(want, a);
-    oci_platform_text(have, b);
-    return dr_fail(err, DR_ERR_NOT_FOUND, "no image for %s, there is only: %s", a, b);
 }
 
 static int resolve(struct archive *archive, const struct archive_image *from,
@@ -104,7 +71,7 @@ static int resolve(struct archive *archive, const struct archive_image *from,
     if (archive->kind == PLACE_DOCKER_ARCHIVE) {
         if (archive_resolve_docker(archive, from, image, err) < 0)
             return -1;
-        return check_platform(image, platform, err);
+        return oci_image_check_platform(image, platform, err);
     }
     if (find_manifest(archive, &from->descriptor, platform, image, err) < 0)
         return -1;
@@ -112,7 +79,7 @@ static int resolve(struct archive *archive, const struct archive_image *from,
     if (read_document(archive, d, false, false, &config, err) < 0 ||
         oci_image_set_config(image, config.data ? config.data : "", config.len, err) < 0)
         return -1;
-    return check_platform(image, platform, err);
+    return oci_image_check_platform(image, platform, err);
 }
 
 int archive_resolve(struct archive *archive, size_t i,

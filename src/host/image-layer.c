@@ -114,7 +114,7 @@ static bool made_before(const struct image_source *source,
 
 /* The tar, compressed over there, becomes a blob of the cache: a blob is known by its
  * digest, which is known at its end. The same tar gives the same blob each time. */
-static int make_blob(const struct image_source *source, size_t index,
+int image_layer_make(const struct image_source *source, size_t index,
                      struct oci_digest *ret_digest, int64_t *ret_size,
                      struct dr_error *err)
 {
@@ -164,7 +164,8 @@ static int open_as_it_is(const struct image_source *source, size_t index,
         return found < 0 ? -1 : 0;
     if (oci_digest_equal(&d->digest, &image->config.diff_ids[index]))
         return open_tar(source, index, false, p, err);
-    if (make_blob(source, index, &layer->bytes.digest, &layer->bytes.size, err) < 0 ||
+    if (image_layer_make(source, index, &layer->bytes.digest, &layer->bytes.size, err) <
+            0 ||
         store_blob_open(source->store, &layer->bytes.digest, layer->bytes.size, &p->fetch,
                         err) < 0)
         return -1;

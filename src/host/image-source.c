@@ -27,14 +27,14 @@ static int read_all(struct wire_chan *chan, int stream, struct dr_buf *buf,
     return (int)n;
 }
 
-static int get_documents(struct image_source *source, const char *id, json_t **ret_reply,
+static int get_documents(struct image_source *source, const char *ref, json_t **ret_reply,
                          struct dr_buf *manifest, struct dr_buf *config,
                          struct dr_error *err)
 {
     struct session *session;
     struct wire_chan *chan;
     dr_auto_json json_t *request = request_new("image.documents");
-    dr_json_set_str(request, "ref", id);
+    dr_json_set_str(request, "ref", ref);
     if (request_open(source->target, request, source->limits, &session, &chan, err) < 0)
         return -1;
     int rc = read_all(chan, WIRE_STDOUT, manifest, err);
@@ -47,21 +47,29 @@ static int get_documents(struct image_source *source, const char *id, json_t **r
     return rc;
 }
 
+int image_source_read(struct image_source *source, const char *ref, json_t **ret_reply,
+                      struct dr_error *err)
+{
+    dr_auto_buf struct dr_buf manifest = DR_BUF_INIT(OCI_MANIFEST_MAX);
+    dr_auto_buf struct dr_buf config = DR_BUF_INIT(OCI_MANIFEST_MAX);
+    if (get_documents(source, ref, ret_reply, &manifest, &config, err) < 0)
+        return -1;
+    return oci_image_parse(manifest.data ? manifest.data : "", manifest.len, NULL,
+                           config.data ? config.data : "", config.len, &source->image,
+                           err);
+}
+
 int image_source_of_target(struct image_source *source, const char *image,
                            struct dr_error *err)
 {
     dr_auto_json json_t *found = NULL, *reply = NULL;
-    dr_auto_buf struct dr_buf manifest = DR_BUF_INIT(OCI_MANIFEST_MAX);
-    dr_auto_buf struct dr_buf config = DR_BUF_INIT(OCI_MANIFEST_MAX);
     if (host_image_call(source->target, request_new("image.get"), image, source->limits,
-                        &found, err) < 0 ||
-        get_documents(source, dr_json_str(found, "id"), &reply, &manifest, &config, err) <
-            0)
+                        &found, err) < 0)
         return -1;
-    if (oci_image_parse(manifest.data ? manifest.data : "", manifest.len, NULL,
-                        config.data ? config.data : "", config.len, &source->image,
-                        err) < 0)
-        return dr_wrap(err, "image %s", image);
+    if (image_source_read(source, dr_json_str(found, "id"), &reply, err) < 0)
+        return err->kind == DR_ERR_FORMAT || err->kind == DR_ERR_UNSUPPORTED
+                   ? dr_wrap(err, "image %s", image)
+                   : -1;
     source->refs = dr_json_strv(dr_json_array(reply, "refs"));
     const json_t *sizes = dr_json_array(reply, "tar_sizes");
     size_t n = source->image.config.n_diff_ids;

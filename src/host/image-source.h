@@ -33,6 +33,11 @@ void image_source_release(struct image_source *source);
 int image_source_of_target(struct image_source *source, const char *image,
                            struct dr_error *err);
 
+/* Only manifest and config, of a reference or an id as the target knows it. *ret_reply
+ * (may be NULL): its "refs" and "tar_sizes". */
+int image_source_read(struct image_source *source, const char *ref, json_t **ret_reply,
+                      struct dr_error *err);
+
 enum layer_form {
     LAYER_AS_IT_IS, /* as the manifest has it; where that cannot be had, gzip */
     LAYER_PLAIN     /* the tar */
@@ -53,6 +58,11 @@ struct image_layer {
 int image_layer_open(const struct image_source *source, size_t index,
                      enum layer_form form, struct image_layer *ret, struct dr_error *err);
 void image_layer_close(struct image_layer *layer);
+/* Layer `index`, compressed anew by the target, as a blob of the store: the one that was
+ * made of it before, where that is still there. */
+int image_layer_make(const struct image_source *source, size_t index,
+                     struct oci_digest *ret_digest, int64_t *ret_size,
+                     struct dr_error *err);
 
 /*
  * The manifest with other layers: descriptors[i] is NULL where nothing changed. docker:

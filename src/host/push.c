@@ -10,10 +10,8 @@
 
 #include "base/text.h"
 #include "host/cache.h"
-#include "host/pull.h"
+#include "host/image-source.h"
 #include "host/registries.h"
-#include "host/target.h"
-#include "oci/image.h"
 #include "oci/ref.h"
 #include "registry/push.h"
 
@@ -25,13 +23,10 @@
 #define NOTE_FROM "from "
 
 struct push {
-    struct dray_target *target;
+    struct image_source source; /* the image on its target */
     const struct dray_push_options *options;
-    const struct limits *limits;
-    struct store *store;
     struct registry *registry;
     struct oci_ref ref;
-    struct oci_image image;
     /* Its own descriptors: a layer that was made again has another one. The last blob is
      * the config. */
     struct oci_descriptor *descriptors;
@@ -50,7 +45,7 @@ static void tell(struct push *push, size_t i, int what, int stage, int64_t done)
     if (!push->options->progress || i + 1 >= push->n) /* the config is not worth a line */
         return;
     /* by the digest that it had at first: one line for each layer */
-    const struct oci_descriptor *d = &push->image.manifest.layers[push->layers[i]];
+    const struct oci_descriptor *d = &push->source.image.manifest.layers[push->layers[i]];
     struct dray_progress step = {.size = sizeof step,
                                  .layer = d->digest.text,
                                  .from = push->blobs[i].mounted,
@@ -86,96 +81,18 @@ static void on_wait(void *context, const char *why, int64_t wait_ms)
 
 /* --- from the target --- */
 
-/* Sends the request and gives what it answers on streams 1 and 2 to take, until it has
- * succeeded. */
-static int receive(struct push *push, const json_t *request,
-                   int (*take)(void *arg, int stream, const void *data, size_t len,
-                               struct dr_error *err),
-                   void *arg, struct dr_error *err)
-{
-    struct session *session;
-    struct wire_chan *chan;
-    if (request_open(push->target, request, push->limits, &session, &chan, err) < 0)
-        return -1;
-    int rc = 0;
-    while (rc == 0) {
-        struct wire_item item;
-        rc = request_next(session, chan, push->limits, &item, err);
-        if (rc < 0)
-            break;
-        bool over = item.type == WIRE_ITEM_RESULT;
-        if (item.type == WIRE_ITEM_DATA)
-            rc = take(arg, item.stream, item.data, item.len, err);
-        wire_item_done(chan, &item);
-        if (over) {
-            rc = wire_result(chan, NULL, err);
-            break;
-        }
-    }
-    wire_close(chan);
-    session_unref(session);
-    return rc;
-}
-
-struct documents {
-    struct dr_buf manifest, config;
-};
-
-static int take_document(void *arg, int stream, const void *data, size_t len,
-                         struct dr_error *err)
-{
-    struct documents *documents = arg;
-    return dr_buf_add(stream == WIRE_STDOUT ? &documents->manifest : &documents->config,
-                      data, len, err);
-}
-
-static int get_documents(struct push *push, const char *name, struct dr_error *err)
-{
-    struct documents documents = {DR_BUF_INIT(OCI_MANIFEST_MAX),
-                                  DR_BUF_INIT(OCI_MANIFEST_MAX)};
-    dr_auto_json json_t *request = request_new("image.documents");
-    dr_json_set_str(request, "ref", name);
-    int rc = receive(push, request, take_document, &documents, err);
-    if (rc == 0)
-        rc = oci_image_parse(documents.manifest.data ? documents.manifest.data : "",
-                             documents.manifest.len, NULL,
-                             documents.config.data ? documents.config.data : "",
-                             documents.config.len, &push->image, err);
-    dr_buf_release(&documents.manifest);
-    dr_buf_release(&documents.config);
-    return rc;
-}
-
-static int take_layer(void *arg, int stream, const void *data, size_t len,
-                      struct dr_error *err)
-{
-    return store_spool_add(arg, data, len, err);
-}
-
 /* Makes layer i's blob anew, compressed, and gives it its new descriptor. */
 static int make_layer(struct push *push, size_t i, struct dr_error *err)
 {
     struct oci_descriptor *d = &push->descriptors[i];
-    const char *diff_id = push->image.config.diff_ids[push->layers[i]].text;
-    struct store_spool *spool;
     tell(push, i, DRAY_PROGRESS_LAYER, DRAY_LAYER_PREPARING, 0);
-    if (store_spool_begin(push->store, &spool, err) < 0)
-        return -1;
-    dr_auto_json json_t *request = request_new("layer.get");
-    dr_json_set_str(request, "diff_id", diff_id);
-    dr_json_set_bool(request, "gzip", true);
-    if (receive(push, request, take_layer, spool, err) < 0) {
-        store_spool_drop(spool);
+    if (image_layer_make(&push->source, push->layers[i], &d->digest, &d->size_bytes,
+                         err) < 0) {
         if (err->kind == DR_ERR_UNSUPPORTED)
             dr_wrap(err, "layer %.19s is not in the blob cache any more, pull it again",
                     d->digest.text);
         return -1;
     }
-    if (store_spool_end(spool, &d->digest, &d->size_bytes, err) < 0)
-        return -1;
-    dr_auto_free char *note =
-        dr_printf(STORE_NOTE_GZIP "%s %lld", d->digest.text, (long long)d->size_bytes);
-    store_note_add(push->store, &push->image.config.diff_ids[push->layers[i]], note);
     push->changed = true;
     return 0;
 }
@@ -187,7 +104,8 @@ static struct store_fetch *cached(struct push *push, const struct oci_descriptor
 {
     struct store_fetch *fetch;
     dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
-    if (store_blob_open(push->store, &d->digest, d->size_bytes, &fetch, &ignored) < 0)
+    if (store_blob_open(push->source.store, &d->digest, d->size_bytes, &fetch, &ignored) <
+        0)
         return NULL;
     if (store_fetch_state(fetch) == STORE_COMPLETE)
         return fetch;
@@ -199,8 +117,9 @@ static struct store_fetch *cached(struct push *push, const struct oci_descriptor
 static bool made_before(struct push *push, size_t i)
 {
     struct oci_descriptor *d = &push->descriptors[i];
-    const struct oci_digest *diff_id = &push->image.config.diff_ids[push->layers[i]];
-    dr_auto_strv char **notes = store_notes(push->store, diff_id, STORE_NOTE_GZIP);
+    const struct oci_digest *diff_id =
+        &push->source.image.config.diff_ids[push->layers[i]];
+    dr_auto_strv char **notes = store_notes(push->source.store, diff_id, STORE_NOTE_GZIP);
     for (char **p = notes; *p; p++) {
         struct oci_descriptor made = *d;
         dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
@@ -221,7 +140,7 @@ static int find_bytes(struct push *push, struct dr_error *err)
         struct registry_blob *blob = &push->blobs[i];
         if (blob->present || (blob->fetch = cached(push, blob->descriptor)))
             continue;
-        if (limits_cancelled(push->limits, err) < 0)
+        if (limits_cancelled(push->source.limits, err) < 0)
             return -1;
         if (made_before(push, i)) {
             /* the registry may have that one */
@@ -249,7 +168,7 @@ static char **sources(struct push *push, const struct oci_digest *digest)
 {
     char **list = dr_alloc(sizeof *list);
     dr_auto_free char *prefix = dr_printf(NOTE_FROM "%s/", push->ref.host);
-    dr_auto_strv char **known = store_notes(push->store, digest, prefix);
+    dr_auto_strv char **known = store_notes(push->source.store, digest, prefix);
     for (char **p = known; *p; p++)
         if (strcmp(*p, push->ref.path) != 0)
             dr_strv_add(&list, *p);
@@ -269,7 +188,7 @@ static bool may_mount(struct push *push, const char *repository)
 
 static void list_blobs(struct push *push)
 {
-    const struct oci_manifest *m = &push->image.manifest;
+    const struct oci_manifest *m = &push->source.image.manifest;
     push->descriptors = dr_alloc((m->n_layers + 1) * sizeof *push->descriptors);
     push->blobs = dr_alloc((m->n_layers + 1) * sizeof *push->blobs);
     push->layers = dr_alloc((m->n_layers + 1) * sizeof *push->layers);
@@ -292,7 +211,7 @@ static void list_blobs(struct push *push)
         *blob = (struct registry_blob){.descriptor = &push->descriptors[push->n],
                                        .mounts = mounts};
         if (l == m->n_layers)
-            blob->data = push->image.config_raw;
+            blob->data = push->source.image.config_raw;
         push->n++;
     }
 }
@@ -302,7 +221,7 @@ static void remember(struct push *push)
     dr_auto_free char *note =
         dr_printf(NOTE_FROM "%s/%s", push->ref.host, push->ref.path);
     for (size_t i = 0; i < push->n; i++)
-        store_note_add(push->store, &push->descriptors[i].digest, note);
+        store_note_add(push->source.store, &push->descriptors[i].digest, note);
 }
 
 /* --- the manifest --- */
@@ -311,9 +230,11 @@ static void remember(struct push *push)
 static void change_descriptor(const struct push *push, json_t *json)
 {
     const char *digest = dr_json_str(json, "digest");
-    bool docker = strcmp(push->image.manifest.media_type, OCI_TYPE_DOCKER_MANIFEST) == 0;
+    bool docker =
+        strcmp(push->source.image.manifest.media_type, OCI_TYPE_DOCKER_MANIFEST) == 0;
     for (size_t i = 0; i + 1 < push->n; i++) {
-        const struct oci_descriptor *was = &push->image.manifest.layers[push->layers[i]];
+        const struct oci_descriptor *was =
+            &push->source.image.manifest.layers[push->layers[i]];
         if (!digest || strcmp(digest, was->digest.text) != 0)
             continue;
         if (oci_digest_equal(&was->digest, &push->descriptors[i].digest))
@@ -330,7 +251,7 @@ static void change_descriptor(const struct push *push, json_t *json)
 
 static char *manifest_text(struct push *push, size_t *ret_len, struct dr_error *err)
 {
-    const struct oci_image *image = &push->image;
+    const struct oci_image *image = &push->source.image;
     *ret_len = image->manifest_len;
     if (!push->changed)
         return dr_strndup(image->manifest_raw, image->manifest_len);
@@ -352,7 +273,7 @@ static int send_manifest(struct push *push, json_t **ret_reply, struct dr_error 
     size_t len;
     struct oci_digest digest;
     dr_auto_free char *text = manifest_text(push, &len, err);
-    const char *type = push->image.manifest.media_type;
+    const char *type = push->source.image.manifest.media_type;
     if (!text || registry_push_manifest(push->registry, push->ref.tag,
                                         type && type[0] ? type : OCI_TYPE_MANIFEST, text,
                                         len, err) < 0)
@@ -373,19 +294,20 @@ static int send_manifest(struct push *push, json_t **ret_reply, struct dr_error 
 
 static int push_image(struct push *push, json_t **ret_reply, struct dr_error *err)
 {
-    struct registry_options ro = {
-        .store = push->store,
-        .cancel = push->limits->cancel ? &push->limits->cancel->triggered : NULL,
-        .deadline_ms = push->limits->deadline_ms,
-        .progress = on_blob,
-        .waiting = on_wait,
-        .context = push};
+    struct registry_options ro = {.store = push->source.store,
+                                  .cancel = push->source.limits->cancel
+                                                ? &push->source.limits->cancel->triggered
+                                                : NULL,
+                                  .deadline_ms = push->source.limits->deadline_ms,
+                                  .progress = on_blob,
+                                  .waiting = on_wait,
+                                  .context = push};
     dr_auto_free char *name = oci_ref_text(&push->ref);
-    if (cache_limit(push->target->cache_limit, &push->cache_limit, err) < 0 ||
-        registries_options(push->options->registry, &push->target->registry, &ro, err) <
-            0 ||
-        get_documents(push, name, err) < 0 ||
-        store_open(push->target->cache_dir, &push->store, err) < 0)
+    if (cache_limit(push->source.target->cache_limit, &push->cache_limit, err) < 0 ||
+        registries_options(push->options->registry, &push->source.target->registry, &ro,
+                           err) < 0 ||
+        image_source_read(&push->source, name, NULL, err) < 0 ||
+        store_open(push->source.target->cache_dir, &push->source.store, err) < 0)
         return -1;
     list_blobs(push);
     if (push->options->progress)
@@ -413,13 +335,13 @@ static void push_release(struct push *push)
     }
     registry_close(push->registry);
     if (push->changed)
-        cache_tidy(push->store, push->cache_limit);
-    store_close(push->store);
+        cache_tidy(push->source.store, push->cache_limit);
+    store_close(push->source.store);
     free(push->descriptors);
     free(push->blobs);
     free(push->layers);
     dr_strv_free(push->mounts);
-    oci_image_release(&push->image);
+    image_source_release(&push->source);
     oci_ref_release(&push->ref);
 }
 
@@ -431,7 +353,7 @@ int dray_image_push(struct dray_target *target, const char *reference,
     dr_auto_json json_t *reply = NULL;
     struct dray_push_options o = {0};
     struct limits limits = limits_of(call, NO_TIMEOUT);
-    struct push push = {.target = target, .options = &o, .limits = &limits};
+    struct push push = {.source = {.target = target, .limits = &limits}, .options = &o};
     int rc = API_COPY(&o, options, &err);
     if (rc == 0)
         rc = oci_ref_parse(reference ? reference : "", &push.ref, &err);

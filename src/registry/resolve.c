@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "oci/descent.h"
 #include "registry/internal.h"
 #include "registry/nearest.h"
 #include "registry/policy.h"
@@ -117,30 +118,6 @@ static int get_tagged(struct registry *reg, struct document *doc, struct dr_erro
     return 0;
 }
 
-/* One document of the way down. 1: it was the manifest and is in image; 0: *next is where
- * to go on. */
-static int descend(const struct document *doc, const struct oci_platform *platform,
-                   struct oci_image *image, struct oci_descriptor *next,
-                   struct dr_error *err)
-{
-    const char *bytes = doc->bytes.data ? doc->bytes.data : "";
-    enum oci_media media;
-    if (oci_document_parse(bytes, doc->bytes.len, doc->type, &media, err) < 0)
-        return -1;
-    if (media == OCI_MEDIA_MANIFEST)
-        return oci_image_set_manifest(image, bytes, doc->bytes.len, doc->type, err) < 0
-                   ? -1
-                   : 1;
-    dr_auto_index struct oci_index index = {0};
-    if (oci_index_parse(bytes, doc->bytes.len, doc->type, &index, err) < 0)
-        return -1;
-    const struct oci_descriptor *chosen = oci_index_choose(&index, platform, err);
-    if (!chosen)
-        return -1;
-    oci_descriptor_copy(chosen, next);
-    return 0;
-}
-
 static bool is_known(const struct oci_digest *digest, const struct oci_digest *known)
 {
     return known && oci_digest_equal(digest, known);
@@ -152,54 +129,20 @@ static int walk(struct registry *reg, struct document *doc,
                 const struct oci_platform *platform, const struct oci_digest *known,
                 struct oci_image *image, struct dr_error *err)
 {
-    struct oci_digest seen[OCI_INDEX_DEPTH_MAX + 1];
-    for (size_t depth = 0;; depth++) {
-        DR_CLEANUP(oci_descriptor_release) struct oci_descriptor next = {0};
-        int rc = descend(doc, platform, image, &next, err);
+    dr_auto_descent struct oci_descent descent = {.platform = platform};
+    for (;;) {
+        int rc = oci_descend(&descent, doc->bytes.data ? doc->bytes.data : "",
+                             doc->bytes.len, doc->type, &doc->digest, image, err);
         if (rc != 0)
             return rc < 0 ? -1 : 0;
-        if (depth == 0)
-            image->index_digest = doc->digest;
-        if (depth == OCI_INDEX_DEPTH_MAX)
-            return dr_fail(err, DR_ERR_FORMAT,
-                           "indexes inside of indexes, more than %d deep",
-                           OCI_INDEX_DEPTH_MAX);
-        seen[depth] = doc->digest;
-        for (size_t i = 0; i <= depth; i++)
-            if (oci_digest_equal(&seen[i], &next.digest))
-                return dr_fail(err, DR_ERR_FORMAT, "an index that contains itself");
-        if (is_known(&next.digest, known))
+        if (is_known(&descent.next.digest, known))
             return 1;
         document_release(doc);
         *doc = (struct document){0};
-        if (get_pinned(reg, "manifests", "the manifest", &next.digest, next.size_bytes,
-                       doc, err) < 0)
+        if (get_pinned(reg, "manifests", "the manifest", &descent.next.digest,
+                       descent.next.size_bytes, doc, err) < 0)
             return -1;
-        /* what the index says about it counts as much as what the registry says */
-        if (next.media_type[0]) {
-            enum oci_media media;
-            if (oci_document_parse(doc->bytes.data ? doc->bytes.data : "", doc->bytes.len,
-                                   next.media_type, &media, err) < 0)
-                return -1;
-            if (!doc->type)
-                doc->type = dr_strdup(next.media_type);
-        }
     }
-}
-
-/* An image without an index says its platform in its config only. */
-static int check_platform(const struct oci_image *image, const struct oci_platform *want,
-                          struct dr_error *err)
-{
-    const struct oci_platform *have = &image->config.platform;
-    if (!have->os[0] && !have->arch[0])
-        return 0; /* built by a tool that said nothing */
-    if (image->index_digest.text[0] || oci_platform_match(want, have) > 0)
-        return 0;
-    char a[OCI_PLATFORM_TEXT], b[OCI_PLATFORM_TEXT];
-    oci_platform_text(want, a);
-    oci_platform_text(have, b);
-    return dr_fail(err, DR_ERR_NOT_FOUND, "no image for %s, there is only: %s", a, b);
 }
 
 /* What the reference names: by its digest, else what its tag means now. */
@@ -268,7 +211,7 @@ static int resolve(struct registry *reg, const struct oci_platform *platform,
     if (oci_image_set_config(image, config.bytes.data ? config.bytes.data : "",
                              config.bytes.len, err) < 0)
         return -1;
-    return check_platform(image, platform, err);
+    return oci_image_check_platform(image, platform, err);
 }
 
 struct question {
