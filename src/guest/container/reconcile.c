@@ -316,5 +316,6 @@ int container_reconcile(struct guest *guest, struct dr_error *err)
         reconcile_one(guest, entry->d_name, &ignored);
     }
     closedir(dir);
+    net_settle(guest);
     return 0;
 }

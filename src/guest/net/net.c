@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "guest/net/net.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -325,6 +326,37 @@ void net_rename(const struct guest *guest, const char *id, const char *name)
     struct renaming renaming = {guest, id, name, networks};
     lease_each_network(guest, rename_on, &renaming);
     names_sync(guest, networks);
+}
+
+struct lost {
+    const struct guest *guest;
+    char ***ids;
+};
+
+static int is_lost(void *arg, const char *id, bool leaving, const json_t *lease)
+{
+    const struct lost *lost = arg;
+    dr_auto_free char *run_dir = container_run_dir(lost->guest, id);
+    if (access(run_dir, F_OK) < 0 && errno == ENOENT)
+        dr_strv_add(lost->ids, id);
+    return 0;
+}
+
+static void find_lost(void *arg, const char *network_id)
+{
+    struct lost *lost = arg;
+    dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+    lease_each(lost->guest, network_id, is_lost, lost, &ignored);
+}
+
+void net_settle(const struct guest *guest)
+{
+    dr_auto_strv char **ids = NULL;
+    struct lost lost = {guest, &ids};
+    lease_each_network(guest, find_lost, &lost);
+    for (size_t i = 0; ids && ids[i]; i++)
+        net_down(guest, ids[i]);
+    wayout_settle(guest);
 }
 
 static void forget_members(void *arg, const char *network_id)

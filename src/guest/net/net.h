@@ -26,6 +26,10 @@ void net_down(const struct guest *guest, const char *id);
 /* It has another name: who is on its networks finds it by that now. */
 void net_rename(const struct guest *guest, const char *id, const char *name);
 
+/* What a teardown that failed midway has left of containers that are gone: members
+ * without a run directory, rules without members. Cheap: for every command. */
+void net_settle(const struct guest *guest);
+
 /* After a reboot, of which a run directory on a disk knows nothing, or after one of this
  * distro alone, which takes no links away: who was on networks is not any more, and
  * bridges and rules of ours go. Nothing of this boot has been started yet. */

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "base/fs.h"
 #include "guest/net/firewall.h"
@@ -28,7 +29,8 @@ static int add_network(void *arg, const struct network *network)
     return 0;
 }
 
-/* There before any rule of ours is, until all are gone (HAZARDS I3). */
+/* There before any rule of ours is, until all are gone (HAZARDS I3). It has a byte when
+ * there was something to warn of: then who comes next looks again, too. */
 static char *mark_path(const struct guest *guest)
 {
     return dr_printf("%s/networks/rules", guest->run_root);
@@ -41,6 +43,22 @@ static int make_mark(const struct guest *guest, struct dr_error *err)
     return fd < 0 ? dr_fail_errno(err, DR_ERR_NETWORK, "make %s", path) : 0;
 }
 
+/* Without room for the byte the next one is not warned. */
+static void note_warned(const struct guest *guest, bool warned)
+{
+    dr_auto_free char *path = mark_path(guest);
+    dr_auto_fd int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    if (fd >= 0 && warned)
+        dr_write_full(fd, "!", 1);
+}
+
+static bool has_warned(const struct guest *guest)
+{
+    dr_auto_free char *path = mark_path(guest);
+    struct stat mark;
+    return stat(path, &mark) == 0 && mark.st_size > 0;
+}
+
 /* Who is there is looked at under the lock: whoever comes last sees everybody. */
 static int sync_all(const struct guest *guest, char ***warnings, struct dr_error *err)
 {
@@ -48,6 +66,7 @@ static int sync_all(const struct guest *guest, char ***warnings, struct dr_error
     dr_auto_free char *path = dr_path_join(dir, "firewall.lock");
     dr_auto_fd int lock = -1;
     struct up up = {.guest = guest};
+    size_t before = dr_strv_len(*warnings);
     if ((access(dir, F_OK) < 0 && dr_mkdir_all(dir, 0700, err) < 0) ||
         dr_lock(AT_FDCWD, path, true, true, &lock, err) < 0)
         return -1;
@@ -57,7 +76,9 @@ static int sync_all(const struct guest *guest, char ***warnings, struct dr_error
     if (result == 0)
         result = firewall_sync(guest->run_root, up.networks, up.count, warnings, err);
     dr_auto_free char *mark = mark_path(guest);
-    if (result == 0 && !up.count)
+    if (result == 0 && up.count)
+        note_warned(guest, dr_strv_len(*warnings) > before);
+    else if (result == 0)
         unlink(mark);
     free(up.networks);
     return result;
@@ -68,6 +89,8 @@ int wayout_open(const struct guest *guest, const json_t *networks, char ***warni
 {
     size_t i;
     json_t *network;
+    if (json_array_size(networks) > 0 && has_warned(guest))
+        return sync_all(guest, warnings, err);
     json_array_foreach ((json_t *)networks, i, network) {
         char link[LINK_NAME];
         snprintf(link, sizeof link, "dr-%.12s", dr_json_str(network, "id"));

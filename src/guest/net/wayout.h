@@ -7,7 +7,8 @@
 
 /*
  * Members came. networks: what they are on, as in NET_STATE. Rules that are there already
- * stay as they are; ones that somebody else has flushed come back. Warnings are appended.
+ * stay as they are; ones that somebody else has flushed come back. Warnings are appended,
+ * for each who comes as long as there is something to warn of.
  * After a failure the caller lets the members leave and calls wayout_close().
  */
 int wayout_open(const struct guest *guest, const json_t *networks, char ***warnings,

@@ -338,6 +338,32 @@ static void after_a_reboot_the_records_go_and_the_addresses_are_free(void **stat
     assert_same(links_and_rules, before);
 }
 
+static void a_teardown_that_failed_midway_is_finished_by_the_next_command(void **state)
+{
+    (void)state;
+    dr_auto_free char *before = machine();
+    is_up('1', "");
+    ground_do("umount -l %s/run/*/netns; rm -r %s/run/%s", top, top, id_of('1'));
+    net_settle(&guest);
+    assert_as(before);
+    /* rules alone */
+    is_up('1', "");
+    ground_do(
+        "rm -r %s/run/networks/*/; rm -r %s/run/%s 2>/dev/null; ip link del $(ip -o link "
+        "show type bridge | grep -o 'dr-[0-9a-f]*')",
+        top, top, id_of('1'));
+    ground_do("umount -l %s/run/*/netns; rm -r %s/run/%s", top, top, id_of('1'));
+    net_settle(&guest);
+    assert_as(before);
+    /* who is there stays */
+    is_up('2', "");
+    dr_auto_free char *now = machine();
+    net_settle(&guest);
+    assert_as(now);
+    net_down(&guest, id_of('2'));
+    assert_as(before);
+}
+
 /* Distros of WSL share their links: what ends with one distro are processes and /run. */
 static void after_the_end_of_a_distro_alone_bridges_and_rules_go_too(void **state)
 {
@@ -395,6 +421,7 @@ int main(void)
         TEST(subnets_that_overlap_with_routes),
         TEST(leaving_needs_no_space),
         TEST(after_a_reboot_the_records_go_and_the_addresses_are_free),
+        TEST(a_teardown_that_failed_midway_is_finished_by_the_next_command),
         TEST(after_the_end_of_a_distro_alone_bridges_and_rules_go_too),
         TEST(an_address_that_is_about_to_be_given_back_is_waited_for),
         TEST(what_a_crash_left_of_the_same_names_is_replaced),
