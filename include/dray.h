@@ -591,6 +591,10 @@ int dray_container_create(struct dray_target *target, const struct dray_spec *sp
  * 126: it cannot be executed. One that runs already is success. */
 int dray_container_start(struct dray_target *target, const char *container,
                          const struct dray_call *call, struct dray_error **ret_err);
+/* *ret_warnings: a JSON array of sentences, about what its network lacks; owned. */
+int dray_container_start_warned(struct dray_target *target, const char *container,
+                                const struct dray_call *call, char **ret_warnings,
+                                struct dray_error **ret_err);
 /* C18: its stop signal, timeout_s seconds, SIGKILL; returns when it is dead. timeout_s
  * -1: its own (10 by default). One that does not run is success. A restart policy does
  * not bring it back. */

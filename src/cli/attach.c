@@ -47,21 +47,9 @@ int cli_attach_begin(struct cli_attach *attach, unsigned *ret_rows, unsigned *re
     return cli_signals_catch(what, &attach->control_fd, err);
 }
 
-static void warn_of(const struct dray_event *event)
-{
-    dr_auto_error struct dr_error unused = DR_ERROR_INIT;
-    dr_auto_json json_t *warnings =
-        event->json ? dr_json_parse(event->json, strlen(event->json), 1u << 20, &unused)
-                    : NULL;
-    for (size_t i = 0; i < json_array_size(warnings); i++) {
-        const char *warning = json_string_value(json_array_get(warnings, i));
-        cli_warn("warning: %s", warning ? warning : "");
-    }
-}
-
 static void on_created(const struct cli_attach *attach, const struct dray_event *event)
 {
-    warn_of(event);
+    cli_warn_all(event->json);
     if (attach->on_created && event->id)
         attach->on_created(attach->arg, event->id);
 }
@@ -73,7 +61,7 @@ static void on_event(void *arg, const struct dray_event *event)
     if (event->type == DRAY_EVENT_CREATED)
         on_created(attach, event);
     if (event->type == DRAY_EVENT_STARTED)
-        warn_of(event);
+        cli_warn_all(event->json);
     /* Not before: until then it is a person's terminal, with pulls and errors on it. */
     if (event->type == DRAY_EVENT_STARTED && makes_raw(attach) &&
         cli_terminal_raw(STDIN_FILENO, &err) < 0)

@@ -98,6 +98,8 @@ json_t *cli_rc_json(int rc, char **text, struct dray_error **failed,
                     struct dr_error *err);
 /* One more line on stderr: "dray: <text>", escaped. */
 void cli_warn(const char *fmt, ...) DR_PRINTF(1, 2);
+/* A line for each of a JSON array of sentences; NULL: none. */
+void cli_warn_all(const char *json);
 
 /* --- session.c --- */
 /* The target, opened by the first call; NULL with err. Opening waits for nothing: what is

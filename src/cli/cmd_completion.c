@@ -23,9 +23,11 @@ struct completion_words completion_words(const struct cli_verb *verb)
         bool same =
             again && *kinds[i].begin != '[' && strstr(again, kinds[i].begin) != NULL;
         bool copy = strcmp(kinds[i].kind, "copy") == 0;
-        return (struct completion_words){kinds[i].kind, again && !same && !copy};
+        bool container = again && strcmp(again, " CONTAINER") == 0;
+        return (struct completion_words){kinds[i].kind, again && !same && !copy,
+                                         container ? "container" : ""};
     }
-    return (struct completion_words){"", false};
+    return (struct completion_words){"", false, ""};
 }
 
 const char *completion_value(const struct cli_option *option)

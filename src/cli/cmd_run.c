@@ -115,16 +115,6 @@ static int pull(struct running *r, enum dray_pull_policy policy, bool quiet,
     return cli_pull(r->cli, &request, &image, err);
 }
 
-static void warn_all(char *text)
-{
-    dr_auto_error struct dr_error unused = DR_ERROR_INIT;
-    dr_auto_json json_t *warnings =
-        text ? dr_json_parse(text, strlen(text), 1u << 20, &unused) : NULL;
-    for (size_t i = 0; i < json_array_size(warnings); i++)
-        cli_warn("warning: %s", json_string_value(json_array_get(warnings, i)));
-    dray_free(text);
-}
-
 static int ask_detached(struct running *r, bool run, struct dr_error *err)
 {
     struct dray_target *target = cli_target(r->cli, err);
@@ -137,7 +127,8 @@ static int ask_detached(struct running *r, bool run, struct dr_error *err)
             : dray_container_create(target, r->spec, NULL, id, &warnings, &failed);
     if (cli_rc(rc, &failed, err) < 0)
         return -1;
-    warn_all(warnings);
+    cli_warn_all(warnings);
+    dray_free(warnings);
     on_created(r, id);
     return 0;
 }

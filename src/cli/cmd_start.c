@@ -10,8 +10,12 @@ static int start_one(struct cli *cli, const char *word, const void *arg, char **
 {
     (void)arg;
     struct dray_error *failed = NULL;
-    if (cli_rc(dray_container_start(cli->target, word, NULL, &failed), &failed, err) < 0)
+    char *warnings = NULL;
+    if (cli_rc(dray_container_start_warned(cli->target, word, NULL, &warnings, &failed),
+               &failed, err) < 0)
         return -1;
+    cli_warn_all(warnings);
+    dray_free(warnings);
     *ret_line = dr_strdup(word);
     return 0;
 }

@@ -133,6 +133,15 @@ static void print_words(FILE *out, const struct cli_verb *verb)
         if (strcmp(kinds[i].kind, words.kind) == 0)
             fprintf(out, "complete -c dray -n \"__dray_in '%s'%s\" -a '%s'\n", verb->name,
                     words.first_only ? " 0" : "", kinds[i].words);
+    for (size_t i = 0; i < DR_COUNT(kinds); i++)
+        if (strcmp(kinds[i].kind, words.second) == 0)
+            fprintf(
+                out,
+                "complete -c dray -n \"__dray_in '%s' 1; and not __dray_in '%s' 0\" -a "
+                "'%s'\n",
+                verb->name, verb->name, kinds[i].words);
+    if (*words.second)
+        return;
     if (words.first_only || !*words.kind || strcmp(words.kind, "copy") == 0)
         fprintf(out, "complete -c dray -n \"__dray_in '%s'\" -F\n", verb->name);
 }

@@ -30,8 +30,9 @@ static void print_row(FILE *out, const char *name, const struct cli_verb *verb)
     fputs("'", out);
     if (verb) {
         struct completion_words words = completion_words(verb);
-        fprintf(out, " kind='%s' only='%s' stops='%s'", words.kind,
-                words.first_only ? "1" : "", verb->flags & CLI_VERB_STOPS ? "1" : "");
+        fprintf(out, " kind='%s' only='%s' second='%s' stops='%s'", words.kind,
+                words.first_only ? "1" : "", words.second,
+                verb->flags & CLI_VERB_STOPS ? "1" : "");
     }
     fputs("\n        ;;\n", out);
 }
@@ -39,7 +40,8 @@ static void print_row(FILE *out, const char *name, const struct cli_verb *verb)
 /* _dray_row VERB: what can stand behind it. */
 static void print_rows(FILE *out)
 {
-    fputs("_dray_row() { # VERB\n    flags='' values='' kind='' only='' stops=''\n"
+    fputs("_dray_row() { # VERB\n    flags='' values='' kind='' only='' second='' "
+          "stops=''\n"
           "    case $1 in\n",
           out);
     print_row(out, "", NULL);
@@ -184,6 +186,8 @@ static const char scan[] =
     "    if [ -z \"$verb\" ]; then\n"
     "        if [ -n \"$group\" ]; then _dray_group \"$group\"; else echo "
     "\"$_dray_top\"; fi\n"
+    "    elif [ -n \"$second\" ] && [ \"$count\" -eq 1 ]; then\n"
+    "        _dray_names \"$second\"\n"
     "    elif [ -z \"$kind\" ] || { [ -n \"$only\" ] && [ \"$count\" -gt 0 ]; }; then\n"
     "        echo @file\n"
     "    else\n"
@@ -207,7 +211,7 @@ void completion_bash(FILE *out)
     /* bash breaks words at ':' and '='; what stands before the last of them stays. */
     fputs("_dray() {\n"
           "    local line=${COMP_LINE:0:COMP_POINT} program=$1 cur prefix answer word\n"
-          "    local verb group count wait ended flags values kind only stops\n"
+          "    local verb group count wait ended flags values kind only second stops\n"
           "    local -a w globals\n"
           "    read -ra w <<<\"$line\"\n"
           "    [[ $line != *[[:space:]] ]] || w+=('')\n"
@@ -242,7 +246,7 @@ void completion_zsh(FILE *out)
     fputs(
         "_dray() {\n"
         "    local program=${words[1]} cur=${words[CURRENT]} answer word\n"
-        "    local verb group count wait ended flags values kind only stops\n"
+        "    local verb group count wait ended flags values kind only second stops\n"
         "    local -a globals answers\n"
         "    _dray_scan \"${(@)words[2,CURRENT-1]}\"\n"
         "    for answer in ${=\"$(_dray_answer \"$cur\")\"}; do\n"

@@ -15,7 +15,8 @@ struct completion_words {
     const char *
         kind; /* "container", "image", "volume", "target", "any", "copy", "verb", "shell";
                  "": a path or a name that nobody can guess */
-    bool first_only; /* what follows the first is something else */
+    bool first_only;    /* what follows the first is something else: */
+    const char *second; /* a kind again, or "" */
 };
 struct completion_words completion_words(const struct cli_verb *verb);
 

@@ -181,3 +181,14 @@ void cli_warn(const char *fmt, ...)
     dr_auto_free char *line = dr_printf("dray: %s", text);
     print_line(line);
 }
+
+void cli_warn_all(const char *text)
+{
+    dr_auto_error struct dr_error unused = DR_ERROR_INIT;
+    dr_auto_json json_t *warnings =
+        text ? dr_json_parse(text, strlen(text), 1u << 20, &unused) : NULL;
+    for (size_t i = 0; i < json_array_size(warnings); i++) {
+        const char *warning = json_string_value(json_array_get(warnings, i));
+        cli_warn("warning: %s", warning ? warning : "");
+    }
+}

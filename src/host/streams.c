@@ -88,6 +88,32 @@ int dray_container_run_detached(struct dray_target *target, const struct dray_sp
     return api_end(rc, &err, ret_err);
 }
 
+int dray_container_start_warned(struct dray_target *target, const char *container,
+                                const struct dray_call *call, char **ret_warnings,
+                                struct dray_error **ret_err)
+{
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    struct dray_stream *stream = NULL;
+    struct dray_call whole = call ? *call : (struct dray_call){0};
+    if (!whole.timeout_ms)
+        whole.timeout_ms = DEFAULT_TIMEOUT_MS;
+    struct limits limits = limits_of(&whole, NO_TIMEOUT);
+    struct stream_open how = {.kind = STREAM_BYTES, .wait_started = true};
+    if (stream_open(target, request_for("container.start", container), &how, &whole,
+                    &stream, &err) < 0)
+        return api_end(-1, &err, ret_err);
+    dr_auto_free char *warnings = dr_strdup("[]");
+    struct dray_event event;
+    int rc;
+    while ((rc = stream_next(stream, &limits, &event, &err)) > 0)
+        if (event.type == DRAY_EVENT_STARTED)
+            add_warnings(stream->item.json, &warnings);
+    dray_stream_free(stream);
+    if (rc == 0)
+        *ret_warnings = DR_TAKE(warnings);
+    return api_end(rc, &err, ret_err);
+}
+
 static int attach(struct dray_target *target, const char *op, const char *container,
                   const struct dray_attach_options *options, const struct dray_call *call,
                   struct dray_stream **ret_stream, struct dray_error **ret_err)

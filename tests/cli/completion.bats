@@ -115,6 +115,9 @@ offers() {
     offers "dray volume rm " data
     offers "dray target use l" lab local
     offers "dray network rm " lan
+    offers "dray network connect " lan
+    offers "dray network connect --ip 10.0.0.9 lan d" db
+    offers "dray network disconnect lan w" web web2
     offers "dray inspect d" data db
     grep -qx "ps -a --format {{.Names}}" calls
     offers "dray --root /r --run-root=/rr rm d" db

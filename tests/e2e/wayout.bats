@@ -128,8 +128,15 @@ $gateway	host.dray.internal host.docker.internal"
     ok run -d --name a --network bridge "$IMAGE" sleep 100
     has "$stderr" "warning: the nftables chain 'way' of table inet mine drops what is forwarded"
     advice=${stderr##*: }
+    # so is the second one, whoever starts it
+    ok create --name b "$IMAGE" sleep 100
+    ok start b
+    has "$stderr" "warning: the nftables chain 'way' of table inet mine drops what is forwarded"
+    same "$output" b
     cannot_get a http://$WORLD:8080/
     bash -c "$advice"
+    ok run --rm "$IMAGE" true # the next one hears no more of it
+    same "$stderr" ""
     ok exec a wget -qO- http://$WORLD:8080/
     same "$output" $GUEST
     # what somebody flushed comes back with the next one
