@@ -152,10 +152,40 @@ static void C31_teardown_removes_the_veth_and_never_fails_the_remove(void **s)
     EVENTUALLY(!*links());
 }
 
+static void C05_replicas_answer_to_the_name_of_their_service(void **s)
+{
+    static const char *const replicas[] = {"1", "2"};
+    OK(dray_network_create(target, "shop", NULL, NULL, NULL, ERR));
+    for (size_t i = 0; i < 2; i++) {
+        struct dray_spec *spec = spec_for(NULL, "sleep", "1000", NULL);
+        set(spec, "service", "api");
+        set(spec, "replica", replicas[i]);
+        set(spec, "network", "shop");
+        started(spec);
+    }
+    struct dray_spec *spec = spec_for("client", "sleep", "1000", NULL);
+    set(spec, "network", "shop");
+    started(spec);
+    assert_int_equal(executed("client", "ping -c1 -W5 api").exit_code, 0);
+    assert_int_equal(executed("client", "ping -c1 -W5 api-rep-2").exit_code, 0);
+    SAME(executed("client", "grep -cw 'api' /etc/hosts").out, "2\n");
+    /* one of them goes: the other one has the name alone */
+    OK(dray_container_remove(target, "api-rep-1", true, true, NULL, ERR));
+    EVENTUALLY(
+        strcmp(
+            executed("client", "grep '[[:space:]]api ' /etc/hosts | grep -vc '^ *#'").out,
+            "1\n") == 0);
+    assert_int_equal(executed("client", "ping -c1 -W5 api").exit_code, 0);
+    OK(dray_container_remove(target, "api-rep-2", true, true, NULL, ERR));
+    OK(dray_container_remove(target, "client", true, true, NULL, ERR));
+    OK(dray_network_remove(target, "shop", false, NULL, ERR));
+}
+
 TESTS(network_tests,
       ANY_RUNTIME(C06_interface_names_are_deterministic_and_at_most_15_bytes),
       TEST(C17_the_network_is_there_before_the_first_instruction),
       ANY_RUNTIME(C23_the_address_is_there_while_it_is_live),
       TEST(C29_a_recorded_address_is_programmed_at_start),
       TEST(C30_overlay_is_best_effort_and_a_person_s_network_strict),
+      ANY_RUNTIME(C05_replicas_answer_to_the_name_of_their_service),
       ANY_RUNTIME(C31_teardown_removes_the_veth_and_never_fails_the_remove));

@@ -68,6 +68,17 @@ listening() { # ADDRESS PORT: in the network where we are
     ok run --rm --name second -p 18080:80 "$IMAGE" true
 }
 
+@test "a server that listens on IPv6 alone, by ports of both families" {
+    ok network create --subnet 10.77.0.0/24 --subnet fd77::/64 six
+    ok run -d --name six --network name=six,ip6=fd77::9 -p 18081:80 -p '[::1]:18081:80' "$IMAGE" \
+        sh -c 'echo six >/tmp/index.html; exec httpd -f -p "[fd77::9]:80" -h /tmp'
+    within 10 curl -sf 'http://[::1]:18081/index.html' -o "$OUT/page"
+    same "$(cat "$OUT/page")" six
+    same "$(curl -sf http://127.0.0.1:18081/index.html)" six
+    ok rm -f six
+    ok network rm six
+}
+
 @test "bytes, half-close, resets, UDP and a slow reader go through a published port" {
     ok run -d --name c --network bridge -p 7000 -p '[::1]::7000/udp' -p 127.0.0.1::7000/udp -p 7001 \
         "$IMAGE" sleep 1000
