@@ -196,6 +196,10 @@ struct dray_open_options {
     /* How large the cache may be when a call ends: "20g", or "none"; NULL: what the
      * variable DRAY_CACHE_LIMIT says, else config.yaml's cache_limit, else 10 GiB. */
     const char *cache_limit;
+    /* C30: what a start does when the address that was recorded for the container cannot be
+     * had: "host" (it runs on the target's own network, with a warning) or "fail"; NULL: what
+     * config.yaml says of the target, else "host". */
+    const char *network_fallback;
 };
 
 /*
@@ -244,6 +248,7 @@ struct dray_target_settings {
     const char *root, *run_root, *bundle_root, *log_root, *runtime;
     const char *user; /* ssh's, when the URL has none */
     int64_t connect_timeout_ms;
+    const char *network_fallback; /* "host" or "fail" */
 };
 /* {"file":…,"current":"lab" or null,"targets":[{"name","url","root",…,"current":bool}]}:
  * what is not set is not there. A file that is not right: DRAY_ERR_CONFIG, and its text

@@ -71,6 +71,7 @@ int cmd_target_add(struct cli *cli, void *arg)
         .log_root = args->log_root,
         .runtime = args->runtime,
         .user = args->user,
+        .network_fallback = args->network_fallback,
     };
     int64_t ns = 0;
     if (args->connect_timeout) {

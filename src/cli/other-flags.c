@@ -215,6 +215,8 @@ const struct cli_option cli_target_add_options[] = {
      "How long reaching it may take (default 30s)"},
     {0, "log-root", CLI_TEXT, TARGET_ADD(log_root), "dir",
      "Logs there (default: logs below its root)"},
+    {0, "network-fallback", CLI_TEXT, TARGET_ADD(network_fallback), "host|fail",
+     "What a start does without the address that was recorded for it (default host)"},
     {0, "root", CLI_TEXT, TARGET_ADD(root), "dir", "State there (default /var/lib/dray)"},
     {0, "run-root", CLI_TEXT, TARGET_ADD(run_root), "dir",
      "Volatile state there (default /run/dray)"},

@@ -180,6 +180,8 @@ static int set_up(struct guest *guest, const json_t *hello, struct dr_error *err
         !(guest->log_root = absolute(hello, "log_root", logs, err)))
         return -1;
     guest->runtime = dr_strdup(dr_json_str(hello, "runtime"));
+    const char *fallback = dr_json_str(hello, "network_fallback");
+    guest->network_strict = fallback && strcmp(fallback, "fail") == 0;
     guest_boot_id(guest->boot_id);
     if (dr_mkdir_all(guest->root, 0711, err) < 0 ||
         dr_mkdir_all(guest->run_root, 0700, err) < 0 ||

@@ -17,6 +17,7 @@ struct guest {
     char *bundle_root; /* <root>/bundles */
     char *log_root;    /* <root>/logs */
     char *runtime; /* explicit runtime (path or name); NULL: youki, crun, runc on PATH */
+    bool network_strict; /* an address that cannot be had is an error (C30) */
     char boot_id[40];
     struct layer_store *layers;
 };

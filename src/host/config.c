@@ -25,13 +25,14 @@ const struct config_key config_keys[] = {
     {"bundle_root", AT(bundle_root), CONFIG_PATH},
     {"log_root", AT(log_root), CONFIG_PATH},
     {"distro_dir", AT(distro_dir), CONFIG_TEXT},
+    {"network_fallback", AT(network_fallback), CONFIG_FALLBACK},
     {"connect_timeout", AT(connect_timeout_ms), CONFIG_TIME},
     {0}};
 
 void config_target_release(struct config_target *t)
 {
-    char *all[] = {t->name,     t->url,     t->root, t->run_root,  t->bundle_root,
-                   t->log_root, t->runtime, t->user, t->distro_dir};
+    char *all[] = {t->name,     t->url,     t->root, t->run_root,   t->bundle_root,
+                   t->log_root, t->runtime, t->user, t->distro_dir, t->network_fallback};
     for (size_t i = 0; i < DR_COUNT(all); i++)
         free(all[i]);
     *t = (struct config_target){0};
@@ -124,6 +125,8 @@ static int take_value(struct dr_yaml *yaml, const yaml_node_t *node,
         *(int64_t *)slot = ns / 1000000;
         return 0;
     }
+    if (key->form == CONFIG_FALLBACK && !config_fallback_ok(text))
+        return dr_yaml_fail(yaml, node, err, "%s must be host or fail", key->name);
     if (key->form == CONFIG_PATH && *text != '/')
         return dr_yaml_fail(yaml, node, err, "%s '%s' is not an absolute path", key->name,
                             text);
@@ -137,6 +140,11 @@ static int take_value(struct dr_yaml *yaml, const yaml_node_t *node,
     if (transport_address_parse(text, &address, &why) < 0)
         return dr_yaml_fail(yaml, node, err, "%s", why.text);
     return 0;
+}
+
+bool config_fallback_ok(const char *text)
+{
+    return strcmp(text, "host") == 0 || strcmp(text, "fail") == 0;
 }
 
 bool config_name_ok(const char *name)

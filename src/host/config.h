@@ -8,7 +8,7 @@
  *       lab:
  *         url: ssh://root@lab.example
  *         runtime: crun         # and root, run_root, bundle_root, log_root, user,
- *       vm:                     # connect_timeout
+ *       vm:                     # connect_timeout, network_fallback
  *         command: [limactl, shell, default]
  *
  * Errors are DR_ERR_CONFIG and begin with FILE:LINE:COLUMN.
@@ -25,7 +25,8 @@ struct config_target {
     char *name;
     char *url; /* made of `command` when that was given */
     char *root, *run_root, *bundle_root, *log_root, *runtime, *user;
-    char *distro_dir; /* dray made the WSL distro, and its disk is there (C04) */
+    char *distro_dir;       /* dray made the WSL distro, and its disk is there (C04) */
+    char *network_fallback; /* "host" or "fail"; NULL: the default */
     int64_t connect_timeout_ms; /* 0: the default */
 };
 
@@ -60,6 +61,7 @@ int config_use(const char *name, struct dr_error *err);
 int config_remove(const char *name, struct dr_error *err);
 
 /* Can it be the name of a target? */
+bool config_fallback_ok(const char *text);
 bool config_name_ok(const char *name);
 
 /* The keys of a target, in the order in which they are written. */
@@ -68,7 +70,8 @@ struct config_key {
     size_t at; /* offset of the member in struct config_target */
     enum config_form {
         CONFIG_TEXT,
-        CONFIG_PATH, /* absolute */
+        CONFIG_FALLBACK, /* a text, of two */
+        CONFIG_PATH,     /* absolute */
         CONFIG_TIME,
         CONFIG_WORDS
     } form;

@@ -23,6 +23,7 @@ static json_t *our_hello(const struct dray_target *target)
     dr_json_set_str(hello, "bundle_root", target->bundle_root);
     dr_json_set_str(hello, "log_root", target->log_root);
     dr_json_set_str(hello, "runtime", target->runtime);
+    dr_json_set_str(hello, "network_fallback", target->network_fallback);
     return hello;
 }
 
@@ -37,6 +38,7 @@ static void target_free(struct dray_target *target)
     free(target->bundle_root);
     free(target->log_root);
     free(target->runtime);
+    free(target->network_fallback);
     free(target->cache_dir);
     free(target->cache_limit);
     registries_release(&target->registry);
@@ -173,6 +175,7 @@ static void take_settings(struct dray_target *target, const struct dray_open_opt
     target->bundle_root = either(o->bundle_root, &named->bundle_root);
     target->log_root = either(o->log_root, &named->log_root);
     target->runtime = either(o->runtime, &named->runtime);
+    target->network_fallback = either(o->network_fallback, &named->network_fallback);
     target->connect_timeout_ms = o->connect_timeout_ms > 0 ? o->connect_timeout_ms
                                  : named->connect_timeout_ms > 0
                                      ? named->connect_timeout_ms

@@ -36,8 +36,8 @@ void session_unref(struct session *session); /* NULL is fine */
 /* --- targets --- */
 
 struct dray_target {
-    char *address, *user, *root, *run_root, *bundle_root, *log_root, *runtime, *cache_dir,
-        *cache_limit;
+    char *address, *user, *root, *run_root, *bundle_root, *log_root, *runtime,
+        *network_fallback, *cache_dir, *cache_limit;
     struct dray_registry_options registry; /* strings owned */
     int64_t connect_timeout_ms;
     struct connector connector; /* connect NULL: the transport that address names */

@@ -14,7 +14,8 @@ static json_t *target_json(const struct config *config, const struct config_targ
         const void *slot = (const char *)t + key->at;
         if (key->form == CONFIG_TIME && *(const int64_t *)slot)
             dr_json_set_int(json, "connect_timeout_ms", *(const int64_t *)slot);
-        else if (key->form == CONFIG_TEXT || key->form == CONFIG_PATH)
+        else if (key->form == CONFIG_TEXT || key->form == CONFIG_PATH ||
+                 key->form == CONFIG_FALLBACK)
             dr_json_set_str(json, key->name, *(char *const *)slot);
     }
     dr_json_set_bool(json, "current",
@@ -69,6 +70,9 @@ static int add(const struct dray_target_settings *settings, struct dr_error *err
     if (transport_address_parse(s.url, &address, err) < 0 ||
         (!address.user && transport_address_user(&address, s.user, err) < 0))
         return -1;
+    if (s.network_fallback && !config_fallback_ok(s.network_fallback))
+        return dr_fail(err, DR_ERR_INVALID, "network fallback '%s' must be host or fail",
+                       s.network_fallback);
     const char *const places[] = {s.root, s.run_root, s.bundle_root, s.log_root};
     for (size_t i = 0; i < DR_COUNT(places); i++)
         if (places[i] && *places[i] != '/')
@@ -83,6 +87,7 @@ static int add(const struct dray_target_settings *settings, struct dr_error *err
                               .log_root = (char *)s.log_root,
                               .runtime = (char *)s.runtime,
                               .user = (char *)s.user,
+                              .network_fallback = (char *)s.network_fallback,
                               .connect_timeout_ms = s.connect_timeout_ms};
     return config_add(&t, err);
 }

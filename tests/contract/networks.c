@@ -121,6 +121,14 @@ static void C30_overlay_is_best_effort_and_a_person_s_network_strict(void **s)
     set(spec, "network", "no-such-network");
     FAILS(DRAY_ERR_NOT_FOUND, dray_container_create(target, spec, NULL, id, NULL, ERR),
           "no-such-network");
+    /* a target that was told so does without the fallback */
+    OK(dray_container_kill(target, "over", "KILL", NULL, ERR));
+    waited("over");
+    struct dray_open_options options = same_target();
+    options.network_fallback = "fail";
+    FAILS(DRAY_ERR_CONFLICT, dray_container_start(opened(&options), "over", NULL, ERR),
+          "10.92.");
+    OK(dray_container_start(target, "over", NULL, ERR));
     /* nothing is in the way any more: the next start has it */
     shell(&status, "ip link del other");
     OK(dray_container_kill(target, "over", "KILL", NULL, ERR));

@@ -158,6 +158,7 @@ static json_t *start_request(struct guest *guest, const struct container *c,
     dr_json_set_str(request, "run_root", guest->run_root);
     dr_json_set_str(request, "bundle_root", guest->bundle_root);
     dr_json_set_str(request, "log_root", guest->log_root);
+    dr_json_set_bool(request, "network_strict", guest->network_strict);
     dr_json_set_str(request, "boot_id", guest->boot_id);
     dr_json_set_str(request, "runtime", runtime.path);
     dr_json_set(request, "lowers", paths);

@@ -23,6 +23,7 @@ static void take_paths(struct monitor *m, const json_t *request)
     m->guest.run_root = dr_strdup(dr_json_str(request, "run_root"));
     m->guest.bundle_root = dr_strdup(dr_json_str(request, "bundle_root"));
     m->guest.log_root = dr_strdup(dr_json_str(request, "log_root"));
+    m->guest.network_strict = dr_json_bool(request, "network_strict");
     const char *boot_id = dr_json_str(request, "boot_id");
     snprintf(m->guest.boot_id, sizeof m->guest.boot_id, "%s", boot_id ? boot_id : "");
     m->id = dr_strdup(dr_json_str(request, "id"));

@@ -187,7 +187,8 @@ static int make_known(const struct guest *guest, const char *id, const char *run
 }
 
 /* C30: no address is worse than a container that does not run, for an overlay; a port
- * that a person asked for leads nowhere then, which is an error. */
+ * that a person asked for leads nowhere then, which is an error, and so it is where the
+ * target was told so. */
 static int fall_back(const struct guest *guest, const char *id, const char *run_dir,
                      const json_t *request, const struct dr_error *why,
                      struct dr_error *err)
@@ -198,7 +199,7 @@ static int fall_back(const struct guest *guest, const char *id, const char *run_
                   "guest's own network",
                   why->text);
     net_down(guest, id);
-    if (json_array_size(dr_json_array(request, "ports")) > 0)
+    if (guest->network_strict || json_array_size(dr_json_array(request, "ports")) > 0)
         return dr_error_copy(err, why);
     dr_json_set_str(state, "fallback", "host");
     dr_json_set(state, "networks", json_array());

@@ -67,6 +67,7 @@ static void a_file_with_everything_is_read(void **state)
                                "    run_root: /run/d\n"
                                "    bundle_root: /srv/b\n"
                                "    log_root: \"/srv/my logs\"\n"
+                               "    network_fallback: fail\n"
                                "    connect_timeout: 1500ms\n"
                                "  vm: {command: [limactl, shell, my vm]}\n";
     struct dr_error err = DR_ERROR_INIT;
@@ -82,6 +83,7 @@ static void a_file_with_everything_is_read(void **state)
     assert_string_equal(lab->run_root, "/run/d");
     assert_string_equal(lab->bundle_root, "/srv/b");
     assert_string_equal(lab->log_root, "/srv/my logs");
+    assert_string_equal(lab->network_fallback, "fail");
     assert_int_equal(lab->connect_timeout_ms, 1500);
     assert_string_equal(config.targets[1].url, "exec://limactl shell my%20vm");
 }
@@ -149,6 +151,8 @@ static void errors_name_file_line_and_column(void **state)
          "f:2:20: a word of command must be a text, and not empty"},
         {"targets:\n  a: {url: 'local:', root: here}\n",
          "f:2:28: root 'here' is not an absolute path"},
+        {"targets:\n  a: {url: 'local:', network_fallback: none}\n",
+         "f:2:40: network_fallback must be host or fail"},
         {"targets:\n  a: {url: 'local:', connect_timeout: soon}\n",
          "f:2:39: connect_timeout must be a time, as 10s"},
         {"targets:\n  a: {url: 'local:', runtime: [crun]}\n",
