@@ -182,6 +182,8 @@ void transport_explain(struct transport *transport, struct dr_error *err)
         if (err->kind == DR_ERR_NONE)
             dr_fail_at(err, DR_AT_TRANSPORT, DR_ERR_UNAVAILABLE, 0,
                        "%s: the connection was lost", far->name);
+        else
+            dr_wrap(err, "%s", far->name);
         return;
     }
     struct transport_end end = {.booted = far->booted,

@@ -34,6 +34,11 @@ starts() {
     grep -cE 'execve\("[^"]*/(ssh|sh)", .*= 0' "$OUT/trace"
 }
 
+starts_wsl() {
+    timeout 60 strace -D -f -qq -e trace=execve -e signal=none -o "$OUT/trace" "$DRAY" "$@" >"$OUT/out" 2>&1
+    grep -cE 'execve\("[^"]*/wsl\.exe", .*= 0' "$OUT/trace"
+}
+
 # below_named PID NAME: the process of that name below another one
 below_named() {
     local pid
@@ -232,6 +237,16 @@ all_of_it() {
     same "$(starts --target $target rm -f one)" 1 rm
     [[ $(find "$E2E/fresh/bin" -type f | wc -l) -eq 1 ]]
     rm -rf "$E2E/fresh"
+}
+
+@test "exactly one wsl.exe per command" {
+    export DRAY_TARGET=wsl://dray
+    ok pull -q "$IMAGE"
+    same "$(starts_wsl run --rm "$IMAGE" true)" 1 run
+    same "$(starts_wsl pull "$(image layers:1)")" 1 pull
+    same "$(starts_wsl run -d --name one "$IMAGE" sleep 100)" 1 "run -d"
+    same "$(starts_wsl exec one true)" 1 exec
+    same "$(starts_wsl rm -f one)" 1 rm
 }
 
 @test "a helper that is there is not sent again; an old one goes, but not one that is needed" {

@@ -75,8 +75,9 @@ load lib/busybox
 
 @test "exec -d returns at once and the command goes on" {
     ok run -d --name x "$IMAGE" sleep 100
-    ok exec -d x sh -c 'sleep 0.5; echo done >/done'
+    ok exec -d x sh -c 'until [ -e /go ]; do sleep 0.05; done; echo done >/done'
     same "$(dray exec x cat /done 2>/dev/null)" ""
+    ok exec x touch /go
     within 5 eval '[[ $(dray exec x cat /done 2>/dev/null) == done ]]'
 }
 

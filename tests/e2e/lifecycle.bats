@@ -325,6 +325,7 @@ not_there() { ! "$DRAY" inspect "$1" >/dev/null 2>&1; }
 }
 
 @test "C03: an explicit runtime is used verbatim, found ones come in the order youki, crun, runc" {
+    [[ -z ${DRAY_TEST_OVER:-} ]] || skip "PATH is that of the other side"
     local name
     for name in crun runc; do
         ok --runtime "$(command -v "$name")" run --rm "$IMAGE" echo "$name"

@@ -4,7 +4,9 @@
 #
 # From outside: DRAY (the program; default build/src/cli/dray), DRAY_RUNTIME (which runtime
 # the suites run with; default: what dray finds), DRAY_E2E_IMAGES (a directory that keeps the
-# images between runs).
+# images between runs), DRAY_TEST_OVER (ssh or wsl: every command of the suites goes over that
+# boundary, see lib/over.bash; a suite whose tests look at things that are not there says so with
+# the tag not-over-ssh or not-over-wsl).
 
 setup_suite() {
     local here
@@ -32,11 +34,17 @@ setup_suite() {
     source "$E2E_LIB/images.bash"
     images_make "$E2E_IMAGES"
     images_served "$E2E_IMAGES" "$E2E_SUITE/registry"
+    # shellcheck source=tests/e2e/lib/over.bash
+    source "$E2E_LIB/over.bash"
+    over_start "${DRAY_TEST_OVER:-}"
 }
 
 teardown_suite() {
     # shellcheck source=/dev/null
     source "$E2E_LIB/registry.bash"
+    # shellcheck source=/dev/null
+    source "$E2E_LIB/over.bash"
+    over_stop "${DRAY_TEST_OVER:-}"
     registry_stop "$E2E_SUITE/registry"
     rm -rf "$E2E_SUITE"
 }
