@@ -196,9 +196,9 @@ struct dray_open_options {
     /* How large the cache may be when a call ends: "20g", or "none"; NULL: what the
      * variable DRAY_CACHE_LIMIT says, else config.yaml's cache_limit, else 10 GiB. */
     const char *cache_limit;
-    /* C30: what a start does when the address that was recorded for the container cannot be
-     * had: "host" (it runs on the target's own network, with a warning) or "fail"; NULL: what
-     * config.yaml says of the target, else "host". */
+    /* C30: what a start does when the address that was recorded for the container cannot
+     * be had: "host" (it runs on the target's own network, with a warning) or "fail";
+     * NULL: what config.yaml says of the target, else "host". */
     const char *network_fallback;
 };
 
