@@ -112,7 +112,7 @@ static json_t *our_version(void)
     json_t *client = json_object();
     dr_json_set_str(client, "Version", DRAY_VERSION);
     dr_json_set_str(client, "Library", dray_version());
-    dr_json_set_str(client, "Os", "linux");
+    dr_json_set_str(client, "Os", CLI_WINDOWS ? "windows" : "linux");
     dr_json_set_str(client, "Arch", OUR_ARCH);
     return client;
 }

@@ -2,9 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # C02, C25, C33: the Windows program under Wine, and a wsl.exe that leads to a real guest.
 # bats file_tags=any-runtime,plain-build
+# shellcheck disable=SC2030,SC2031 # each test has an environment of its own
 load lib/common
 load lib/wsl
 load lib/windows
+
+# DRAY_EXE: the program; without it only what it stands on is tested.
 
 setup_file() {
     local missing
@@ -13,6 +16,15 @@ setup_file() {
     suite_setup
     wsl_start 30
     windows_start
+    export IMAGE DRAY_TARGET=wsl://dray
+    IMAGE=$(image busybox:1)
+    # its own places for credentials, config and cache are Windows'
+    unset DRAY_CACHE
+    [[ ! -f ${DRAY_EXE:=$E2E_LIB/../../../build-windows/src/cli/dray.exe} ]] || {
+        DRAY_EXE=$(realpath "$DRAY_EXE")
+        ok pull -q "$IMAGE"
+    }
+    export DRAY_EXE
 }
 teardown_file() {
     [[ -z $(windows_missing) ]] || return 0
@@ -20,8 +32,23 @@ teardown_file() {
     wsl_stop
     suite_teardown
 }
-setup() { test_setup; }
-teardown() { test_teardown; }
+setup() {
+    OUT=$BATS_TEST_TMPDIR
+    cd "$(windows_home)" || return 1
+}
+# containers of a test end with the distro; those of the next one must not see them
+teardown() {
+    [[ ! -f $DRAY_EXE ]] || windows_remove_containers
+}
+
+needs_exe() { [[ -f $DRAY_EXE ]] || skip "no $DRAY_EXE: scripts/build-windows makes it"; }
+dray() { timeout --foreground -k 5 60 wine "$DRAY_EXE" "$@"; }
+windows_remove_containers() {
+    local ids
+    ids=$(dray ps -aq | tr -d '\r')
+    # shellcheck disable=SC2086 # a list of words
+    [[ -z $ids ]] || dray rm -f -v $ids >/dev/null
+}
 
 win_wsl() { timeout 60 wine wsl.exe "$@"; }
 in_distro() { win_wsl -d dray -u root --cd / --exec "$@"; }
@@ -60,4 +87,151 @@ in_distro() { win_wsl -d dray -u root --cd / --exec "$@"; }
     same "$status" 0
     try in_distro kill "$output"
     same "$status" 0
+}
+
+@test "C02: dray.exe: version, the target and what is the matter with it" {
+    needs_exe
+    ok --version
+    has "$output" "dray version "
+    ok version
+    has "$output" "windows"
+    ok target check
+    has "$output" "ok       connection"
+    has "$output" "crun"
+    refused 78 "angegebenen Namen" WSL_E_DISTRO_NOT_FOUND -- --target wsl://nobody ps
+    WSL_TWIN_OLD=1 refused 78 "angegebenen Namen" WSL_E_DISTRO_NOT_FOUND -- --target wsl://nobody ps
+    WINEPATH='' refused 69 "WSL is not here" "wsl --install" -- ps
+}
+
+@test "C25: dray.exe run and exec: exit codes, stdin, each byte, each word, stderr apart" {
+    needs_exe
+    local word big i words
+    exits 7 run --rm --network none "$IMAGE" sh -c 'echo out; echo err >&2; exit 7'
+    same "$output" out
+    same "$stderr" err
+    exits 127 run --rm "$IMAGE" no-such-command
+    has "$stderr" no-such-command
+    head -c 3000000 /dev/urandom >"$OUT/bytes"
+    # shellcheck disable=SC2094 # nothing writes to it
+    dray run --rm -i "$IMAGE" cat <"$OUT/bytes" | cmp - "$OUT/bytes"
+    ok run -d --name w "$IMAGE" sleep 100
+    printf -v word '%b' "$(for i in $(seq 1 127); do printf '\\x%02x' "$i"; done)"
+    printf -v big '%020000d' 7
+    words=("$word" 'ä€😀' '' '$HOME' '*' ';' "'\"" $'\n' '-n' "$big" 'b\' 'b\\"' '%PATH%' '^' '&')
+    try dray exec w sh -c 'for a; do printf "%s|" "$a"; done | md5sum' sh "${words[@]}"
+    same "$output" "$(printf '%s|' "${words[@]}" | md5sum)"
+    exits 137 exec w sh -c 'kill -9 $$'
+}
+
+@test "dray.exe: run -d, ps, logs -f, inspect, stop, start, rm" {
+    needs_exe
+    ok run -d --name web "$IMAGE" sh -c 'echo one; echo ä€ >&2; until test -e /go; do sleep 0.05; done; echo last; exec sleep 100'
+    ok ps --format '{{.Names}} {{.State}}'
+    same "$output" "web running"
+    dray logs -f web >"$OUT/log" 2>"$OUT/err" &
+    within 10 grep -q one "$OUT/log"
+    ok exec web touch /go
+    within 10 grep -q last "$OUT/log"
+    same "$(<"$OUT/log")" $'one\nlast'
+    same "$(<"$OUT/err")" ä€
+    ok stop -t 0 web
+    wait $! # its end is the log's
+    ok inspect --format '{{.State.Status}} {{.State.ExitCode}}' web
+    same "$output" "exited 137"
+    exits 1 rm nobody
+    has "$stderr" "no such container"
+    ok rm web
+    ok ps -aq
+    same "$output" ""
+}
+
+@test "dray.exe: files of Windows: save, load, cp, --env-file, --cidfile, the cache" {
+    needs_exe
+    local home
+    home=$(windows_home)
+    ok save -o 'C:\users\me\image.tar' "$IMAGE"
+    tar -tf "$home/image.tar" | grep -q manifest.json
+    ok rmi "$IMAGE"
+    ok load -i image.tar
+    has "$output" busybox:1
+    printf 'A=from a file\r\nB=ü\n' >"$home/env.txt"
+    ok run -d --name files --env-file '.\env.txt' --cidfile id.txt "$IMAGE" sh -c 'echo "$A $B"; exec sleep 100'
+    same "$(<"$home/id.txt")" "$output"
+    within 10 has_logged files "from a file ü"
+    mkdir -p "$home/tree/größe"
+    head -c 300000 /dev/urandom >"$home/tree/größe/bytes"
+    echo top >"$home/tree/top.txt"
+    ok cp 'C:\users\me\tree' files:/tmp/there
+    ok cp '.\tree\top.txt' files:/tmp/
+    ok exec files sh -c 'cat /tmp/top.txt; wc -c </tmp/there/größe/bytes'
+    same "$output" $'top\n300000'
+    ok cp files:/tmp/there 'C:\users\me\back'
+    diff -r "$home/tree" "$home/back"
+    dray cp files:/tmp/there - | tar -t | grep -q there/top.txt
+    # pulls are remembered where Windows keeps what can be had again
+    compgen -G "$E2E/windows/drive_c/users/*/AppData/Local/dray/*" >/dev/null
+}
+
+@test "dray.exe: -v with paths of Windows, absolute and relative, and those that are none" {
+    needs_exe
+    local home
+    home=$(windows_home)
+    mkdir -p "$home/src"
+    echo mine >"$home/src/file"
+    ok run --rm -v 'C:\users\me\src:/a' -v '.\src:/b:ro' -v '~\..\me\src:/c' \
+        -v 'src:/volume' -v '\users\me:/d' --mount 'type=bind,src=c:/users/me/src,dst=/e' "$IMAGE" \
+        sh -c 'cat /a/file /b/file /d/src/file /e/file; ls /volume; echo new >/a/new'
+    same "$output" $'mine\nmine\nmine\nmine'
+    same "$(<"$home/src/new")" new
+    refused 125 "drive D: is not mounted" "mount -t drvfs D:" -- run -v 'D:\x:/a' "$IMAGE"
+    refused 125 "a network share" -- run -v '\\server\share:/a' "$IMAGE"
+    ok volume rm src
+}
+
+@test "dray.exe: Ctrl-C is SIGINT, and a client that is gone leaves nothing half-made" {
+    needs_exe
+    local code=0
+    dray run --rm "$IMAGE" on-signal 9 INT >"$OUT/o" 2>"$OUT/e" &
+    within 10 grep -q ready "$OUT/o"
+    pkill -INT -x dray.exe
+    wait $! || code=$?
+    same "$code" 9
+    # the window is closed, or the process ended by force
+    dray run --rm -i "$IMAGE" sh -c 'echo ready; cat' >"$OUT/o" 2>"$OUT/e" < <(exec sleep 50) &
+    within 10 grep -q ready "$OUT/o"
+    pkill -KILL -x dray.exe
+    within 20 no_containers
+}
+no_containers() { [[ -z $(dray ps -aq) ]]; }
+
+# in_console CODE ARGS... <STEPS: in a console, which Wine makes of a terminal
+in_console() {
+    local want=$1
+    shift
+    try timeout --foreground -k 5 90 "$E2E_LIB/pty.py" wine "$DRAY_EXE" "$@"
+    [[ $status -eq $want ]] || explain "dray $*: want exit status $want"
+}
+
+# Wine's console gives neither Ctrl-C nor arrows to who reads keys one by one, and does not
+# follow the size of the terminal that it is made of.
+@test "dray.exe: -it in a console: keys, UTF-8, its size, detach keys, the exit code" {
+    needs_exe
+    in_console 7 run -it --network none --name t "$IMAGE" sh <<'STEPS'
+expect # 
+send stty size; test -t 0 && test -t 1 && echo yes-$((1+1))\r
+expect 24 80
+expect yes-2
+send printf ä | od -An -tx1\r
+expect c3 a4
+send exit 7\r
+STEPS
+    ok start t
+    in_console 0 attach t <<'STEPS'
+send echo there-$((1+1))\r
+expect there-2
+send \x10\x11
+expect read escape sequence
+STEPS
+    ok inspect --format '{{.State.Status}}' t
+    same "$output" running
 }

@@ -3,7 +3,7 @@
 # Windows, as far as Wine goes: programs made by mingw run here, with a drive C: that the
 # suite's directory holds, and with a wsl.exe that leads to the distro of lib/wsl.bash.
 
-WINDOWS_CC=x86_64-w64-mingw32-gcc
+WINDOWS_CC=x86_64-w64-mingw32-gcc-posix
 # without a display, and without the parts that only browsers and .NET programs need
 export WINEDEBUG=-all WINEDLLOVERRIDES="mscoree=;mshtml=;winemenubuilder.exe=" WINEARCH=win64
 unset DISPLAY
@@ -43,6 +43,8 @@ windows_start() {
     mkdir -p "$dir/dosdevices" "$dir/drive_c" "$dir/bin"
     cp "$made"/prefix/*.reg "$made/prefix/.update-timestamp" "$dir"
     cp -a "$made/prefix/drive_c/users" "$made/prefix/drive_c/ProgramData" "$dir/drive_c"
+    mkdir -p "$E2E/wsl/state/drives"
+    ln -s "$dir/drive_c" "$E2E/wsl/state/drives/c"
     for place in windows 'Program Files'; do
         ln -s "$made/prefix/drive_c/$place" "$dir/drive_c/$place"
     done
