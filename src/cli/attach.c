@@ -90,8 +90,10 @@ int cli_attach_run(struct cli_attach *attach, struct dray_stream *stream,
     cli_terminal_restore();
     if (attach->control_fd >= 0)
         cli_signals_default();
-    if (rc == 1 && makes_raw(attach))
+    if (rc == 1 && makes_raw(attach)) {
         fputs("read escape sequence\n", stderr);
+        fflush(stderr);
+    }
     return rc;
 }
 

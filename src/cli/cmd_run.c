@@ -203,8 +203,10 @@ static int ask_and_pull(struct running *r, bool run, struct dray_event *ret_end,
             "with `dray pull`, or leave --pull away",
             r->cli->words[0]);
     dr_error_release(err);
-    if (!r->args->quiet)
+    if (!r->args->quiet) {
         fprintf(stderr, "Unable to find image '%s' locally\n", r->cli->words[0]);
+        fflush(stderr);
+    }
     if (pull(r, DRAY_PULL_MISSING, r->args->quiet, err) < 0)
         return -1;
     return ask(r, run, ret_end, err);

@@ -118,6 +118,7 @@ static void print_line(const char *text)
     dr_auto_free char *safe = dr_escape(whole, LINE_MAX_CHARS - 1);
     fflush(stdout); /* so that the two come in order where they go to one place */
     fprintf(stderr, "%s\n", safe);
+    fflush(stderr); /* where it is buffered: on Windows */
 }
 
 int cli_rc(int rc, struct dray_error **failed, struct dr_error *err)

@@ -59,6 +59,7 @@ int main(void)
     _setmode(1, _O_BINARY);
     _setmode(2, _O_BINARY);
     setvbuf(stdout, NULL, _IOFBF, 1 << 16);
+    setvbuf(stderr, NULL, _IOFBF, 1 << 12); /* whoever writes to it flushes it */
     SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX);
     WSADATA winsock;
     WSAStartup(MAKEWORD(2, 2), &winsock);
