@@ -3,7 +3,8 @@
  * What Windows has of signals: Ctrl-C and Ctrl-Break, which are SIGINT to a container,
  * and the window's end, log-off and shutdown, which are SIGHUP. Windows calls a handler
  * on a thread of its own, and after the window's end only lets us live until that
- * returns.
+ * returns. The window's size is looked at four times a second: its events would come with
+ * the keys, and reading those as text loses them.
  */
 #include "base/text.h"
 #include "cli/cli.h"
@@ -11,13 +12,14 @@
 
 #define FORCE_COUNT 3
 #define FORCE_MS 1000
+#define SIZE_MS 250
 #define FORCE_TEXT "dray: ended by the third signal; the container may still run\n"
 /* Windows kills us after 5 s anyway. */
 #define CLOSING_MS 4500
 
 static int pipe_fds[2] = {-1, -1};
 static struct dray_cancel *cancel;
-static volatile LONG passing, cancelling, installed;
+static volatile LONG passing, cancelling, sizing, installed;
 static int64_t recent_ms[FORCE_COUNT - 1];
 
 static void tell(int number)
@@ -58,6 +60,35 @@ static BOOL WINAPI on_control(DWORD what)
     return TRUE;
 }
 
+static DWORD WINAPI watch_size(void *arg)
+{
+    const int fds[] = {STDOUT_FILENO, STDIN_FILENO};
+    unsigned rows = 0, columns = 0;
+    for (bool first = true;; first = false) {
+        unsigned now_rows = 0, now_columns = 0;
+        for (size_t i = 0; i < DR_COUNT(fds) && now_rows == 0; i++)
+            cli_terminal_size(fds[i], &now_rows, &now_columns);
+        if (!first && sizing && (now_rows != rows || now_columns != columns))
+            tell(SIGWINCH);
+        rows = now_rows;
+        columns = now_columns;
+        Sleep(SIZE_MS);
+    }
+    return 0;
+}
+
+static void start_sizing(void)
+{
+    static bool started;
+    InterlockedExchange(&sizing, 1);
+    if (started)
+        return;
+    HANDLE thread = CreateThread(NULL, 0, watch_size, NULL, 0, NULL);
+    started = thread != NULL; /* without it the size stays what it is */
+    if (thread)
+        CloseHandle(thread);
+}
+
 static void install(void)
 {
     if (!InterlockedExchange(&installed, 1))
@@ -69,6 +100,8 @@ int cli_signals_catch(int what, int *ret_fd, struct dr_error *err)
     if (pipe_fds[0] < 0 && pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK) < 0)
         return dr_fail_errno(err, DR_ERR_INTERNAL, "make a pipe for signals");
     InterlockedExchange(&passing, what & CLI_SIGNALS_PASS ? 1 : 0);
+    if (what & CLI_SIGNALS_SIZE)
+        start_sizing();
     install();
     *ret_fd = pipe_fds[0];
     return 0;
@@ -89,4 +122,5 @@ void cli_signals_default(void)
 {
     InterlockedExchange(&passing, 0);
     InterlockedExchange(&cancelling, 0);
+    InterlockedExchange(&sizing, 0);
 }
