@@ -63,6 +63,18 @@ static int local_failed(const char *path, struct dr_error *err)
     return dr_fail_errno(err, DR_ERR_NONE, "%s", shown);
 }
 
+/* Takes it; owned. On Windows paths of this machine have two kinds of slash, and what
+ * plans a copy (copy-plan.h) knows the one that containers have too. */
+static char *with_slashes(char *path)
+{
+#ifdef _WIN32
+    for (char *c = path; path && *c; c++)
+        if (*c == '\\')
+            *c = '/';
+#endif
+    return path;
+}
+
 /* --- from a container --- */
 
 static ssize_t receive(void *arg, const uint8_t **ret_data, struct dr_error *err)
@@ -99,7 +111,7 @@ static int local_dest(const char *path, enum copy_dest *ret, char **ret_path,
                        "%s is neither a directory nor a regular file", shown);
     }
     *ret = S_ISDIR(st.st_mode) ? COPY_DEST_DIR : COPY_DEST_FILE;
-    *ret_path = realpath(path, NULL);
+    *ret_path = with_slashes(realpath(path, NULL));
     return *ret_path ? 0 : local_failed(path, err);
 }
 
@@ -161,8 +173,9 @@ int dray_copy_from(struct dray_target *target, const char *container, const char
     int rc = begin(&copy, options, call, &err);
     if (rc == 0 && (!path || !*path || !local_path || !*local_path))
         rc = dr_fail(&err, DR_ERR_INVALID, "a path is empty");
+    dr_auto_free char *local = rc == 0 ? with_slashes(dr_strdup(local_path)) : NULL;
     if (rc == 0)
-        rc = copy_from(&copy, path, local_path, ret_skipped, &err);
+        rc = copy_from(&copy, path, local, ret_skipped, &err);
     return api_end(rc, &err, ret_err);
 }
 
@@ -254,7 +267,7 @@ static int local_name(const char *path, char **ret, struct dr_error *err)
 {
     dr_auto_free char *name = copy_name(path);
     if (name && strcmp(name, "..") == 0) {
-        dr_auto_free char *real = realpath(path, NULL);
+        dr_auto_free char *real = with_slashes(realpath(path, NULL));
         if (!real)
             return local_failed(path, err);
         free(name);
@@ -297,7 +310,8 @@ int dray_copy_to(struct dray_target *target, const char *local_path,
     int rc = begin(&copy, options, call, &err);
     if (rc == 0 && (!path || !*path || !local_path || !*local_path))
         rc = dr_fail(&err, DR_ERR_INVALID, "a path is empty");
+    dr_auto_free char *local = rc == 0 ? with_slashes(dr_strdup(local_path)) : NULL;
     if (rc == 0)
-        rc = copy_to(&copy, local_path, path, &err);
+        rc = copy_to(&copy, local, path, &err);
     return api_end(rc, &err, ret_err);
 }

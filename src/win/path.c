@@ -141,6 +141,8 @@ char *getcwd(char *ret, size_t room)
     wchar_t wide[32768];
     DWORD n = GetCurrentDirectoryW(32768, wide);
     char *utf8 = n && n < 32768 ? win_utf8(wide) : NULL;
+    if (utf8 && !ret)
+        return utf8;
     if (!utf8 || strlen(utf8) >= room) {
         free(utf8);
         errno = ERANGE;
