@@ -235,3 +235,14 @@ STEPS
     ok inspect --format '{{.State.Status}}' t
     same "$output" running
 }
+
+@test "dray.exe: the size of a console's window follows" {
+    needs_exe
+    windows_program console-win "$E2E/windows/bin/console-win.exe"
+    try timeout --foreground -k 5 90 "$E2E_LIB/pty.py" wine console-win.exe 'C:\users\me\resize' \
+        "Z:${DRAY_EXE//\//\\}" run -it --rm --network none -v 'C:\users\me:/w' "$IMAGE" sh <<'STEPS'
+expect # 
+send touch /w/resize; until [ "$(stty size)" = "30 100" ]; do sleep 0.05; done; exit 9\r
+STEPS
+    [[ $status -eq 9 ]] || explain "the size does not follow"
+}

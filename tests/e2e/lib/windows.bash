@@ -35,6 +35,11 @@ windows_make() { # DIR
     ) 9>"$1.lock"
 }
 
+# windows_program NAME EXE: of tests/fake/NAME.c
+windows_program() {
+    "$WINDOWS_CC" -municode -std=gnu17 -O1 -s "$E2E_LIB/../../fake/$1.c" -o "$2" -lws2_32
+}
+
 # Sets WINEPREFIX and starts a wineserver of ours: it holds sockets and processes, so it
 # belongs to the sandbox, and it stays, so that further starts are cheap.
 windows_start() {
@@ -51,8 +56,7 @@ windows_start() {
     ln -s ../drive_c "$dir/dosdevices/c:"
     ln -s / "$dir/dosdevices/z:"
     mkdir -p "$dir/drive_c/users/me"
-    "$WINDOWS_CC" -municode -std=gnu17 -O1 -s "$E2E_LIB/../../fake/wsl-win.c" \
-        -o "$dir/bin/wsl.exe" -lws2_32 || return 1
+    windows_program wsl-win "$dir/bin/wsl.exe" || return 1
     export WINEPREFIX=$dir WINEPATH="Z:${dir//\//\\}\\bin"
     # the first program brings the services along
     wineserver -p 3>&- && wine cmd /c exit 3>&- </dev/null >/dev/null 2>&1

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * console-win FILE COMMAND...: runs COMMAND in our console, and when FILE appears gives
+ * the console's window 100 columns and 30 rows, as a person does who pulls at its corner.
+ * Its exit status is COMMAND's.
+ */
+#include <windows.h>
+
+#include <stdio.h>
+#include <wchar.h>
+
+static void resize(void)
+{
+    HANDLE out = GetStdHandle(STD_OUTPUT_HANDLE);
+    SMALL_RECT least = {0, 0, 9, 9}, window = {0, 0, 99, 29};
+    SetConsoleWindowInfo(out, TRUE, &least); /* never larger than the buffer behind it */
+    if (!SetConsoleScreenBufferSize(out, (COORD){100, 30}) ||
+        !SetConsoleWindowInfo(out, TRUE, &window))
+        fprintf(stderr, "console-win: cannot resize (%lu)\n", GetLastError());
+}
+
+int wmain(int argc, wchar_t **argv);
+int wmain(int argc, wchar_t **argv)
+{
+    if (argc < 3)
+        return 255;
+    /* our own words have no blanks nor quotes: COMMAND is the line behind them */
+    wchar_t *command = wcsstr(GetCommandLineW(), argv[1]) + wcslen(argv[1]) + 1;
+    STARTUPINFOW start = {.cb = sizeof start};
+    PROCESS_INFORMATION process;
+    DWORD code = 255;
+    if (!CreateProcessW(NULL, command, NULL, NULL, TRUE, 0, NULL, NULL, &start,
+                        &process)) {
+        fwprintf(stderr, L"console-win: cannot start %ls (%lu)\n", command,
+                 GetLastError());
+        return 255;
+    }
+    while (WaitForSingleObject(process.hProcess, 50) == WAIT_TIMEOUT)
+        if (GetFileAttributesW(argv[1]) != INVALID_FILE_ATTRIBUTES) {
+            resize();
+            break;
+        }
+    WaitForSingleObject(process.hProcess, INFINITE);
+    GetExitCodeProcess(process.hProcess, &code);
+    return (int)code;
+}
