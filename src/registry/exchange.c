@@ -257,12 +257,13 @@ static int step_done(struct exchange *x, struct dr_error *err)
         call->status == 307 || call->status == 308)
         return follow_redirect(x, err);
     status_fail_http(reg, call, host, err);
-    if (x->part && call->status == 404)
-        return dr_fail_at(
-            err, DR_AT_REGISTRY, DR_ERR_PULL, 404,
-            "%s does not have it (404): the image is incomplete there, push it "
-            "again",
-            host);
+    if (x->part && call->status == 404) {
+        dr_auto_free char *words = status_words(call);
+        return dr_fail_at(err, DR_AT_REGISTRY, DR_ERR_PULL, 404,
+                          "%s does not have it (404): the image is incomplete there, "
+                          "push it again%s%s%s",
+                          host, *words ? " [" : "", words, *words ? "]" : "");
+    }
     if (!status_is_passing(reg, call))
         return -1;
     return retry(x, status_wait_s(call) * 1000, err);

@@ -38,7 +38,8 @@ A fault with @K happens the first K times per path, otherwise always:
     token-bad           the token server's answer has no token
 Options: --auth basic|token --user U --password P (token without a user: anonymous);
     --token-life S; --refresh-token T (accepted by POST, given to whoever asks for an offline token); --tls CERT KEY;
-    --client-ca FILE: the client must show a certificate of it; --old-tls: TLS 1.1 is all it
+    --client-ca FILE: the client must show a certificate of it, except at the other port, where
+    one is logged as "side+certificate"; --old-tls: TLS 1.1 is all it
     speaks; --log FILE: a line per request: side method path status authorization range.
 """
 import argparse
@@ -158,12 +159,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     # --- answers ---
 
+    def certificate(self):
+        """Whether the other port was shown one, which is only its own port's business."""
+        side_tls = self.server.side == "side" and self.server.tls
+        return "+certificate" if side_tls and self.connection.getpeercert() else ""
+
     def note(self, status):
         app = self.server.app
         if not app.log:
             return
         with app.log_lock, open(app.log, "a", encoding="utf-8") as f:
-            print(self.server.side, self.command, self.path, status,
+            print(self.server.side + self.certificate(), self.command, self.path, status,
                   (self.headers.get("Authorization") or "-").replace(" ", ":"),
                   (self.headers.get("Range") or "-").replace(" ", ""), file=f)
 
@@ -415,8 +421,8 @@ class Server(http.server.ThreadingHTTPServer):
                 self.tls.set_ciphers("ALL:@SECLEVEL=0")
                 self.tls.minimum_version = ssl.TLSVersion.TLSv1
                 self.tls.maximum_version = ssl.TLSVersion.TLSv1_1
-            if app.args.client_ca and side == "main":
-                self.tls.verify_mode = ssl.CERT_REQUIRED
+            if app.args.client_ca:
+                self.tls.verify_mode = ssl.CERT_REQUIRED if side == "main" else ssl.CERT_OPTIONAL
                 # In 1.3 the refusal comes after the request was sent, and closing on bytes
                 # that nobody read may take the alert away before it is heard.
                 self.tls.maximum_version = ssl.TLSVersion.TLSv1_2

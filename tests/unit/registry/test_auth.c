@@ -293,7 +293,8 @@ static void tls_is_found_on_loopback_and_checked(void **state)
         fail_msg("%s", err.text);
     start_registry(f, NULL); /* plain HTTP, where TLS is insisted on */
     assert_int_equal(pull_image(f, "app:1", &err), -1);
-    assert_error(&err, DR_ERR_PULL, 0, "no TLS connection to 127.0.0.1");
+    assert_text(&err, ": if it speaks plain HTTP, say so with --tls-verify=false");
+    assert_error(&err, DR_ERR_PULL, 0, "/app:1: no TLS connection to 127.0.0.1:");
 }
 
 static void from_https_to_http_only_verified_bytes_and_no_authorization_H4(void **state)

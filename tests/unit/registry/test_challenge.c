@@ -144,6 +144,24 @@ static void origins_are_scheme_host_and_port(void **state)
     }
 }
 
+/* What one may hear, the other may not. */
+static void another_scheme_host_or_port_is_another_origin_H4(void **state)
+{
+    static const char *const others[] = {"http://host:5000/", "https://host/",
+                                         "https://host:5001/", "https://hosts:5000/",
+                                         "https://a.host:5000/"};
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    struct origin one, other;
+    assert_int_equal(origin_parse("https://host:5000/a", &one, &err), 0);
+    assert_int_equal(origin_parse("https://HOST.:5000/b?c", &other, &err), 0);
+    assert_true(origin_equal(&one, &other));
+    for (size_t i = 0; i < DR_COUNT(others); i++) {
+        assert_int_equal(origin_parse(others[i], &other, &err), 0);
+        if (origin_equal(&one, &other))
+            fail_msg("%s", others[i]);
+    }
+}
+
 static void the_query_of_a_url_is_never_shown(void **state)
 {
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
@@ -190,6 +208,7 @@ int main(void)
         cmocka_unit_test(challenges_are_read_by_the_grammar),
         cmocka_unit_test(malformed_challenges_are_refused_with_the_offset),
         cmocka_unit_test(origins_are_scheme_host_and_port),
+        cmocka_unit_test(another_scheme_host_or_port_is_another_origin_H4),
         cmocka_unit_test(the_query_of_a_url_is_never_shown),
         cmocka_unit_test(loopback_and_link_local_are_known_in_any_notation_H4),
     };

@@ -19,7 +19,7 @@ static const char make_certificates[] =
     "openssl req $ca -subj /CN=ca -keyout ca.key -out ca.pem; "
     "for who in server client; do openssl req -newkey ec -pkeyopt "
     "ec_paramgen_curve:prime256v1 -nodes -subj /CN=$who -keyout $who.key -out $who.csr; "
-    "printf 'subjectAltName=DNS:registry.test,IP:127.0.0.1' >ext; "
+    "printf 'subjectAltName=DNS:registry.test,DNS:localhost,IP:127.0.0.1' >ext; "
     "openssl x509 -req -in $who.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 "
     "-extfile ext -out $who.pem; done; } >out 2>&1";
 
@@ -188,6 +188,34 @@ static void the_client_s_certificate_is_shown_to_the_registry_only_H4(void **sta
     assert_error(&err, DR_ERR_CONFIG, 0, "or its key, cannot be used");
 }
 
+/* The port where blobs lie is another host, whatever the registry thinks of it. */
+static void
+what_is_said_of_a_registry_does_not_hold_where_it_redirects_to_H4(void **state)
+{
+    struct tls_fixture *t = *state;
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    make_image(t->f, "1", "--layer", "10", NULL);
+    start_registry(t->f, "--tls", t->cert, t->key, "--client-ca", t->ca, "--fault",
+                   "redirect", NULL);
+    put(t, "named", "ca.pem", "ca.crt");
+    put(t, "named", "client.pem", "client.cert");
+    put(t, "named", "client.key", "client.key");
+    dr_auto_free char *dir = dr_printf("%s/xdg/containers/certs.d/named", t->f->dir);
+    t->f->options.cert_dir = dir;
+    assert_fine(pull_image(t->f, "app:1", &err), &err);
+    assert_int_equal(logged(t->f, "side GET"), 2);
+    assert_int_equal(logged(t->f, "certificate"), 0);
+    /* nor that its certificate need not be verified */
+    t->f->options.cert_dir = NULL;
+    t->f->options.insecure = true;
+    start_registry(t->f, "--tls", t->cert, t->key, "--fault", "redirect", NULL);
+    struct store_usage freed;
+    assert_int_equal(store_prune(t->f->store, 0, 0, &freed, &err), 0);
+    assert_int_equal(pull_image(t->f, "app:1", &err), -1);
+    assert_error(&err, DR_ERR_PULL, 0, "the TLS certificate of localhost is not trusted");
+    assert_int_equal(logged(t->f, "side GET"), 0);
+}
+
 static void files_that_are_no_certificates_are_named(void **state)
 {
     struct tls_fixture *t = *state;
@@ -320,6 +348,7 @@ int main(void)
         TEST(an_unknown_ca_is_refused_and_the_words_say_where_to_put_it),
         TEST(a_certificate_that_nobody_verifies_needs_a_word),
         TEST(the_client_s_certificate_is_shown_to_the_registry_only_H4),
+        TEST(what_is_said_of_a_registry_does_not_hold_where_it_redirects_to_H4),
         TEST(files_that_are_no_certificates_are_named),
         TEST(less_than_tls_1_2_is_refused_H4),
         TEST(a_pull_goes_through_the_proxy_that_the_environment_names),
