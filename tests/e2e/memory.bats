@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# Peak memory of a pull: the host at most 64 MiB, the helper at most 32 MiB.
+# Peak memory of whatever moves images: the host at most 64 MiB, the helper at most 32 MiB.
 # bats file_tags=any-runtime,plain-build
 load lib/common
 
@@ -34,9 +34,9 @@ teardown_file() { suite_teardown; }
 setup() { test_setup; }
 teardown() { test_teardown; }
 
-@test "H1: a pull of some 200 MB stays below 64 MiB in dray and 32 MiB in the helper" {
-    [[ -z ${DRAY_SANITIZED:-} ]] || skip "a sanitizer's shadow memory is not ours"
-    "$DRAY" pull -q "$(image large:1)" >"$OUT/out" 2>&1 &
+# within_limits DRAY_ARG...: runs it, and looks what it takes at most on each side
+within_limits() {
+    "$DRAY" "$@" >"$OUT/out" 2>&1 &
     local pid=$! helper="" peak_host=0 peak_helper=0 kb
     while kill -0 "$pid" 2>/dev/null; do
         kb=$(awk '/^VmHWM/ { print $2 }' "/proc/$pid/status" 2>/dev/null || echo 0)
@@ -49,10 +49,26 @@ teardown() { test_teardown; }
         sleep 0.01
     done
     wait "$pid" || { cat "$OUT/out"; false; }
-    echo "# peak: dray $peak_host kB, helper $peak_helper kB" >&3
+    echo "# peak of $1: dray $peak_host kB, helper $peak_helper kB" >&3
     ((peak_helper > 0))
-    ((peak_host <= 65536)) || { echo "dray took $peak_host kB"; false; }
-    ((peak_helper <= 32768)) || { echo "the helper took $peak_helper kB"; false; }
+    ((peak_host <= 65536)) || { echo "$1: dray took $peak_host kB"; false; }
+    ((peak_helper <= 32768)) || { echo "$1: the helper took $peak_helper kB"; false; }
+}
+
+@test "H1: pull, push, save and load of some 200 MB stay below 64 MiB in dray and 32 MiB in the helper" {
+    [[ -z ${DRAY_SANITIZED:-} ]] || skip "a sanitizer's shadow memory is not ours"
+    local name
+    name=$(image large:1)
+    within_limits pull -q "$name"
+    # without the blobs all layers are made again
+    rm -rf "$DRAY_CACHE"
+    dray tag "$name" "$(image made-again:1)"
+    within_limits push "$(image made-again:1)"
+    grep -q ': Pushed' "$OUT/out" || { cat "$OUT/out"; false; }
+    within_limits save -o "$OUT/saved.tar" "$name"
+    dray rmi "$name" "$(image made-again:1)" >"$OUT/removed"
+    within_limits load -q -i "$OUT/saved.tar"
+    rm "$OUT/saved.tar"
 }
 
 @test "a monitor has at most 600 kB of its own" {

@@ -54,6 +54,19 @@ static void tries_end_at_their_deadline_H4(void **state)
     assert_in_range(logged(f, " 503 "), 1, 3);
 }
 
+/* What brings bytes is no try that failed, however often it breaks. */
+static void a_line_that_breaks_again_and_again_has_no_deadline_H4(void **state)
+{
+    struct fixture *f = *state;
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    make_image(f, "1", "--layer", "4000000", NULL);
+    start_registry(f, "--fault", "truncate=100000", NULL);
+    f->options.retry_deadline_ms = 600; /* forty waits of 20 ms at least are longer */
+    if (pull_image(f, "app:1", &err) < 0)
+        fail_msg("%s", err.text);
+    assert_true(logged(f, " 206 ") >= 39);
+}
+
 /* Bytes that come, but too slowly to be of use. */
 static void a_trickle_is_dropped_H4(void **state)
 {
@@ -190,6 +203,7 @@ int main(void)
         TEST(the_times_are_those_of_the_rules_H4),
         TEST(waits_double_and_are_scattered_H4),
         TEST(tries_end_at_their_deadline_H4),
+        TEST(a_line_that_breaks_again_and_again_has_no_deadline_H4),
         TEST(a_trickle_is_dropped_H4),
         TEST(a_host_that_takes_no_connection_is_given_up_H4),
         TEST(of_a_refusal_so_much_is_read_and_no_more_H4),
