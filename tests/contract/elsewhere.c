@@ -9,10 +9,6 @@
         SKIP(why);                                                                       \
     }
 
-ELSEWHERE(C04_a_distro_can_be_bootstrapped_from_a_tarball_or_an_image,
-          "C04 belongs to the boundary issue: there is no `target create` yet")
 ELSEWHERE(C35_a_deployment_comes_up_from_its_yaml, "C35 belongs to the deployment issue")
 
-TESTS(elsewhere_tests,
-      ANY_RUNTIME(C04_a_distro_can_be_bootstrapped_from_a_tarball_or_an_image),
-      ANY_RUNTIME(C35_a_deployment_comes_up_from_its_yaml));
+TESTS(elsewhere_tests, ANY_RUNTIME(C35_a_deployment_comes_up_from_its_yaml));

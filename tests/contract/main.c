@@ -14,7 +14,7 @@
 extern const struct tests target_tests, identity_tests, image_tests, create_tests,
     life_tests, stop_tests, output_tests, exec_tests, stats_tests, error_tests,
     state_tests, race_tests, kill_tests, flood_tests, network_tests, credential_tests,
-    elsewhere_tests;
+    distro_tests, elsewhere_tests;
 
 static int open_only(void)
 {
@@ -70,10 +70,11 @@ int main(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "--open") == 0)
         return open_only();
     static const struct tests *const files[] = {
-        &target_tests,     &identity_tests,  &image_tests, &create_tests, &life_tests,
-        &stop_tests,       &output_tests,    &exec_tests,  &stats_tests,  &error_tests,
-        &state_tests,      &race_tests,      &kill_tests,  &flood_tests,  &network_tests,
-        &credential_tests, &elsewhere_tests,
+        &target_tests, &identity_tests,  &image_tests,   &create_tests,
+        &life_tests,   &stop_tests,      &output_tests,  &exec_tests,
+        &stats_tests,  &error_tests,     &state_tests,   &race_tests,
+        &kill_tests,   &flood_tests,     &network_tests, &credential_tests,
+        &distro_tests, &elsewhere_tests,
     };
     size_t count = 0;
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
