@@ -46,7 +46,7 @@ static int read_some(struct win_fd *fd, int *ret_why)
     if (GetConsoleMode(fd->handle, &mode))
         return read_console(fd, mode, ret_why);
     if (ReadFile(fd->handle, fd->buf, WIN_BUF, &n, NULL))
-        return n > 0 ? (int)n : -2; /* somebody wrote nothing to a pipe */
+        return (int)n; /* 0: nothing was written, which all take for the end */
     if (GetLastError() == ERROR_BROKEN_PIPE || GetLastError() == ERROR_HANDLE_EOF)
         return 0;
     *ret_why = win_errno(GetLastError());
