@@ -180,7 +180,7 @@ struct dray_open_options {
     /* The name of a target in the user's config.yaml (see dray_targets), or an address:
      * "local:", "ssh://[USER@]HOST[:PORT]" (by the user's own ssh: its config, agent,
      * known hosts), "wsl://[DISTRO]" (by wsl.exe), "exec://WORD WORD…" (a command that
-     * `sh` is added to); NULL: local:
+     * `sh` is added to); NULL: local:, on Windows wsl://
      */
     const char *target;
     /* Places over there (C01), absolute; NULL: /var/lib/dray, /run/dray and, below the

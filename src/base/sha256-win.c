@@ -107,6 +107,9 @@ blocks_sha_ni(uint32_t h[8], const unsigned char *data, size_t count)
 
 static bool has_sha_ni(void)
 {
+#ifdef SHA256_PLAIN /* a test's */
+    return false;
+#endif
     unsigned a, b = 0, c, d;
     return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & 1u << 29);
 }

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "cli/args.h"
 #include "cli/cli.h"
+#include "transport/address.h"
 
 #if defined(__x86_64__)
 #define OUR_ARCH "amd64"
@@ -58,7 +59,7 @@ static void print_runtimes(const json_t *info)
 static void print_info(const struct cli *cli, const json_t *info)
 {
     dr_auto_free char *memory = dr_size_text(dr_json_int(info, "memory_bytes", 0));
-    line("", "Target", cli->global.target ? cli->global.target : "local:");
+    line("", "Target", cli->global.target ? cli->global.target : transport_default);
     count_line(info, "Containers", "containers");
     count_line(info, "Running", "running");
     count_line(info, "Images", "images");

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "cli/args.h"
 #include "cli/cli.h"
+#include "transport/address.h"
 
 static const struct cli_column columns[] = {
     {"Name", "NAME", true},        {"Current", "CURRENT", true}, {"URL", "URL", true},
@@ -46,7 +47,7 @@ int cmd_target_ls(struct cli *cli, void *arg)
     size_t i;
     json_t *one;
     bool local = !current || strcmp(current, "local") == 0;
-    add_row(rows, "local", "local:", local, NULL);
+    add_row(rows, "local", transport_default, local, NULL);
     json_array_foreach (dr_json_array(all, "targets"), i, one)
         add_row(rows, dr_json_str(one, "name"), dr_json_str(one, "url"),
                 dr_json_bool(one, "current"), one);
@@ -174,7 +175,7 @@ static json_t *find_target(const json_t *all, const char *name, struct dr_error 
     size_t i;
     json_t *one;
     if (strcmp(name, "local") == 0)
-        return json_pack("{s:s,s:s}", "name", "local", "url", "local:");
+        return json_pack("{s:s,s:s}", "name", "local", "url", transport_default);
     json_array_foreach (dr_json_array(all, "targets"), i, one)
         if (strcmp(dr_json_str(one, "name"), name) == 0)
             return json_incref(one);
@@ -283,7 +284,7 @@ int cmd_target_check(struct cli *cli, void *arg)
         return fit ? CLI_OK : CLI_CONFIG;
     }
     dr_auto_free char *name =
-        dr_escape(cli->global.target ? cli->global.target : "local:", 200);
+        dr_escape(cli->global.target ? cli->global.target : transport_default, 200);
     printf("%s:\n", name);
     json_array_foreach (all, i, one)
         print_finding(one);

@@ -8,26 +8,10 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "registry/tls-system.h"
 
 #define BUNDLE_MAX (4u << 20)
 #define DIR_FILES_MAX 256
-
-/* libcurl knows its own place of the system's CAs, but takes either that or ours. */
-static int add_system_cas(struct dr_buf *ca, struct dr_error *err)
-{
-    const char *places[] = {getenv("SSL_CERT_FILE"), "/etc/ssl/certs/ca-certificates.crt",
-                            "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem",
-                            "/etc/ssl/cert.pem"};
-    for (size_t i = 0; i < DR_COUNT(places); i++) {
-        dr_auto_error struct dr_error problem = DR_ERROR_INIT;
-        if (!places[i] || !*places[i])
-            continue;
-        if (dr_file_read(AT_FDCWD, places[i], ca, &problem) == 0)
-            return dr_buf_add(ca, "\n", 1, err);
-        dr_buf_reset(ca);
-    }
-    return 0; /* a system without any: ours alone */
-}
 
 static int add_ca(struct tls *tls, const char *path, struct dr_error *err)
 {
@@ -40,7 +24,7 @@ static int add_ca(struct tls *tls, const char *path, struct dr_error *err)
     if (!pem.data || !strstr(pem.data, "-----BEGIN ") || !strstr(pem.data, "CERTIFICATE"))
         return dr_fail(err, DR_ERR_CONFIG,
                        "the CA file %s has no certificate in PEM form in it", path);
-    if (tls->ca.len == 0 && add_system_cas(&tls->ca, err) < 0)
+    if (tls->ca.len == 0 && tls_system_cas(&tls->ca, err) < 0)
         return -1;
     return dr_buf_add(&tls->ca, pem.data, pem.len, err) < 0 ||
                    dr_buf_add(&tls->ca, "\n", 1, err) < 0
@@ -168,6 +152,10 @@ int tls_load(const char *host, const struct tls_options *options, struct tls *re
         tls_release(&tls);
         return -1;
     }
+    if (tls.cert && tls_check_client(tls.cert, err) < 0) {
+        tls_release(&tls);
+        return -1;
+    }
     *ret_tls = tls;
     return 0;
 }
@@ -188,6 +176,7 @@ int tls_apply(const struct tls *tls, bool own, const struct curl_api *curl, CURL
         struct curl_blob blob = {tls->ca.data, tls->ca.len, CURL_BLOB_NOCOPY};
         rc = curl->easy_setopt(easy, CURLOPT_CAINFO_BLOB, &blob) == CURLE_OK ? 0 : -1;
     }
+    tls_apply_system(curl, easy);
     if (own && tls->insecure) {
         curl->easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
         curl->easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);

@@ -197,7 +197,7 @@ int transport_address_parse(const char *text, struct transport_address *ret,
 {
     *ret = (struct transport_address){TRANSPORT_LOCAL};
     if (!text || strcmp(text, "local") == 0)
-        return 0;
+        text = transport_default;
     for (size_t i = 0; i < DR_COUNT(schemes); i++) {
         size_t len = strlen(schemes[i].prefix);
         if (strncmp(text, schemes[i].prefix, len) != 0)

@@ -2,7 +2,7 @@
 /*
  * The address of a target:
  *
- *     local:                     this machine
+ *     local:                     this machine, which must be Linux
  *     ssh://[USER@]HOST[:PORT]   a Linux machine, or a name of ssh's own config
  *     wsl://[DISTRO]             a WSL2 distro; "dray" when none is named
  *     exec://WORD WORD…          whatever `WORD WORD… sh` leads to
@@ -31,10 +31,14 @@ struct transport_address {
     char **words;      /* exec: at least one */
 };
 
+/* The address of the target that has no name, or the name "local": local:, on Windows
+ * wsl://. (local-posix.c, local-win.c) */
+extern const char transport_default[];
+
 /* Does text look like an address, rather than like the name of a target? */
 bool transport_address_is(const char *text);
 /* DR_ERR_UNSUPPORTED names a scheme that is not known, DR_ERR_CONFIG what is wrong. text
- * NULL: local:. */
+ * NULL, or "local": transport_default. */
 int transport_address_parse(const char *text, struct transport_address *ret,
                             struct dr_error *err);
 void transport_address_release(struct transport_address *address);

@@ -13,6 +13,8 @@
 #include "transport/helpers.h"
 #include "transport/process.h"
 
+const char transport_default[] = "local:";
+
 /* The first one is this machine's. */
 static char *helper_path(const char *root)
 {

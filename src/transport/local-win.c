@@ -2,6 +2,8 @@
 /* Containers are Linux': this machine cannot be the target. */
 #include "transport/far.h"
 
+const char transport_default[] = "wsl://";
+
 int transport_local(const char *root, struct transport *ret, struct dr_error *err)
 {
     return dr_fail(

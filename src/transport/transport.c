@@ -90,7 +90,7 @@ int transport_open(const struct transport_options *o, struct transport *ret,
     far->address = address;
     address = (struct transport_address){TRANSPORT_LOCAL};
     far->words_fd = -1;
-    far->name = dr_escape(o->target, 200);
+    far->name = dr_escape(o->target ? o->target : transport_default, 200);
     choose_places(far, o);
     if (start_far(far, o, ret, err) < 0) {
         far_free(far);
