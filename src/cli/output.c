@@ -10,6 +10,12 @@
 /* as Docker's tables: cells of at least 10 characters, 3 blanks between */
 #define CELL_MIN 10
 #define CELL_GAP 3
+/* how msvcrt calls a pipe whose reader is gone */
+#ifdef _WIN32
+#define OUTPUT_GONE EINVAL
+#else
+#define OUTPUT_GONE EPIPE
+#endif
 #define LIST_MAX_BYTES (256u << 20)
 
 void cli_line(const char *text)
@@ -39,7 +45,7 @@ int cli_finish(int code)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))
         return code;
-    if (errno == EPIPE)
+    if (errno == EPIPE || errno == OUTPUT_GONE)
         return CLI_PIPE;
     cli_warn("cannot write to stdout: %s", strerror(errno));
     return code ? code : CLI_FAILED;

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "registry/internal.h"
 #include "registry/proxy.h"
+#include "registry/tls-system.h"
 
 #define WAIT_MAX_S (100ll * 365 * 86400) /* more is no time */
 
@@ -83,13 +84,13 @@ int status_fail_transfer(const struct registry *reg, const struct http_call *cal
     const char *os = os_reason(call);
     if (proxy_refused(call))
         return fail_proxy(call, host, err);
+    dr_auto_free char *place = tls_host_place(reg->ref.host);
     if (wants_certificate(reg, call))
         return dr_fail_at(
             err, DR_AT_REGISTRY, kind, 0,
             "%s probably wants a certificate of the client's (%s): put client.cert "
-            "and client.key into /etc/containers/certs.d/%s, or name their "
-            "directory with --cert-dir",
-            host, detail, reg->ref.host);
+            "and client.key into %s, or name their directory with --cert-dir",
+            host, detail, place);
     switch (call->result) {
     case CURLE_COULDNT_RESOLVE_HOST:
         text =
@@ -111,9 +112,8 @@ int status_fail_transfer(const struct registry *reg, const struct http_call *cal
     case CURLE_SSL_ISSUER_ERROR:
         text =
             dr_printf("the TLS certificate of %s is not trusted (%s): give the CA that "
-                      "signed it with --tls-ca, or put it at "
-                      "/etc/containers/certs.d/%s/ca.crt",
-                      host, detail, reg->ref.host);
+                      "signed it with --tls-ca, or put it at %s/ca.crt",
+                      host, detail, place);
         break;
     case CURLE_SSL_CERTPROBLEM:
         kind = DR_ERR_CONFIG;

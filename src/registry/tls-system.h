@@ -11,6 +11,11 @@
 int tls_system_cas(struct dr_buf *ca, struct dr_error *err);
 /* Whether a client's certificate in a file can be used at all. */
 int tls_check_client(const char *cert, struct dr_error *err);
+/* How the host's directory below a certs.d is called: on Windows, as Docker does, without
+ * the colon before the port. Owned. */
+char *tls_host_dir(const char *host);
+/* The usual one, for a person; owned. */
+char *tls_host_place(const char *host);
 void tls_apply_system(const struct curl_api *curl, CURL *easy);
 
 #endif

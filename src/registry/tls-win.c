@@ -36,6 +36,22 @@ int tls_check_client(const char *cert, struct dr_error *err)
                    "%s: Windows' TLS takes no client certificates in PEM form", cert);
 }
 
+char *tls_host_dir(const char *host)
+{
+    char *dir = dr_strdup(host), *to = dir;
+    for (const char *c = host; *c; c++)
+        if (*c != ':')
+            *to++ = *c;
+    *to = '\0';
+    return dir;
+}
+
+char *tls_host_place(const char *host)
+{
+    dr_auto_free char *dir = tls_host_dir(host);
+    return dr_printf("%%APPDATA%%\\containers\\certs.d\\%s", dir);
+}
+
 /* A CA that says nowhere what it has revoked is as good as elsewhere. */
 void tls_apply_system(const struct curl_api *curl, CURL *easy)
 {

@@ -107,10 +107,11 @@ static int take_usual(struct tls *tls, const char *host, struct dr_error *err)
                              : home      ? dr_printf("%s/.config/containers", home)
                                          : NULL;
     const char *places[] = {own, "/etc/containers", "/etc/docker"};
+    dr_auto_free char *name = tls_host_dir(host);
     for (size_t i = 0; i < DR_COUNT(places); i++) {
         if (!places[i])
             continue;
-        dr_auto_free char *dir = dr_printf("%s/certs.d/%s", places[i], host);
+        dr_auto_free char *dir = dr_printf("%s/certs.d/%s", places[i], name);
         dr_auto_strv char **names = list(dir);
         if (names)
             return take_directory(tls, dir, names, err);
