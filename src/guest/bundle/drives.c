@@ -97,9 +97,10 @@ static void unescape(char *text)
     char *to = text;
     for (; *text; to++) {
         bool octal = text[0] == '\\' && strspn(text + 1, "01234567") >= 3;
-        *to = octal
-                  ? (char)((text[1] - '0') << 6 | (text[2] - '0') << 3 | (text[3] - '0'))
-                  : *text;
+        char byte = *text; /* not by ?:, which UBSan's build warns of */
+        if (octal)
+            byte = (char)((text[1] - '0') << 6 | (text[2] - '0') << 3 | (text[3] - '0'));
+        *to = byte;
         text += octal ? 4 : 1;
     }
     *to = '\0';
