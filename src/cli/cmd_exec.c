@@ -9,13 +9,6 @@ static int check(const struct cli *cli, const struct exec_args *args,
     if (args->workdir && *args->workdir != '/')
         return dr_fail(err, DR_ERR_INVALID, "--workdir %s: it must be an absolute path",
                        args->workdir);
-    /* The words of a command cross as JSON, which has no way to say other bytes. */
-    for (char **word = cli->words; *word; word++) {
-        if (!dr_json_is_text(*word)) {
-            dr_auto_free char *safe = dr_escape(*word, 100);
-            return dr_fail(err, DR_ERR_INVALID, "\"%s\" is not valid UTF-8", safe);
-        }
-    }
     return args->detach ? 0 : cli_attach_check(attach, err);
 }
 

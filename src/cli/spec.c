@@ -91,6 +91,8 @@ static int as_flag(struct dr_error *err, const char *field)
     /* the image is no flag, and the reason names it */
     if (!drop_field(err, field) || strcmp(field, "image") == 0)
         return -1;
+    if (strcmp(field, "args") == 0)
+        return dr_wrap(err, "a word of the command");
     dr_auto_free char *flag = dr_printf("--%s", field);
     for (char *p = flag; *p; p++)
         if (*p == '_')

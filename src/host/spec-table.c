@@ -503,7 +503,9 @@ int spec_field(struct spec_container *spec, const char *field, bool add,
         if (!value)
             return dr_fail(err, DR_ERR_INVALID, "%s: no value is given", field);
         if (!dr_json_is_text(value)) {
-            expected(err, value, "UTF-8");
+            expected(err, value,
+                     "UTF-8, all that the runtime's JSON can carry; send it on stdin, or "
+                     "in a file");
             return dr_wrap(err, "%s", field);
         }
         return row->parse(spec, row, value, err) < 0 ? dr_wrap(err, "%s", field) : 0;

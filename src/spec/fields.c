@@ -237,9 +237,11 @@ int spec_fields_decode(const struct spec_field *fields, const json_t *json, void
 
 static int not_utf8(const char *where, size_t index, struct dr_error *err)
 {
-    return dr_fail(err, DR_ERR_INVALID,
-                   "%s[%zu]: not UTF-8, which the runtime's config.json cannot carry",
-                   where, index);
+    return dr_fail(
+        err, DR_ERR_INVALID,
+        "%s[%zu]: not UTF-8, which the runtime's config.json cannot carry; send "
+        "it on stdin, or in a file",
+        where, index);
 }
 
 int spec_fields_check_text(const struct spec_field *fields, const void *object,

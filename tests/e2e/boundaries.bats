@@ -63,6 +63,10 @@ all_of_it() {
     words=("$word" $'\u00e4\u20ac' '' '$HOME' '*' ';' "'\"" $'\n' '-n' "$big" '!!' '%s')
     try dray exec far sh -c 'for a; do printf "%s|" "$a"; done | md5sum' sh "${words[@]}"
     same "$output" "$(printf '%s|' "${words[@]}" | md5sum)"
+    # what is not text cannot be said to a runtime, and is not made into something else
+    refused 125 'args[1]' '\x80\xff' "not UTF-8" "on stdin" -- exec far echo $'\x80\xff'
+    refused 125 'env[0]' "not UTF-8" -- exec -e $'A=\x80' far true
+    refused 125 'a word of the command' '\xc3' "expected UTF-8" -- run --rm "$IMAGE" echo $'\xc3'
     # stdin and stdout at once, more than any pipe holds
     head -c 8000000 /dev/urandom >"$OUT/bytes"
     # shellcheck disable=SC2094 # nothing writes to it

@@ -15,7 +15,7 @@ load lib/busybox
     [[ ${lines[0]} =~ ^PID\ + ]]
     has "$output" "sleep 1234"
     lacks "$output" UID
-    same "$(dray top t -eo pid,comm | awk 'NR > 1 { print $1 }' | sort -n | head -1)" "$(pid_of t)"
+    same "$(dray top t -eo pid,comm | awk 'NR > 1 { print $1 }' | sort -n | head -1)" "$(pid_there t)"
     ok create --name c "$IMAGE" true
     refused 1 "c is not running" -- top c
     refused 1 nobody -- top nobody

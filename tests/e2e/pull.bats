@@ -226,8 +226,8 @@ $name $new"
 @test "whiteouts, opaque directories and replaced entries look as the image says (C14)" {
     ok pull -q "$(image layers:1)"
     # the image has no shell: it is looked at through busybox
-    cp /bin/busybox "$OUT/busybox"
-    see() { dray run --rm -v "$OUT/busybox:/busybox:ro" --entrypoint /busybox "$(image layers:1)" "$@"; }
+    cp /bin/busybox "$E2E/busybox"
+    see() { dray run --rm -v "$E2E/busybox:/busybox:ro" --entrypoint /busybox "$(image layers:1)" "$@"; }
     same "$(see ls /opaque)" new
     same "$(see cat /gone-dir)" "a file takes the name of a removed directory"
     same "$(see cat /back/was-here)" again

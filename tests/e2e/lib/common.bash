@@ -197,6 +197,7 @@ suite_pull() {
 }
 
 inspect() { dray inspect --format "$2" "$1"; }        # CONTAINER TEMPLATE
+pid_there() { inspect "$1" '{{.State.Pid}}'; }        # CONTAINER
 # As this machine sees it: a distro has pids of its own.
 pid_of() { # CONTAINER
     local pid
