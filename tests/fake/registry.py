@@ -23,7 +23,8 @@ A fault with @K happens the first K times per path, otherwise always:
     slow=N              N bytes a second
     delay=MS            before each answer
     no-range            Range is ignored            bad-range: another part is sent
-    etag[=TEXT]         blobs have a strong ETag, which If-Range must name
+    etag[=TEXT]         blobs have a strong ETag, which If-Range must name; W/TEXT: a weak one
+    range-refused       Range is answered with 416
     redirect            blobs lie on another port, which wants no Authorization: logged as "side"
     redirect-http       (with --tls) the other port speaks plain HTTP
     redirect-to=URL     blobs and manifests are redirected there        redirect-loop
@@ -64,6 +65,7 @@ MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 FAULTS = set(re.findall(r"[a-z]+(?:-[a-z0-9]+)*", """
     status manifest-status blob-status retry-after error error-raw wrong-digest wrong-manifest
     longer shorter longer-chunked truncate reset drop stall slow delay no-range bad-range etag
+    range-refused
     redirect redirect-http redirect-to redirect-loop head-refused no-digest-header
     wrong-digest-header content-type manifest huge-manifest garbage challenge realm
     token-status token-bad"""))
@@ -171,7 +173,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with app.log_lock, open(app.log, "a", encoding="utf-8") as f:
             print(self.server.side + self.certificate(), self.command, self.path, status,
                   (self.headers.get("Authorization") or "-").replace(" ", ":"),
-                  (self.headers.get("Range") or "-").replace(" ", ""), file=f)
+                  (self.headers.get("Range") or "-").replace(" ", "") +
+                  ("+if-range" if self.headers.get("If-Range") else ""), file=f)
 
     def answer(self, status, body=b"", kind="application/json", headers=()):
         self.note(status)
@@ -337,9 +340,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         etag = faults.get("etag")
         if etag:
             tag = f'"{digest[-12:] if etag is True else etag}"'
+            if tag.startswith('"W/'):
+                tag = 'W/"' + tag[3:]
             headers = [("ETag", tag)]
             if self.headers.get("If-Range") not in (None, tag):
                 wanted = None
+        if wanted and faults.get("range-refused"):
+            return self.refuse(416, "RANGE_INVALID", "invalid content range")
         if wanted and not faults.get("no-range"):
             start, status = int(wanted.group(1)), 206
             told = start + 1 if faults.get("bad-range") else start

@@ -230,6 +230,37 @@ static void a_registry_without_ranges_starts_over_H4(void **state)
         fail_msg("%s", err.text);
 }
 
+static void a_part_is_asked_for_under_a_strong_etag_only_H4(void **state)
+{
+    static const struct {
+        const char *fault;
+        size_t asked;
+    } cases[] = {{"etag=strong", 1}, {"etag=W/weak", 0}};
+    struct fixture *f = *state;
+    for (size_t i = 0; i < DR_COUNT(cases); i++) {
+        dr_auto_error struct dr_error err = DR_ERROR_INIT;
+        dr_auto_free char *size = dr_printf("%zu", 1000000 + i);
+        make_image(f, "1", "--layer", size, NULL);
+        start_registry(f, "--fault", "truncate=300000@1", "--fault", cases[i].fault,
+                       NULL);
+        if (pull_image(f, "app:1", &err) < 0)
+            fail_msg("%s", err.text);
+        assert_int_equal(logged(f, "bytes=300000-"), 1);
+        assert_int_equal(logged(f, "+if-range"), cases[i].asked);
+    }
+}
+
+static void a_registry_that_refuses_a_part_gives_the_whole_H4(void **state)
+{
+    struct fixture *f = *state;
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    make_image(f, "1", "--layer", MB, NULL);
+    start_registry(f, "--fault", "truncate=300000@1", "--fault", "range-refused", NULL);
+    if (pull_image(f, "app:1", &err) < 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(logged(f, " 416 "), 1);
+}
+
 static void another_range_than_asked_for_is_refused_H4(void **state)
 {
     struct fixture *f = *state;
@@ -417,6 +448,8 @@ int main(void)
         TEST(an_unchanged_tag_costs_one_head_C07),
         TEST(a_broken_download_goes_on_where_it_broke_H4),
         TEST(a_registry_without_ranges_starts_over_H4),
+        TEST(a_part_is_asked_for_under_a_strong_etag_only_H4),
+        TEST(a_registry_that_refuses_a_part_gives_the_whole_H4),
         TEST(another_range_than_asked_for_is_refused_H4),
         TEST(a_download_that_always_breaks_fails_and_the_next_pull_goes_on),
         TEST(passing_troubles_are_waited_out_H4),
