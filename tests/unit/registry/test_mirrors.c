@@ -152,6 +152,26 @@ static void credentials_are_each_host_s_own_H4(void **state)
     assert_int_equal(logged(p->f, "Ym9iOng6eQ"), 0);
 }
 
+static void a_mirror_s_broken_helper_is_not_passed_over_CVE_2021_41092_H4(void **state)
+{
+    struct pair *p = *state;
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    make_both(p);
+    start_registry(p->f, NULL);
+    start_registry(p->mirror, "--auth", "basic", "--user", "bob", "--password", "pw",
+                   NULL);
+    write_conf(p);
+    dr_auto_free char *file = in_dir(p->f, "auth.json");
+    dr_auto_free char *text = dr_printf(
+        "{\"credHelpers\":{\"127.0.0.1:%d\":\"not-installed\"}}", p->mirror->port);
+    write_all(file, text);
+    p->f->options.auth_file = file;
+    assert_int_equal(pull_image(p->f, "app:1", &err), -1);
+    assert_error(&err, DR_ERR_CONFIG, ENOENT,
+                 "docker-credential-not-installed cannot be started");
+    assert_int_equal(logged(p->f, "main"), 0);
+}
+
 static void when_all_fail_the_registry_s_words_come_first(void **state)
 {
     struct pair *p = *state;
@@ -196,6 +216,7 @@ int main(void)
         TEST(a_mirror_without_the_image_is_passed_over),
         TEST(a_blob_that_a_mirror_cannot_give_comes_from_the_registry),
         TEST(credentials_are_each_host_s_own_H4),
+        TEST(a_mirror_s_broken_helper_is_not_passed_over_CVE_2021_41092_H4),
         TEST(when_all_fail_the_registry_s_words_come_first),
         TEST(containerd_s_mirrors_are_told_whose_they_are),
     };
