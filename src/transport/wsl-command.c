@@ -13,7 +13,7 @@
 
 #define TEXT_MAX ((size_t)64 << 10)
 #define STEP_MS 100      /* how soon a cancelled call notices */
-#define SPOIL_MS 15000   /* to see that what it got is no archive */
+#define SPOIL_MS 5000    /* to see that what it got is no archive */
 #define SPOIL_BYTES 4096 /* more than any header */
 
 struct wsl_stdin {

@@ -31,7 +31,7 @@ dray() { in_far timeout --foreground -k 5 60 "$DRAY" "$@"; }
 starts() {
     timeout 60 strace -D -f -qq -e trace=execve -e signal=none -o "$OUT/trace" \
         nsenter -t "$FAR_PID" -m -- env XDG_RUNTIME_DIR="$E2E/far/run" "$DRAY" "$@" >"$OUT/out" 2>&1
-    grep -cE 'execve\("[^"]*/(ssh|sh)", .*= 0' "$OUT/trace"
+    grep -cE 'execve\("[^"]*/(ssh|sh|wsl\.exe)", .*= 0' "$OUT/trace"
 }
 
 starts_wsl() {
@@ -241,6 +241,11 @@ all_of_it() {
     same "$(starts --target $target rm -f one)" 1 rm
     [[ $(find "$E2E/fresh/bin" -type f | wc -l) -eq 1 ]]
     rm -rf "$E2E/fresh"
+    target=wsl://dray
+    same "$(DRAY_ROOT=/var/fresh starts --target $target ps)" 1 "wsl: the first of all"
+    same "$(starts --target $target pull "$(image layers:1)")" 1 "wsl: pull"
+    same "$(starts --target $target run -d --name one "$(image busybox:docker)" sleep 100)" 1 "wsl: pull and run -d"
+    same "$(starts --target $target rm -f one)" 1 "wsl: rm"
 }
 
 @test "exactly one wsl.exe per command" {

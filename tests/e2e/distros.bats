@@ -161,3 +161,41 @@ distro_image() {
     ok target rm --unregister lab
     as_before
 }
+
+# Before the real stand-in comes one of ours, for what $1 says: a case of wsl.exe's first word.
+wsl_instead() {
+    mkdir -p "$OUT/bin"
+    printf '#!/bin/bash\nreal() { %q "$@"; }\ncase $1 in\n%s\n*) exec %q "$@" ;;\nesac\n' \
+        "$E2E/wsl/bin/wsl.exe" "$1" "$E2E/wsl/bin/wsl.exe" >"$OUT/bin/wsl.exe"
+    chmod 755 "$OUT/bin/wsl.exe"
+}
+
+@test "C04, C33, H5: wsl.exe or dray killed in the middle, or hanging: nothing stays, and the next one works" {
+    distro_image
+    local from="oci:$E2E/distros:1" client code=0
+    # half of the tar arrives, then it is gone
+    # shellcheck disable=SC2016 # the other shell's
+    wsl_instead '--import) head -c 300000 | real "$@"; kill -9 $$ ;;'
+    PATH=$OUT/bin:$PATH refused 1 "wsl.exe" -- target create wsl -q --from "$from" lab
+    as_before
+    # it takes nothing and says much
+    wsl_instead '--import) while sleep 0.01; do printf "%0100000d" 1; done ;;'
+    PATH=$OUT/bin:$PATH "$DRAY" target create wsl --from "$from" lab >"$OUT/o" 2>"$OUT/e" 3>&- &
+    client=$!
+    within 10 grep -q Making "$OUT/e"
+    kill -TERM "$client"
+    wait "$client" || code=$?
+    same "$code" 130 "$(cat "$OUT/e")"
+    as_before
+    # dray itself, when the distro is there and is looked at
+    wsl_instead "-d) echo \$\$ >$OUT/there; exec sleep 100 ;;"
+    PATH=$OUT/bin:$PATH "$DRAY" target create wsl -q --from "$from" lab >/dev/null 2>&1 3>&- &
+    client=$!
+    within 10 test -s "$OUT/there"
+    kill -9 "$client" "$(<"$OUT/there")"
+    wait "$client" || true
+    same "$(wsl --list --quiet | tr -d '\r' | tr '\n' ' ')" "dray lab "
+    ok target create wsl -q --from "$from" lab
+    ok target rm --unregister lab
+    as_before
+}
