@@ -10,9 +10,9 @@ load lib/windows
 # DRAY_EXE: the program; without it only what it stands on is tested.
 
 setup_file() {
-    local missing
-    missing=$(windows_missing)
-    [[ -z $missing ]] || skip "not installed: $missing"
+    MISSING=$(windows_missing)
+    export MISSING
+    if [[ -n $MISSING ]]; then return 0; fi
     suite_setup
     wsl_start 30
     windows_start
@@ -27,18 +27,19 @@ setup_file() {
     export DRAY_EXE
 }
 teardown_file() {
-    [[ -z $(windows_missing) ]] || return 0
+    if [[ -n $MISSING ]]; then return 0; fi
     windows_stop
     wsl_stop
     suite_teardown
 }
 setup() {
+    [[ -z $MISSING ]] || skip "not installed: ${MISSING//$'\n'/, }"
     OUT=$BATS_TEST_TMPDIR
     cd "$(windows_home)" || return 1
 }
 # containers of a test end with the distro; those of the next one must not see them
 teardown() {
-    [[ ! -f $DRAY_EXE ]] || windows_remove_containers
+    if [[ -z $MISSING && -f $DRAY_EXE ]]; then windows_remove_containers; fi
 }
 
 needs_exe() { [[ -f $DRAY_EXE ]] || skip "no $DRAY_EXE: scripts/build-windows makes it"; }
