@@ -363,10 +363,15 @@ static int join(const struct guest *guest, struct network *network,
         if (result == 1 && dr_clock_ms() >= end)
             return dr_fail(err, DR_ERR_TIMEOUT,
                            "an address is not given back by its last holder");
+        dr_auto_json json_t *state = NULL;
         if (result == 0)
-            result = join_locked(guest, network, member, ips, ret, err);
+            result = join_locked(guest, network, member, ips, &state, err);
+        if (result == 0)
+            result = set_up_inside(network, member, ips, err);
+        if (result == 0)
+            *ret = DR_TAKE(state);
         if (result <= 0)
-            return result < 0 ? -1 : set_up_inside(network, member, ips, err);
+            return result;
         close(DR_TAKE_FD(lock));
         poll(NULL, 0, 5);
     }

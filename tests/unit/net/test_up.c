@@ -276,7 +276,8 @@ static void subnets_that_overlap_with_routes(void **state)
                   DR_ERR_CONFLICT, "overlaps with 10.208.0.0/16");
     /* a subnet that nobody asked for gives way */
     is_up('1', "");
-    dr_auto_json json_t *now = net_state(dr_path_join(guest.run_root, id_of('1')));
+    dr_auto_free char *run_dir = container_run_dir(&guest, id_of('1'));
+    dr_auto_json json_t *now = net_state(run_dir);
     assert_has(dr_json_str(json_array_get(dr_json_array(now, "networks"), 0), "ip"),
                "10.209.0.");
     net_down(&guest, id_of('1'));
