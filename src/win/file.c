@@ -71,18 +71,11 @@ static HANDLE open_handle(const wchar_t *path, int flags, mode_t mode)
                                 (flags & O_CREAT) && !(mode & 077) ? only_for_us() : NULL,
                                 how, extra, NULL);
     if (handle == INVALID_HANDLE_VALUE) {
-        DWORD error = GetLastError();
-        DWORD is = GetFileAttributesW(path);
-        win_fail();
-        if (error == ERROR_ACCESS_DENIED && is == INVALID_FILE_ATTRIBUTES &&
-            GetLastError() == ERROR_ACCESS_DENIED && how == OPEN_EXISTING)
-            errno = EACCES;
-        else if (error == ERROR_ACCESS_DENIED && is != INVALID_FILE_ATTRIBUTES &&
-                 (is & FILE_ATTRIBUTE_DIRECTORY))
+        DWORD error = GetLastError(), is = GetFileAttributesW(path);
+        errno = win_errno(error);
+        if (error == ERROR_ACCESS_DENIED && is != INVALID_FILE_ATTRIBUTES &&
+            (is & FILE_ATTRIBUTE_DIRECTORY))
             errno = EISDIR;
-        else if (error == ERROR_FILE_EXISTS)
-            errno = EEXIST;
-        SetLastError(error);
     }
     return handle;
 }
@@ -359,14 +352,11 @@ int renameat(int from_dirfd, const char *from, int to_dirfd, const char *to)
 {
     wchar_t *a = win_path(from_dirfd, from), *b = a ? win_path(to_dirfd, to) : NULL;
     int rc = -1;
-    if (b && (rename_posix(a, b) || MoveFileExW(a, b, MOVEFILE_REPLACE_EXISTING)))
+    if (b && (rename_posix(a, b) || MoveFileExW(a, b, MOVEFILE_REPLACE_EXISTING))) {
         rc = 0;
-    else if (b) {
-        DWORD is = GetFileAttributesW(b);
-        DWORD error = GetLastError();
-        (void)error;
-        MoveFileExW(a, b, MOVEFILE_REPLACE_EXISTING); /* for its reason */
+    } else if (b) {
         win_fail();
+        DWORD is = GetFileAttributesW(b);
         if (errno == EACCES && is != INVALID_FILE_ATTRIBUTES &&
             (is & FILE_ATTRIBUTE_DIRECTORY))
             errno = EISDIR;
