@@ -10,6 +10,8 @@
 #include "guest/files/usage.h"
 #include "guest/prune.h"
 
+#define WAIT_MS 200 /* so long does somebody hold a container who only looks at it */
+
 struct pruning {
     struct guest *guest;
     const struct prune_filter *filter;
@@ -53,7 +55,7 @@ static int prune_one(struct pruning *p, const char *id, struct dr_error *err)
     if (!may_go(p, &c))
         return 1;
     container_release(&c);
-    int taken = journal_enter(p->guest, id, 0, &lock, err);
+    int taken = journal_enter(p->guest, id, WAIT_MS, &lock, err);
     if (taken != 0)
         return taken;
     int result = container_load(p->guest, id, &c, err);
