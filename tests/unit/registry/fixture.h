@@ -150,8 +150,8 @@ static inline int setup(void **state)
                                            .registries_conf = "",
                                            .policy_file = "",
                                            .tries = 3,
-                                           .stall_timeout_ms = 1000,
-                                           .connect_timeout_ms = 2000};
+                                           .stall_timeout_ms = 3000,
+                                           .connect_timeout_ms = 5000};
     *state = f;
     return 0;
 }
