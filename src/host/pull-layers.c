@@ -117,36 +117,22 @@ int pull_find_missing(struct pull *pull, struct store *store, struct dr_error *e
 
 /* --- sending one layer --- */
 
-static int send_blob(struct pull *pull, struct transfer *t, struct wire_chan *chan,
-                     struct dr_error *err)
+/* A blob as it comes, or a plain tar out of an archive, of which the guest verifies that
+ * it has its diff id. 0: it is at its end. */
+static ssize_t read_layer(struct transfer *t, int64_t offset, char *buf,
+                          struct dr_error *err)
 {
-    dr_auto_free char *buf = dr_alloc(WIRE_DATA_MAX);
-    int64_t offset = 0;
-    for (;;) {
-        ssize_t n = store_fetch_read(t->fetch, offset, buf, WIRE_DATA_MAX, err);
-        if (n < 0)
-            return -1;
-        if (n == 0)
-            return wire_eof(chan, WIRE_STDIN, err);
-        if (cancelled(pull))
-            return dr_fail(err, DR_ERR_CANCELLED, "the pull was cancelled");
-        if (wire_write(chan, WIRE_STDIN, buf, (size_t)n, err) < 0)
-            return -1;
-        offset += n;
-        if (t->loaded)
-            pull_tell_layer(pull, t->layer, DRAY_PROGRESS_LAYER, DRAY_LAYER_UNPACKING,
-                            offset);
-    }
+    return t->fetch ? store_fetch_read(t->fetch, offset, buf, WIRE_DATA_MAX, err)
+                    : file_range_read(&t->range, offset, buf, WIRE_DATA_MAX, err);
 }
 
-/* A plain tar out of an archive: the guest verifies that it has its diff id. */
-static int send_range(struct pull *pull, struct transfer *t, struct wire_chan *chan,
-                      struct dr_error *err)
+static int send_content(struct pull *pull, struct transfer *t, struct wire_chan *chan,
+                        struct dr_error *err)
 {
     dr_auto_free char *buf = dr_alloc(WIRE_DATA_MAX);
     int64_t offset = 0;
     for (;;) {
-        ssize_t n = file_range_read(&t->range, offset, buf, WIRE_DATA_MAX, err);
+        ssize_t n = read_layer(t, offset, buf, err);
         if (n < 0)
             return -1;
         if (n == 0)
@@ -156,8 +142,9 @@ static int send_range(struct pull *pull, struct transfer *t, struct wire_chan *c
         if (wire_write(chan, WIRE_STDIN, buf, (size_t)n, err) < 0)
             return -1;
         offset += n;
-        pull_tell_layer(pull, t->layer, DRAY_PROGRESS_LAYER, DRAY_LAYER_UNPACKING,
-                        offset);
+        if (!t->fetch || t->loaded)
+            pull_tell_layer(pull, t->layer, DRAY_PROGRESS_LAYER, DRAY_LAYER_UNPACKING,
+                            offset);
     }
 }
 
@@ -171,7 +158,7 @@ static int send_layer(struct pull *pull, struct transfer *t, struct dr_error *er
     struct session *session;
     if (request_open(pull->target, request, &pull->limits, &session, &chan, err) < 0)
         return -1;
-    int rc = t->fetch ? send_blob(pull, t, chan, err) : send_range(pull, t, chan, err);
+    int rc = send_content(pull, t, chan, err);
     if (rc < 0 && err->kind == DR_ERR_CANCELLED && !cancelled(pull)) {
         /* the guest ended the request before all was sent: it says why, or somebody else
          * made the layer meanwhile */

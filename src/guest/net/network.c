@@ -166,11 +166,9 @@ int network_delete(const struct guest *guest, const char *name, struct dr_error 
     return 0;
 }
 
-int network_each(const struct guest *guest,
-                 int (*each)(void *arg, const struct network *network), void *arg,
-                 struct dr_error *err)
+int network_files_each(const char *path, int (*each)(void *arg, const char *name),
+                       void *arg, struct dr_error *err)
 {
-    dr_auto_free char *path = dr_path_join(guest->root, "networks");
     DIR *dir = opendir(path);
     if (!dir)
         return errno == ENOENT ? 0 : dr_fail_errno(err, DR_ERR_NONE, "read %s", path);
@@ -182,14 +180,34 @@ int network_each(const struct guest *guest,
             strcmp(entry->d_name + len - end, SUFFIX) != 0)
             continue;
         dr_auto_free char *name = dr_strndup(entry->d_name, len - end);
-        network_auto struct network network = {0};
-        dr_auto_error struct dr_error gone = DR_ERROR_INIT;
-        /* one that went while we looked, or that another version wrote, is left out */
-        if (read_one(guest, name, &network, &gone) == 0)
-            result = each(arg, &network);
+        result = each(arg, name);
     }
     closedir(dir);
     return result;
+}
+
+struct reading {
+    const struct guest *guest;
+    int (*each)(void *arg, const struct network *network);
+    void *arg;
+};
+
+/* One that went while we looked, or that another version wrote, is left out. */
+static int read_and_tell(void *arg, const char *name)
+{
+    const struct reading *r = arg;
+    network_auto struct network network = {0};
+    dr_auto_error struct dr_error gone = DR_ERROR_INIT;
+    return read_one(r->guest, name, &network, &gone) == 0 ? r->each(r->arg, &network) : 0;
+}
+
+int network_each(const struct guest *guest,
+                 int (*each)(void *arg, const struct network *network), void *arg,
+                 struct dr_error *err)
+{
+    dr_auto_free char *path = dr_path_join(guest->root, "networks");
+    struct reading r = {guest, each, arg};
+    return network_files_each(path, read_and_tell, &r, err);
 }
 
 /* The default network, made by the first who asks for it. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "guest/net/record.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -99,28 +98,27 @@ json_t *record_find(const struct guest *guest, const char *name, struct network 
     return json_pack("{ss}", pool.subnet.ip.family == 4 ? "ip" : "ip6", ip_text);
 }
 
+struct finding {
+    const struct guest *guest;
+    int (*each)(void *arg, const struct network *network);
+    void *arg;
+};
+
+static int find_and_tell(void *arg, const char *name)
+{
+    const struct finding *f = arg;
+    network_auto struct network network = {0};
+    dr_auto_json json_t *wanted = record_find(f->guest, name, &network);
+    return wanted ? f->each(f->arg, &network) : 0;
+}
+
 int record_each(const struct guest *guest,
                 int (*each)(void *arg, const struct network *network), void *arg,
                 struct dr_error *err)
 {
     dr_auto_free char *path = dr_path_join(guest->root, "networks/.recorded");
-    DIR *dir = opendir(path);
-    if (!dir)
-        return errno == ENOENT ? 0 : dr_fail_errno(err, DR_ERR_NONE, "read %s", path);
-    int result = 0;
-    struct dirent *entry;
-    while (result == 0 && (entry = readdir(dir))) {
-        size_t len = strlen(entry->d_name), end = strlen(".json");
-        if (len <= end || strcmp(entry->d_name + len - end, ".json") != 0)
-            continue;
-        dr_auto_free char *name = dr_strndup(entry->d_name, len - end);
-        network_auto struct network network = {0};
-        dr_auto_json json_t *wanted = record_find(guest, name, &network);
-        if (wanted)
-            result = each(arg, &network);
-    }
-    closedir(dir);
-    return result;
+    struct finding f = {guest, each, arg};
+    return network_files_each(path, find_and_tell, &f, err);
 }
 
 /* --- falling back --- */
