@@ -216,7 +216,7 @@ const struct cli_option cli_target_add_options[] = {
     {0, "log-root", CLI_TEXT, TARGET_ADD(log_root), "dir",
      "Logs there (default: logs below its root)"},
     {0, "network-fallback", CLI_TEXT, TARGET_ADD(network_fallback), "host|fail",
-     "What a start does without the address that was recorded for it (default host)"},
+     "What a start does without its recorded address (default host)"},
     {0, "root", CLI_TEXT, TARGET_ADD(root), "dir", "State there (default /var/lib/dray)"},
     {0, "run-root", CLI_TEXT, TARGET_ADD(run_root), "dir",
      "Volatile state there (default /run/dray)"},
