@@ -223,7 +223,9 @@ c25_exec_without_a_command_or_with_bytes_that_cannot_cross_is_refused(void **sta
         const char *text;
     } cases[] = {{NULL, "exec: no command is given"},
                  {none, "exec: no command is given"},
-                 {bytes, "a text in the request is not valid UTF-8"}};
+                 {bytes,
+                  "exec: args[0] \"a\\xff\": not UTF-8, which the runtime's JSON cannot "
+                  "carry; send it on stdin, or in a file"}};
     canned_open(&canned, NULL);
     for (size_t i = 0; i < DR_COUNT(cases); i++) {
         struct dray_exec_options options = {.size = sizeof options,
