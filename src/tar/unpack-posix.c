@@ -13,6 +13,7 @@
 
 #include "base/text.h"
 #include "tar/names.h"
+#include "tar/payload.h"
 
 #define RACES_MAX 64 /* openat2 says EAGAIN when something was renamed on the way */
 #define TMP_NAME 40
@@ -303,36 +304,11 @@ static int move_in(struct unpacking *u, const char *tmp, struct dr_error *err)
     return failed("write", u->path, err);
 }
 
-/* The stored bytes go where they belong; the reader checked that they add up. */
 static int write_payload(struct unpacking *u, struct tar *tar, const struct tar_entry *e,
                          int fd, struct dr_error *err)
 {
-    const uint8_t *data = NULL;
-    size_t len = 0, extent = 0;
-    int64_t offset = 0, left = e->sparse ? 0 : e->stored;
-    for (;;) {
-        while (left == 0 && e->sparse && extent < e->n_extents) {
-            offset = e->extents[extent].offset;
-            left = e->extents[extent++].length;
-        }
-        if (left == 0)
-            break;
-        if (len == 0 && tar_data(tar, &data, &len, err) <= 0)
-            return -1;
-        size_t n = (int64_t)len < left ? len : (size_t)left;
-        ssize_t written = pwrite(fd, data, n, offset);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            return failed("write", u->path, err);
-        data += written;
-        len -= (size_t)written;
-        offset += written;
-        left -= written;
-    }
-    if (e->sparse && ftruncate(fd, e->size) < 0)
-        return failed("write", u->path, err);
-    return 0;
+    int result = tar_payload_write(tar, e, fd, err);
+    return result > 0 ? failed("write", u->path, err) : result;
 }
 
 static int unpack_file(struct unpacking *u, struct tar *tar, const struct tar_entry *e,

@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "tar/names.h"
+#include "tar/payload.h"
 
 struct unpacking {
     const struct tar_unpack *how;
@@ -178,28 +179,8 @@ static int move_in(struct unpacking *u, const char *tmp, struct dr_error *err)
 static int write_payload(struct unpacking *u, struct tar *tar, const struct tar_entry *e,
                          int fd, struct dr_error *err)
 {
-    const uint8_t *data = NULL;
-    size_t len = 0, extent = 0;
-    int64_t offset = 0, left = e->sparse ? 0 : e->stored;
-    for (;;) {
-        while (left == 0 && e->sparse && extent < e->n_extents) {
-            offset = e->extents[extent].offset;
-            left = e->extents[extent++].length;
-        }
-        if (left == 0)
-            break;
-        if (len == 0 && tar_data(tar, &data, &len, err) <= 0)
-            return -1;
-        size_t n = (int64_t)len < left ? len : (size_t)left;
-        ssize_t written = pwrite(fd, data, n, offset);
-        if (written < 0)
-            return failed("write", u->path, err);
-        data += written;
-        len -= (size_t)written;
-        offset += written;
-        left -= written;
-    }
-    return e->sparse && ftruncate(fd, e->size) < 0 ? failed("write", u->path, err) : 0;
+    int result = tar_payload_write(tar, e, fd, err);
+    return result > 0 ? failed("write", u->path, err) : result;
 }
 
 static int unpack_file(struct unpacking *u, struct tar *tar, const struct tar_entry *e,
