@@ -71,6 +71,7 @@ static void hello_runs_on(const char *name)
 
 static void C04_a_distro_can_be_bootstrapped_from_a_tarball_or_an_image(void **s)
 {
+    SKIP_SANITIZED("the helper is not static, and finds no libraries in a distro");
     char *place = start_wsl(), *json;
     char *layout = text("%s/layout", place), *tarball = text("%s/wsl/root.tar", place);
     struct dray_distro_options options = {.size = sizeof options, .from = tarball};
