@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # exec: another command in a running container.
+# bats file_tags=plain-build
 load lib/busybox
 
 @test "C25: exec gives stdout, stderr and the code" {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # Images: from the registry, on the disk, in the lists, and gone again.
-# bats file_tags=any-runtime
+# bats file_tags=any-runtime,plain-build
 load lib/common
 
 setup_file() { suite_setup; }

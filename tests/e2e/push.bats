@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Pushing to Debian's docker-registry, over a line that is good and over one that is not. What
 # arrives is read back by skopeo.
-# bats file_tags=any-runtime
+# bats file_tags=any-runtime,plain-build
 load lib/common
 load lib/registry
 

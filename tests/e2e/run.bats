@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # run: output, exit codes, streams, signals.
+# bats file_tags=plain-build
 load lib/common
 
 setup_file() {
@@ -198,7 +199,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$DRAY" run --rm "$IMAGE" on-signal 7 "$sig
     same "$output" mine
 }
 
-# bats test_tags=plain-build,any-runtime
+# bats test_tags=any-runtime
 @test "twenty containers at a time end with their own codes" {
     local i pids=() bad=0
     for ((i = 1; i <= 20; i++)); do
