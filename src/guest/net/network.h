@@ -37,8 +37,8 @@ void network_link_name(const struct network *network, char ret[LINK_NAME]);
  * it is not there. DR_ERR_NOT_FOUND. */
 int network_load(const struct guest *guest, const char *name, struct network *ret,
                  struct dr_error *err);
-/* The files NAME.json of a directory, which may be missing; hidden ones are none. Something
- * else than 0 stops it and is returned. */
+/* The files NAME.json of a directory, which may be missing; hidden ones are none.
+ * Something else than 0 stops it and is returned. */
 int network_files_each(const char *path, int (*each)(void *arg, const char *name),
                        void *arg, struct dr_error *err);
 /* The networks, as above. */
