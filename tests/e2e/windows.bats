@@ -198,8 +198,8 @@ in_distro() { win_wsl -d dray -u root --cd / --exec "$@"; }
     wait $! || code=$?
     same "$code" 9
     # the window is closed, or the process ended by force
-    dray run --rm -i "$IMAGE" sh -c 'echo ready; cat' >"$OUT/o" 2>"$OUT/e" < <(exec sleep 50) &
-    within 10 grep -q ready "$OUT/o"
+    dray run --rm -i "$IMAGE" sh -c 'echo ready; cat' >"$OUT/o2" 2>"$OUT/e" < <(exec sleep 50 3>&-) &
+    within 10 grep -q ready "$OUT/o2"
     pkill -KILL -x dray.exe
     within 20 no_containers
 }
