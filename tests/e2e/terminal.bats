@@ -37,7 +37,7 @@ STEPS
 }
 
 @test "keys are not signals: ctrl-c, ctrl-z and ctrl-d go to the container" {
-    in_pty 0 run -it --rm "$IMAGE" sh -c 'echo ready; trap "echo got-int" INT; stty -icanon -isig -echo; dd bs=1 count=3 2>/dev/null | od -An -tx1' <<'STEPS'
+    in_pty 0 run -it --rm "$IMAGE" sh -c 'trap "echo got-int" INT; stty -icanon -isig -echo; echo ready; dd bs=1 count=3 2>/dev/null | od -An -tx1' <<'STEPS'
 expect ready
 raw
 send \x03\x1a\x04
