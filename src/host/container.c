@@ -6,8 +6,8 @@
 #include "base/text.h"
 #include "host/pull.h"
 #include "host/requests.h"
-#include "host/spec-table.h"
 #include "host/target.h"
+#include "spec/table.h"
 
 /* stop waits that long for a container whose own timeout is not known here. */
 #define STOP_TIMEOUT_MS (60 * 60 * 1000LL)
@@ -16,7 +16,7 @@ int spec_check(const struct dray_spec *spec, struct dr_error *err)
 {
     if (!spec->container->image || !*spec->container->image)
         return dr_fail(err, DR_ERR_INVALID, "the spec has no image");
-    dr_auto_free char *image = host_image_name(spec->container->image, err);
+    dr_auto_free char *image = spec_image_name(spec->container->image, err);
     if (!image)
         return dr_wrap(err, "image");
     return spec_container_check(spec->container, err);

@@ -8,6 +8,7 @@
 #include "host/pull.h"
 #include "host/trust.h"
 #include "oci/ref.h"
+#include "spec/table.h"
 
 static const enum place_kind kinds[] = {
     [DRAY_DOCKER_ARCHIVE] = PLACE_DOCKER_ARCHIVE,
@@ -63,7 +64,7 @@ static int find_image(struct saving *saving, const char *image, struct dr_error 
         return -1;
     json_t *names =
         dr_json_array(row_of(saving->images, dr_json_str(found, "id")), "names");
-    dr_auto_free char *name = host_image_name(image, err);
+    dr_auto_free char *name = spec_image_name(image, err);
     if (!name)
         return -1;
     if (has_text(dr_json_array(found, "refs"), name) && !strchr(name, '@') &&

@@ -5,20 +5,7 @@
 #include "host/image-shape.h"
 #include "host/pull.h"
 #include "oci/ref.h"
-
-char *host_image_name(const char *text, struct dr_error *err)
-{
-    const char *hex = strncmp(text, "sha256:", 7) == 0 ? text + 7 : text;
-    size_t len = strlen(hex);
-    /* a whole id, or one that says so: no name can look like that */
-    if (len == strspn(hex, "0123456789abcdef") &&
-        (len == DR_SHA256_HEX || (hex != text && len > 0 && len <= DR_SHA256_HEX)))
-        return dr_strdup(text);
-    dr_auto_ref struct oci_ref ref = OCI_REF_INIT;
-    if (oci_ref_parse(text, &ref, err) < 0)
-        return NULL;
-    return oci_ref_text(&ref);
-}
+#include "spec/table.h"
 
 /* May people mean an image's id by this? */
 static bool like_id(const char *text)
@@ -33,7 +20,7 @@ int host_image_call(struct dray_target *target, json_t *request, const char *ima
 {
     dr_auto_json json_t *taken = request;
     dr_auto_free char *name =
-        image && *image ? host_image_name(image, err) : dr_strdup("");
+        image && *image ? spec_image_name(image, err) : dr_strdup("");
     if (!name)
         return -1;
     dr_json_set_str(taken, "ref", name);
@@ -154,7 +141,7 @@ int dray_reference_normalize(const char *text, char **ret_text,
                              struct dray_error **ret_err)
 {
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
-    char *name = text ? host_image_name(text, &err) : NULL;
+    char *name = text ? spec_image_name(text, &err) : NULL;
     if (!text)
         dr_fail(&err, DR_ERR_INVALID, "no image is given");
     if (name)

@@ -15,9 +15,6 @@ int host_pull_archive(struct dray_target *target, struct archive *archive, size_
                       const struct dray_pull_options *options,
                       const struct limits *limits, json_t **ret_image,
                       struct dr_error *err);
-/* Canonical reference for what a person typed, or the text itself when it can be an image
- * id (hex) too; owned. DR_ERR_INVALID. */
-char *host_image_name(const char *text, struct dr_error *err);
 /* image.get and its like, for what a person typed: names win over ids, as in Docker.
  * request: without its ref; taken over. */
 int host_image_call(struct dray_target *target, json_t *request, const char *image,

@@ -4,6 +4,12 @@
 #define DRAY_HOST_REQUESTS_H
 
 #include "host/target.h"
+#include "spec/container.h"
+
+/* The public handle. */
+struct dray_spec {
+    struct spec_container *container;
+};
 
 /* Whether it makes sense, without asking over there. */
 int spec_check(const struct dray_spec *spec, struct dr_error *err);

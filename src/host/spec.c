@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "host/requests.h"
-#include "host/spec-table.h"
 #include "host/target.h"
+#include "spec/table.h"
 
 #define SPEC_JSON_MAX (1u << 20) /* what one message can carry */
 

@@ -17,6 +17,7 @@
 #include "base/fs.h"
 #include "host/pull.h"
 #include "host/target.h"
+#include "spec/table.h"
 
 /* The other end: records every frame as a line "type/channel payload", and answers each
  * request with the same canned reply. */
@@ -242,12 +243,12 @@ static void names_become_canonical_and_ids_stay(void **state)
     };
     for (size_t i = 0; i < DR_COUNT(cases); i++) {
         struct dr_error err = DR_ERROR_INIT;
-        dr_auto_free char *name = host_image_name(cases[i].typed, &err);
+        dr_auto_free char *name = spec_image_name(cases[i].typed, &err);
         assert_non_null(name);
         assert_string_equal(name, cases[i].name);
     }
     struct dr_error err = DR_ERROR_INIT;
-    assert_null(host_image_name("Bad Name", &err));
+    assert_null(spec_image_name("Bad Name", &err));
     assert_int_equal(err.kind, DR_ERR_INVALID);
     assert_non_null(strstr(err.text, "Bad Name"));
 }

@@ -10,14 +10,15 @@
 
 #include "base/fs.h"
 #include "base/json.h"
-#include "host/spec-table.h"
+#include "dray.h"
+#include "spec/table.h"
 
 static const char head[] = "<!-- SPDX-License-Identifier: Apache-2.0 -->\n"
                            "# The fields of a spec\n"
                            "\n"
                            "What `dray_spec_set` and `dray_spec_add` take "
                            "(`include/dray.h`). This page is the table in\n"
-                           "`src/host/spec-table.c` as text; a test compares the two, "
+                           "`src/spec/table.c` as text; a test compares the two, "
                            "and writes it again when it is run\n"
                            "with `UPDATE=1`.\n";
 

@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The fields that dray_spec_set and dray_spec_add know: name, form, and where they go. */
-#ifndef DRAY_HOST_SPEC_TABLE_H
-#define DRAY_HOST_SPEC_TABLE_H
+/* The fields that dray_spec_set and dray_spec_add know, and that deployment files are
+ * made of: name, form, and where they go. */
+#ifndef DRAY_SPEC_TABLE_H
+#define DRAY_SPEC_TABLE_H
 
-#include "dray.h"
 #include "spec/container.h"
-
-struct dray_spec {
-    struct spec_container *container;
-};
 
 struct spec_row {
     const char *name; /* NULL ends the table */
@@ -26,5 +22,8 @@ extern const struct spec_row spec_rows[];
 /* One value of one field. DR_ERR_INVALID names field, value, and what would be right. */
 int spec_field(struct spec_container *spec, const char *field, bool add,
                const char *value, struct dr_error *err);
+/* Canonical reference for what a person typed, or the text itself when it can be an image
+ * id (hex) too; owned. DR_ERR_INVALID. */
+char *spec_image_name(const char *text, struct dr_error *err);
 
 #endif

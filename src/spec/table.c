@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "host/spec-table.h"
+#include "spec/table.h"
 
 #include <string.h>
 
 #include "base/nearest.h"
 #include "base/text.h"
 #include "base/winpath.h"
-#include "host/pull.h"
+#include "oci/ref.h"
 
 #define MEMBER(spec, row, type) ((type *)((char *)(spec) + (row)->offset))
 
@@ -99,10 +99,24 @@ static int name(struct spec_container *spec, const struct spec_row *row,
     return text(spec, row, value, err);
 }
 
+char *spec_image_name(const char *text, struct dr_error *err)
+{
+    const char *hex = strncmp(text, "sha256:", 7) == 0 ? text + 7 : text;
+    size_t len = strlen(hex);
+    /* a whole id, or one that says so: no name can look like that */
+    if (len == strspn(hex, "0123456789abcdef") &&
+        (len == DR_SHA256_HEX || (hex != text && len > 0 && len <= DR_SHA256_HEX)))
+        return dr_strdup(text);
+    dr_auto_ref struct oci_ref ref = OCI_REF_INIT;
+    if (oci_ref_parse(text, &ref, err) < 0)
+        return NULL;
+    return oci_ref_text(&ref);
+}
+
 static int image(struct spec_container *spec, const struct spec_row *row,
                  const char *value, struct dr_error *err)
 {
-    char *canonical = host_image_name(value, err);
+    char *canonical = spec_image_name(value, err);
     if (!canonical)
         return -1;
     free(spec->image);
