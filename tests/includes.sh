@@ -16,7 +16,8 @@ allowed() { # FOLDER: what it may include besides itself
     registry | store) echo base oci spec wire registry store ;;
     archive) echo base tar flate oci store ;;
     transport) echo base oci spec wire ;;
-    host) echo base tar flate oci spec wire registry store archive transport ;;
+    deploy) echo base oci spec ;;
+    host) echo base tar flate oci spec wire registry store archive transport deploy ;;
     cli) echo base tar oci spec wire registry store transport host ;;
     guest) echo base tar flate oci spec wire ;;
     *) echo "folder $1 is not in tests/includes.sh" >&2 ;;

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "deploy/model.h"
+
+#include <string.h>
+
+struct deploy_model *deploy_model_new(void)
+{
+    return dr_alloc(sizeof(struct deploy_model));
+}
+
+static void release_service(struct deploy_service *s)
+{
+    for (size_t i = 0; i < s->depend_count; i++)
+        free(s->depends[i].service);
+    for (size_t i = 0; i < s->file_count; i++) {
+        free(s->files[i].target);
+        free(s->files[i].data);
+    }
+    spec_container_free(s->spec);
+    free(s->depends);
+    free(s->files);
+    free(s->name);
+    free(s->schedule);
+    free(s->container_name);
+    free(s->platform);
+}
+
+void deploy_model_free(struct deploy_model *model)
+{
+    if (!model)
+        return;
+    for (size_t i = 0; i < model->service_count; i++)
+        release_service(&model->services[i]);
+    for (size_t i = 0; i < model->network_count; i++) {
+        struct deploy_network *n = &model->networks[i];
+        for (size_t j = 0; j < n->subnet_count; j++) {
+            free(n->subnets[j].subnet);
+            free(n->subnets[j].gateway);
+            free(n->subnets[j].range);
+        }
+        free(n->subnets);
+        free(n->name);
+        dr_strv_free(n->labels);
+    }
+    for (size_t i = 0; i < model->volume_count; i++) {
+        free(model->volumes[i].name);
+        dr_strv_free(model->volumes[i].labels);
+    }
+    free(model->services);
+    free(model->networks);
+    free(model->volumes);
+    free(model->name);
+    dr_strv_free(model->warnings);
+    dr_strv_free(model->file_names);
+    free(model);
+}
+
+/* One more item of an array, zeroed. */
+static void *append(void **items, size_t *count, size_t size)
+{
+    *items = dr_realloc(*items, (*count + 1) * size);
+    void *item = (char *)*items + (*count)++ * size;
+    memset(item, 0, size);
+    return item;
+}
+
+#define APPEND(array, count) append((void **)&(array), &(count), sizeof *(array))
+
+struct deploy_service *deploy_model_add_service(struct deploy_model *model,
+                                                const char *name)
+{
+    struct deploy_service *s = APPEND(model->services, model->service_count);
+    s->name = dr_strdup(name);
+    s->scale = 1;
+    s->spec = spec_container_new();
+    s->spec->service = dr_strdup(name);
+    s->spec->deployment = dr_strdup(model->name);
+    return s;
+}
+
+struct deploy_network *deploy_model_add_network(struct deploy_model *model,
+                                                const char *name)
+{
+    struct deploy_network *n = APPEND(model->networks, model->network_count);
+    n->name = dr_strdup(name);
+    return n;
+}
+
+struct deploy_volume *deploy_model_add_volume(struct deploy_model *model,
+                                              const char *name)
+{
+    struct deploy_volume *v = APPEND(model->volumes, model->volume_count);
+    v->name = dr_strdup(name);
+    return v;
+}
+
+struct deploy_depend *deploy_service_add_depend(struct deploy_service *service,
+                                                const char *on)
+{
+    struct deploy_depend *d = APPEND(service->depends, service->depend_count);
+    d->service = dr_strdup(on);
+    return d;
+}
+
+struct deploy_file *deploy_service_add_file(struct deploy_service *service,
+                                            const char *target)
+{
+    struct deploy_file *f = APPEND(service->files, service->file_count);
+    f->target = dr_strdup(target);
+    return f;
+}
+
+struct deploy_service *deploy_model_service(const struct deploy_model *model,
+                                            const char *name)
+{
+    for (size_t i = 0; i < model->service_count; i++)
+        if (strcmp(model->services[i].name, name) == 0)
+            return &model->services[i];
+    return NULL;
+}
+
+struct deploy_network *deploy_model_network(const struct deploy_model *model,
+                                            const char *name)
+{
+    for (size_t i = 0; i < model->network_count; i++)
+        if (strcmp(model->networks[i].name, name) == 0)
+            return &model->networks[i];
+    return NULL;
+}
+
+struct deploy_volume *deploy_model_volume(const struct deploy_model *model,
+                                          const char *name)
+{
+    for (size_t i = 0; i < model->volume_count; i++)
+        if (strcmp(model->volumes[i].name, name) == 0)
+            return &model->volumes[i];
+    return NULL;
+}
+
+char *deploy_replica_name(const struct deploy_model *model,
+                          const struct deploy_service *service, int64_t replica)
+{
+    if (service->container_name)
+        return dr_strdup(service->container_name);
+    if (model->compose_names)
+        return dr_printf("%s-%s-%lld", model->name, service->name, (long long)replica);
+    return spec_service_slug(service->name, (unsigned)replica);
+}
