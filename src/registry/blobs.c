@@ -10,6 +10,7 @@
 #define PROGRESS_MS 50
 #define FOLLOW_POLL_MS 20
 #define POLL_MS 100
+#define BULK_BYTES (16 << 20) /* from here on another connection is no loss */
 
 enum phase {
     PHASE_QUEUED,
@@ -139,6 +140,7 @@ static int begin_loading(struct job *job, struct dr_error *err)
                                       .path = job->path,
                                       .pinned = true,
                                       .part = true,
+                                      .bulk = job->descriptor->size_bytes >= BULK_BYTES,
                                       .sink = on_bytes,
                                       .have = have_bytes,
                                       .context = job};

@@ -104,8 +104,12 @@ int download_file(const char *url, const struct registry_options *options, int f
     if (registry_open_server(url, &anonymous, &reg, err) < 0)
         return -1;
     struct download d = {.fd = fd};
-    d.exchange = (struct exchange){
-        .reg = reg, .path = url, .sink = on_bytes, .have = have_bytes, .context = &d};
+    d.exchange = (struct exchange){.reg = reg,
+                                   .path = url,
+                                   .bulk = true,
+                                   .sink = on_bytes,
+                                   .have = have_bytes,
+                                   .context = &d};
     int rc = run(reg, &d, err);
     exchange_release(&d.exchange);
     dr_error_release(&d.why);

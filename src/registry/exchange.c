@@ -56,6 +56,8 @@ static int launch(struct exchange *x, struct dr_error *err)
         .own = own,
         .range_from = x->no_range ? 0 : x->have_before,
         .if_range = x->etag && origin_equal(&x->etag_of, &to) ? x->etag : NULL,
+        /* no connection only to be told to go elsewhere */
+        .bulk = x->bulk && !(own && reg->redirects),
         .body_max = x->body_max,
         .sink = x->sink,
         .context = x->context};
@@ -168,6 +170,8 @@ static int follow_redirect(struct exchange *x, struct dr_error *err)
             "%s redirects from https to http://%s, where anybody could answer: "
             "refused",
             x->reg->ref.host, to.host);
+    if (x->pinned && !origin_equal(&from, &to))
+        x->reg->redirects = true;
     free(x->url);
     x->url = dr_strdup(x->call.redirect);
     return launch(x, err);

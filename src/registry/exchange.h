@@ -28,6 +28,7 @@ struct exchange {
     const char *accept;
     size_t body_max;
     bool pinned; /* the answer is verified by a digest: it may come over plain HTTP */
+    bool bulk;   /* see http_request */
     bool part;   /* of an image whose manifest is there: a 404 is not the user's typing */
     /* Body of a 2xx, and where to go on; both NULL: the body is in call.body. sink keeps
      * its own error and returns false. */

@@ -16,6 +16,7 @@
 
 #define HTTP_ERROR_BODY_MAX (16 * 1024) /* bytes of a refusal that are read at all */
 #define HTTP_HEADER_MAX 8192            /* bytes of one header that are kept */
+#define HTTP_PIECE_BYTES (256 * 1024)   /* read, written, or given to a sink at a time */
 
 struct http_options {
     int connect_timeout_ms, stall_timeout_ms;
@@ -43,9 +44,10 @@ struct http_request {
     bool own;                  /* to the registry itself, see tls.h */
     int64_t range_from;        /* > 0: "Range: bytes=N-" */
     const char *if_range;      /* goes with it: a strong ETag, or NULL */
+    bool bulk;                 /* a long body: over a connection of its own, HTTP/1.1 */
     size_t body_max;           /* of a 2xx without a sink */
-    /* Gets the body of a 2xx; false ends the request. Status and headers stand in the
-     * call. */
+    /* Gets the body of a 2xx, in large pieces; false ends the request. Status and headers
+     * stand in the call. */
     bool (*sink)(void *context, const void *data, size_t len);
     void *context;
 };
@@ -56,6 +58,11 @@ struct http_call {
     struct curl_slist *headers;
     struct http_request request; /* what is a callback or a number is used on */
     bool running, done;
+
+    /* Of the body, on its way to the sink: owned, HTTP_PIECE_BYTES */
+    char *piece;
+    size_t piece_len;
+    struct http_call *next_piece; /* of those that have one */
 
     CURLcode result;
     int os_error;     /* errno of a connect that failed */

@@ -37,9 +37,10 @@ struct registry {
     size_t n_mirrors;
     size_t chosen; /* who knew the image: blobs come from there on; n_mirrors: itself */
     struct auth auth;
-    bool plain;   /* a server that has a file, and is no registry */
-    bool pushing; /* errors speak of writing */
-    char *scope;  /* owned: what tokens are asked for; NULL: what the registry names */
+    bool plain;     /* a server that has a file, and is no registry */
+    bool redirects; /* blobs are elsewhere */
+    bool pushing;   /* errors speak of writing */
+    char *scope;    /* owned: what tokens are asked for; NULL: what the registry names */
     /* Manifests and configs on their way into the store: nobody waits for the disk. */
     struct committer *committer; /* NULL: none yet */
     struct store_fetch *documents[REGISTRY_DOCUMENTS_MAX];

@@ -86,6 +86,51 @@ static void docker_registry_says_what_it_does_not_have(void **state)
                  "[MANIFEST_UNKNOWN: manifest unknown]");
 }
 
+/* An answer is in the log a little after it was given. */
+static void assert_comes(const char *log, const char *line)
+{
+    for (int i = 0; i < 1000; i++) {
+        dr_auto_free char *text = read_all(log);
+        if (strstr(text, line))
+            return;
+        usleep(10000);
+    }
+    fail_msg("%s does not come", line);
+}
+
+static void a_long_layer_has_a_connection_of_its_own(void **state)
+{
+    struct fixture *f = *state;
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    dr_auto_image struct oci_image image = OCI_IMAGE_INIT;
+    dr_auto_free char *cert = in_dir(f, "cert.pem"), *key = in_dir(f, "key.pem");
+    dr_auto_free char *log_path = in_dir(f, "registry.log");
+    make_image(f, "1", "--layer", "20000:plain", "--layer", "17000000:plain", NULL);
+    must(f, "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes "
+            "-days 2 -subj /CN=real -addext subjectAltName=IP:127.0.0.1 -keyout key.pem "
+            "-out cert.pem");
+    setenv("REGISTRY_HTTP_TLS_CERTIFICATE", cert, 1);
+    setenv("REGISTRY_HTTP_TLS_KEY", key, 1);
+    start_docker_registry(f, "");
+    unsetenv("REGISTRY_HTTP_TLS_CERTIFICATE");
+    unsetenv("REGISTRY_HTTP_TLS_KEY");
+    dr_auto_free char *push =
+        dr_printf("skopeo copy -q --insecure-policy --dest-tls-verify=false oci:%s:1 "
+                  "docker://127.0.0.1:%d/app:1",
+                  f->layout, f->port);
+    must(f, push);
+    f->options.ca_file = cert;
+    if (resolve_image(f, "app:1", "linux/amd64", &image, &err) < 0 ||
+        pull_image(f, "app:1", &err) < 0)
+        fail_msg("%s", err.text);
+    for (int i = 0; i < 2; i++) {
+        dr_auto_free char *line =
+            dr_printf("\"GET /v2/app/blobs/%s HTTP/%s\" 200",
+                      image.manifest.layers[i].digest.text, i == 0 ? "2.0" : "1.1");
+        assert_comes(log_path, line);
+    }
+}
+
 /* Processes of their own: they share the cache, one of them dies, memory stays small. */
 static void processes_share_a_pull_of_a_large_layer_in_64_MiB(void **state)
 {
@@ -140,6 +185,7 @@ int main(void)
         TEST(images_of_skopeo_come_whole_out_of_docker_registry),
         TEST(docker_registry_with_a_password_C08),
         TEST(docker_registry_says_what_it_does_not_have),
+        TEST(a_long_layer_has_a_connection_of_its_own),
         TEST(processes_share_a_pull_of_a_large_layer_in_64_MiB),
     };
     return cmocka_run_group_tests_name("registry real", tests, NULL, NULL);
