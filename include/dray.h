@@ -31,9 +31,10 @@
  * - Structs that begin with `size` may grow: set it to sizeof, DRAY_INIT(type) does.
  *   The others stay as they are within one version of the shared library (its soname).
  *   Members that are 0 or NULL mean the default.
- * - Text is UTF-8. Times are nanoseconds since 1970 (UTC), 0 for "not yet". Sizes are
- *   bytes. JSON documents are one UTF-8 text in the shape of Docker's command line and
- *   API where that has one.
+ * - Text is UTF-8; words of commands and variables of environments may be any bytes, and
+ *   arrive unchanged (C25). Times are nanoseconds since 1970 (UTC), 0 for "not yet".
+ * Sizes are bytes. JSON documents are one UTF-8 text in the shape of Docker's command
+ * line and API where that has one.
  *
  * C01 … C35 in the comments are the rows of the runtime contract, which tests/contract
  * tests one by one.
@@ -577,7 +578,9 @@ int dray_spec_add_all(struct dray_spec *spec, const char *field, char *const *va
 /* Whether it makes sense as a whole, as creating it would find; asks nobody.
  * DRAY_ERR_INVALID names the field. */
 int dray_spec_check(const struct dray_spec *spec, struct dray_error **ret_err);
-/* The spec as JSON and back, for agents that keep theirs; unknown members are refused. */
+/* The spec as JSON and back, for agents that keep theirs; unknown members are refused.
+ * args, entrypoint, env and health_test are arrays of strings, in which a word that is
+ * not UTF-8 is {"base64":"…"}. */
 char *dray_spec_to_json(const struct dray_spec *spec);
 int dray_spec_from_json(const char *json, struct dray_spec **ret_spec,
                         struct dray_error **ret_err);
@@ -888,7 +891,8 @@ int dray_container_dial(struct dray_target *target, const char *container, int p
 struct dray_exec_options {
     size_t size;
     const char *const *argv; /* NULL-terminated, at least one word (C25); byte for byte */
-    const char *const *env;  /* "K=V", NULL-terminated; on top of the container's */
+    const char *const
+        *env; /* "K=V", NULL-terminated; on top of the container's; as argv */
     const char *user, *workdir; /* NULL: the container's */
     bool tty, privileged;
     bool stdin_open; /* the stream takes stdin; otherwise it is empty */

@@ -26,6 +26,19 @@ size_t dr_utf8_len(const char *text)
     return n;
 }
 
+char *dr_utf8_text(const char *text, size_t len)
+{
+    char *out = dr_alloc(3 * len + 1), *p = out;
+    for (const char *end = text + len; text < end;) {
+        size_t n = *text ? dr_utf8_len(text) : 0;
+        memcpy(p, n ? text : "\xef\xbf\xbd", n ? n : 3);
+        p += n ? n : 3;
+        text += n ? n : 1;
+    }
+    *p = '\0';
+    return out;
+}
+
 char *dr_escape(const char *text, size_t max)
 {
     const unsigned char *s = (const unsigned char *)(text ? text : "");

@@ -16,6 +16,9 @@ char *dr_escape(const char *text, size_t max);
 /* Length in bytes of the valid UTF-8 character at text, 0 when there is none. text ends
  * with a NUL. */
 size_t dr_utf8_len(const char *text);
+/* A copy in which each byte that is no UTF-8, or NUL, is U+FFFD. text has a NUL behind
+ * its len bytes. Owned. */
+char *dr_utf8_text(const char *text, size_t len);
 
 /* Nanoseconds since the epoch, now. */
 int64_t dr_now_ns(void);

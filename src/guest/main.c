@@ -9,6 +9,7 @@
 
 #include "guest/dispatch.h"
 #include "guest/helper.h"
+#include "guest/init/carry.h"
 #include "guest/init/init.h"
 #include "guest/monitor/monitor.h"
 #include "guest/probe/probe.h"
@@ -34,6 +35,7 @@ static const struct {
     {"monitor", monitor_main, "watches one container (internal)"},
     {"probe", probe_main, "looks at one container's health once (internal)"},
     {"init", init_main, "process 1 of a container that was run with --init (internal)"},
+    {"words", words_main, "becomes a command whose words are no UTF-8 (internal)"},
 };
 
 int main(int argc, char **argv)

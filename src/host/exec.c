@@ -3,26 +3,10 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "base/text.h"
+#include "base/words.h"
 #include "host/stream.h"
 
 #define EXEC_OUTPUT_MAX (16u << 20)
-
-/* The runtime reads them in JSON, which has no way to say other bytes. Docker makes
- * U+FFFD of each; an error is better than another word. */
-static int check_text(const char *what, const char *const *words, struct dr_error *err)
-{
-    for (size_t i = 0; words && words[i]; i++)
-        if (!dr_json_is_text(words[i])) {
-            dr_auto_free char *safe = dr_escape(words[i], 100);
-            return dr_fail(
-                err, DR_ERR_INVALID,
-                "exec: %s[%zu] \"%s\": not UTF-8, which the runtime's JSON cannot "
-                "carry; send it on stdin, or in a file",
-                what, i, safe);
-        }
-    return 0;
-}
 
 static int exec_request(const char *container, const struct dray_exec_options *o,
                         bool detach, json_t **ret_request, struct dr_error *err)
@@ -36,11 +20,9 @@ static int exec_request(const char *container, const struct dray_exec_options *o
         if (!strchr(*env, '=') || **env == '=')
             return dr_fail(err, DR_ERR_INVALID, "exec: env '%s': expected NAME=VALUE",
                            *env);
-    if (check_text("args", o->argv, err) < 0 || check_text("env", o->env, err) < 0)
-        return -1;
     json_t *request = request_for("container.exec", container);
-    dr_json_set(request, "args", dr_json_from_strv((char *const *)o->argv));
-    dr_json_set(request, "env", dr_json_from_strv((char *const *)o->env));
+    dr_json_set(request, "args", dr_words_to_json((char *const *)o->argv));
+    dr_json_set(request, "env", dr_words_to_json((char *const *)o->env));
     dr_json_set_str(request, "user", o->user);
     dr_json_set_str(request, "workdir", o->workdir);
     dr_json_set_bool(request, "privileged", o->privileged);

@@ -20,6 +20,11 @@ static const char *const mount_words[] = {
         .name = #member, .type = SPEC_FIELD_STRV,                                        \
         .offset = offsetof(struct struct_, member)                                       \
     }
+#define BYTES(struct_, member)                                                           \
+    {                                                                                    \
+        .name = #member, .type = SPEC_FIELD_WORDS,                                       \
+        .offset = offsetof(struct struct_, member)                                       \
+    }
 #define FLAG(struct_, member)                                                            \
     {                                                                                    \
         .name = #member, .type = SPEC_FIELD_BOOL,                                        \
@@ -94,10 +99,10 @@ static const struct spec_field container_fields[] = {
     TEXT(spec_container, deployment),
     NUMBER(spec_container, replica, 0, 0, UINT32_MAX),
     TEXT(spec_container, image),
-    WORDS(spec_container, args),
-    WORDS(spec_container, entrypoint),
+    BYTES(spec_container, args),
+    BYTES(spec_container, entrypoint),
     FLAG(spec_container, has_entrypoint),
-    WORDS(spec_container, env),
+    BYTES(spec_container, env),
     TEXT(spec_container, workdir),
     TEXT(spec_container, user),
     TEXT(spec_container, hostname),
@@ -138,7 +143,7 @@ static const struct spec_field container_fields[] = {
     NUMBER(spec_container, log_max_files, 0, 0, 1000),
     TEXT(spec_container, restart),
     NUMBER(spec_container, restart_max, 0, 0, INT32_MAX),
-    HEALTH(test, SPEC_FIELD_STRV),
+    HEALTH(test, SPEC_FIELD_WORDS),
     HEALTH(interval_ns, SPEC_FIELD_INT),
     HEALTH(timeout_ns, SPEC_FIELD_INT),
     HEALTH(start_period_ns, SPEC_FIELD_INT),

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/words.h"
+
 #define AT(object, offset, type) ((type *)((char *)(object) + (offset)))
 #define AT_CONST(object, offset, type) ((type const *)((const char *)(object) + (offset)))
 
@@ -30,6 +32,7 @@ void spec_fields_init(const struct spec_field *fields, void *object)
             *AT(object, f->offset, char *) = NULL;
             break;
         case SPEC_FIELD_STRV:
+        case SPEC_FIELD_WORDS:
             *AT(object, f->offset, char **) = NULL;
             break;
         case SPEC_FIELD_BOOL:
@@ -52,7 +55,7 @@ void spec_fields_release(const struct spec_field *fields, void *object)
     for (const struct spec_field *f = fields; f->name; f++)
         if (f->type == SPEC_FIELD_STR) {
             free(*AT(object, f->offset, char *));
-        } else if (f->type == SPEC_FIELD_STRV) {
+        } else if (f->type == SPEC_FIELD_STRV || f->type == SPEC_FIELD_WORDS) {
             dr_strv_free(*AT(object, f->offset, char **));
         } else if (f->type == SPEC_FIELD_LIST) {
             char *items = list_items(f, object);
@@ -85,10 +88,11 @@ json_t *spec_fields_encode(const struct spec_field *fields, const void *object)
         case SPEC_FIELD_STR:
             dr_json_set_str(json, f->name, *AT_CONST(object, f->offset, char *));
             break;
-        case SPEC_FIELD_STRV: {
+        case SPEC_FIELD_STRV:
+        case SPEC_FIELD_WORDS: {
             char *const *strv = *AT_CONST(object, f->offset, char **);
             if (strv && *strv)
-                dr_json_set(json, f->name, dr_json_from_strv(strv));
+                dr_json_set(json, f->name, dr_words_to_json(strv));
             break;
         }
         case SPEC_FIELD_BOOL:
@@ -126,10 +130,13 @@ static int decode_strv(const struct spec_field *f, const json_t *value, void *ob
     size_t i;
     json_t *item;
     json_array_foreach ((json_t *)value, i, item)
-        if (!json_is_string(item))
-            return dr_fail(err, DR_ERR_INVALID, "%s[%zu]: must be a string", f->name, i);
+        if (f->type == SPEC_FIELD_WORDS ? !dr_word_is_valid(item) : !json_is_string(item))
+            return dr_fail(err, DR_ERR_INVALID, "%s[%zu]: must be a string%s", f->name, i,
+                           f->type == SPEC_FIELD_WORDS
+                               ? ", or {\"base64\":\"…\"} of bytes without a NUL"
+                               : "");
     dr_strv_free(*AT(object, f->offset, char **));
-    *AT(object, f->offset, char **) = dr_json_strv(value);
+    *AT(object, f->offset, char **) = dr_words_from_json(value);
     return 0;
 }
 
@@ -200,6 +207,7 @@ static int decode_field(const struct spec_field *f, const json_t *value, void *o
         *AT(object, f->offset, char *) = dr_strdup(json_string_value(value));
         return 0;
     case SPEC_FIELD_STRV:
+    case SPEC_FIELD_WORDS:
         return decode_strv(f, value, object, err);
     case SPEC_FIELD_BOOL:
         if (!json_is_boolean(value))
@@ -235,15 +243,6 @@ int spec_fields_decode(const struct spec_field *fields, const json_t *json, void
     return 0;
 }
 
-static int not_utf8(const char *where, size_t index, struct dr_error *err)
-{
-    return dr_fail(
-        err, DR_ERR_INVALID,
-        "%s[%zu]: not UTF-8, which the runtime's config.json cannot carry; send "
-        "it on stdin, or in a file",
-        where, index);
-}
-
 int spec_fields_check_text(const struct spec_field *fields, const void *object,
                            struct dr_error *err)
 {
@@ -251,15 +250,12 @@ int spec_fields_check_text(const struct spec_field *fields, const void *object,
         if (f->type == SPEC_FIELD_STR) {
             const char *text = *AT_CONST(object, f->offset, char *);
             if (text && !dr_json_is_text(text))
-                return dr_fail(
-                    err, DR_ERR_INVALID,
-                    "%s: not UTF-8, which the runtime's config.json cannot carry",
-                    f->name);
+                return dr_fail(err, DR_ERR_INVALID, "%s: not UTF-8", f->name);
         } else if (f->type == SPEC_FIELD_STRV) {
             char *const *strv = *AT_CONST(object, f->offset, char **);
             for (size_t i = 0; strv && strv[i]; i++)
                 if (!dr_json_is_text(strv[i]))
-                    return not_utf8(f->name, i, err);
+                    return dr_fail(err, DR_ERR_INVALID, "%s[%zu]: not UTF-8", f->name, i);
         } else if (f->type == SPEC_FIELD_LIST) {
             const char *items = list_items(f, object);
             size_t count = *AT_CONST(object, f->count_offset, size_t);

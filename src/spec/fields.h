@@ -12,12 +12,13 @@
 #include "base/json.h"
 
 enum spec_field_type {
-    SPEC_FIELD_STR,  /* char *; NULL is the default */
-    SPEC_FIELD_STRV, /* char **, NULL-terminated; NULL and empty are the default */
-    SPEC_FIELD_BOOL, /* bool; false is the default */
-    SPEC_FIELD_INT,  /* int64_t in [min, max] */
-    SPEC_FIELD_ENUM, /* an enum whose values index words[]; always written */
-    SPEC_FIELD_LIST, /* pointer to count structs of item_size bytes each */
+    SPEC_FIELD_STR,   /* char *; NULL is the default */
+    SPEC_FIELD_STRV,  /* char **, NULL-terminated; NULL and empty are the default */
+    SPEC_FIELD_WORDS, /* the same of any bytes (base/words.h) */
+    SPEC_FIELD_BOOL,  /* bool; false is the default */
+    SPEC_FIELD_INT,   /* int64_t in [min, max] */
+    SPEC_FIELD_ENUM,  /* an enum whose values index words[]; always written */
+    SPEC_FIELD_LIST,  /* pointer to count structs of item_size bytes each */
 };
 
 struct spec_field {
@@ -43,9 +44,9 @@ json_t *spec_fields_encode(const struct spec_field *fields, const void *object);
  */
 int spec_fields_decode(const struct spec_field *fields, const json_t *json, void *object,
                        struct dr_error *err);
-/* Fails with DR_ERR_INVALID, naming the member, when a string is not UTF-8: JSON, and so
- * the runtime's config.json, cannot carry it unchanged (C25: byte for byte, or refused).
- */
+/* Fails with DR_ERR_INVALID, naming the member, when a string that is no word of a
+ * command or environment is not UTF-8: JSON cannot carry it unchanged (C25: byte for
+ * byte, or refused). */
 int spec_fields_check_text(const struct spec_field *fields, const void *object,
                            struct dr_error *err);
 

@@ -409,7 +409,7 @@ const struct spec_row spec_rows[] = {
      .form = "no, always, unless-stopped, on-failure or on-failure:N",
      .meaning = "when it is started again"},
     {"health_cmd", false, health_cmd, .form = "a shell command",
-     .meaning = "health check, run by /bin/sh -c"},
+     .meaning = "health check, run by /bin/sh -c", .bytes = true},
     {"health_interval", false, duration, HEALTH(interval_ns), .form = DURATION,
      .meaning = "between two checks"},
     {"health_timeout", false, duration, HEALTH(timeout_ns), .form = DURATION,
@@ -436,14 +436,14 @@ const struct spec_row spec_rows[] = {
     {"no_healthcheck", false, no_healthcheck, .form = BOOLEAN,
      .meaning = "the image's health check is off"},
     {"entrypoint", false, entrypoint, .form = "one word; empty: none at all",
-     .meaning = "instead of the image's"},
+     .meaning = "instead of the image's", .bytes = true},
 
     {"entrypoint", true, entrypoint_word, .form = "a word",
-     .meaning = "one more word of it"},
+     .meaning = "one more word of it", .bytes = true},
     {"args", true, word, AT(args), .form = "a word",
-     .meaning = "one more word of the command"},
+     .meaning = "one more word of the command", .bytes = true},
     {"env", true, env, AT(env), .form = "NAME=VALUE, or NAME",
-     .meaning = "environment; NAME alone removes the image's"},
+     .meaning = "environment; NAME alone removes the image's", .bytes = true},
     {"label", true, pair, AT(labels), .form = "KEY=VALUE, or KEY", .meaning = "a label"},
     {"annotation", true, pair, AT(annotations), .form = "KEY=VALUE, or KEY",
      .meaning = "an annotation of the OCI bundle"},
@@ -482,7 +482,7 @@ const struct spec_row spec_rows[] = {
      .meaning = "when the log is rotated, and how many files are kept"},
     {"health_test", true, word, HEALTH(test),
      .form = "the words of NONE, CMD …, CMD-SHELL TEXT, TCP PORT, HTTP [HOST]:PORT/PATH",
-     .meaning = "health check, word by word"},
+     .meaning = "health check, word by word", .bytes = true},
     {NULL},
 };
 
@@ -516,10 +516,8 @@ int spec_field(struct spec_container *spec, const char *field, bool add,
             continue;
         if (!value)
             return dr_fail(err, DR_ERR_INVALID, "%s: no value is given", field);
-        if (!dr_json_is_text(value)) {
-            expected(err, value,
-                     "UTF-8, all that the runtime's JSON can carry; send it on stdin, or "
-                     "in a file");
+        if (!row->bytes && !dr_json_is_text(value)) {
+            expected(err, value, "UTF-8");
             return dr_wrap(err, "%s", field);
         }
         return row->parse(spec, row, value, err) < 0 ? dr_wrap(err, "%s", field) : 0;

@@ -15,6 +15,7 @@ struct spec_row {
     int64_t min, max; /* numbers */
     const char *form; /* for docs/spec-fields.md */
     const char *meaning;
+    bool bytes; /* of any kind; else UTF-8 */
 };
 
 extern const struct spec_row spec_rows[];

@@ -74,6 +74,7 @@ static void C25_words_reach_it_byte_for_byte(void **s)
                                        "*",
                                        "\n\t",
                                        "\xc3\xa4\xe2\x82\xac",
+                                       "\xff\x80",
                                        "-rf",
                                        "%s",
                                        "{\"a\":1}",

@@ -104,9 +104,11 @@ struct bundle_input {
 };
 
 /*
- * A new config.json document, or NULL: DR_ERR_INVALID (the spec asks for nonsense, such
- * as an unknown capability or a limit above the guest's), DR_ERR_UNSUPPORTED,
- * DR_ERR_NOT_FOUND (a device), DR_ERR_CREATE (the image's fault).
+ * A new config.json document, in which the words of "process" may be any bytes
+ * (base/words.h; carry_process() makes them fit for a runtime), or NULL: DR_ERR_INVALID
+ * (the spec asks for nonsense, such as an unknown capability or a limit above the
+ * guest's), DR_ERR_UNSUPPORTED, DR_ERR_NOT_FOUND (a device), DR_ERR_CREATE (the image's
+ * fault).
  */
 json_t *bundle_config(const struct bundle_input *input, struct dr_error *err);
 
@@ -135,6 +137,7 @@ struct bundle_exec {
 /* Sets the size that the terminal has when the process starts (process.consoleSize);
  * 0 for either: left as it is. */
 void bundle_set_console_size(json_t *process, int64_t rows, int64_t columns);
+/* Its words may be any bytes, as bundle_config()'s; config's, too. */
 json_t *bundle_process_for_exec(const json_t *config, const struct bundle_exec *exec,
                                 const struct bundle_facts *facts, struct dr_error *err);
 

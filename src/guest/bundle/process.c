@@ -2,6 +2,8 @@
 /* "process" of config.json, and the process.json of an exec. */
 #include <string.h>
 
+#include "base/words.h"
+
 #include "guest/bundle/parts.h"
 
 #define INIT_IN_CONTAINER "/sbin/docker-init"
@@ -165,8 +167,8 @@ json_t *bundle_process(const struct bundle_input *in,
     json_t *json = json_object();
     dr_json_set_bool(json, "terminal", in->spec->tty);
     dr_json_set(json, "user", user_json(in->user));
-    dr_json_set(json, "args", dr_json_from_strv(args));
-    dr_json_set(json, "env", dr_json_from_strv(env));
+    dr_json_set(json, "args", dr_words_to_json(args));
+    dr_json_set(json, "env", dr_words_to_json(env));
     dr_json_set_str(json, "cwd", cwd);
     dr_json_set(json, "capabilities", bundle_caps_json(caps, in->user->uid));
     if (json_array_size(rlimits))
@@ -198,7 +200,7 @@ void bundle_set_console_size(json_t *process, int64_t rows, int64_t columns)
 static char **exec_env(const json_t *config, const json_t *process,
                        const struct bundle_exec *exec)
 {
-    char **env = dr_json_strv(dr_json_array(process, "env"));
+    char **env = dr_words_from_json(dr_json_array(process, "env"));
     /* HOME was ours to choose, so it follows the user (bundle_config marks it). */
     bool home_added =
         dr_json_str(dr_json_object(config, "annotations"), BUNDLE_HOME_MARK);
@@ -254,8 +256,8 @@ json_t *bundle_process_for_exec(const json_t *config, const struct bundle_exec *
     if (exec->tty)
         bundle_set_console_size(json, exec->rows, exec->columns);
     dr_json_set(json, "user", user);
-    dr_json_set(json, "args", dr_json_from_strv(exec->args));
-    dr_json_set(json, "env", dr_json_from_strv(env));
+    dr_json_set(json, "args", dr_words_to_json(exec->args));
+    dr_json_set(json, "env", dr_words_to_json(env));
     dr_json_set_str(json, "cwd", cwd);
     dr_json_set(json, "capabilities", bundle_caps_json(caps, uid));
     static const char *const kept[] = {"rlimits", "noNewPrivileges", "oomScoreAdj"};

@@ -8,6 +8,7 @@
 
 #include "base/fs.h"
 #include "base/text.h"
+#include "base/words.h"
 #include "guest/bundle/bundle.h"
 #include "guest/cgroup/cgroup.h"
 #include "guest/container/bundles.h"
@@ -19,6 +20,7 @@
 #include "guest/container/names.h"
 #include "guest/container/volumes.h"
 #include "guest/images/images.h"
+#include "guest/init/carry.h"
 #include "guest/net/namespace.h"
 #include "guest/net/net.h"
 #include "guest/runtime/runtime.h"
@@ -271,7 +273,9 @@ static json_t *make_state(const struct plan *plan, const json_t *record)
     dr_auto_error struct dr_error full = DR_ERROR_INIT;
     size_t i;
     json_t *word;
-    json_array_foreach (dr_json_array(dr_json_object(record, "process"), "args"), i, word)
+    dr_auto_json json_t *words =
+        dr_words_shown(dr_json_array(dr_json_object(record, "process"), "args"));
+    json_array_foreach (words, i, word)
         if (dr_buf_addf(&command, &full, "%s%s", i ? " " : "", json_string_value(word)) <
             0)
             break;
@@ -344,7 +348,9 @@ static int make_bundle(struct plan *plan, struct container *c, struct dr_error *
 static int write_config(const struct plan *plan, struct dr_error *err)
 {
     dr_auto_free char *path = dr_path_join(plan->bundle, "config.json");
-    dr_auto_free char *text = bundle_text(plan->config);
+    dr_auto_json json_t *config = json_deep_copy(plan->config);
+    carry_process(dr_json_object(config, "process"));
+    dr_auto_free char *text = bundle_text(config);
     return dr_file_write(AT_FDCWD, path, text, strlen(text), 0600, 0, err);
 }
 

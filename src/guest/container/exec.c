@@ -16,10 +16,12 @@
 
 #include "base/fs.h"
 #include "base/text.h"
+#include "base/words.h"
 #include "guest/bundle/bundle.h"
 #include "guest/cgroup/cgroup.h"
 #include "guest/container/create.h"
 #include "guest/container/pump.h"
+#include "guest/init/carry.h"
 #include "guest/runtime/children.h"
 #include "guest/runtime/console.h"
 #include "guest/runtime/runtime.h"
@@ -37,6 +39,7 @@ struct exec {
     char *command;                            /* its first word; owned */
     int ours[3], theirs[3];                   /* −1: none */
     struct console console;
+    struct carried carried;
     bool tty;
 };
 
@@ -57,13 +60,13 @@ static int resolve_user(const struct container *c, const char *user,
 static int write_process(struct exec *x, const json_t *request, struct dr_error *err)
 {
     const struct container *c = x->container;
-    dr_auto_strv char **args = dr_json_strv(dr_json_array(request, "args"));
-    dr_auto_strv char **env = dr_json_strv(dr_json_array(request, "env"));
+    dr_auto_strv char **args = dr_words_from_json(dr_json_array(request, "args"));
+    dr_auto_strv char **env = dr_words_from_json(dr_json_array(request, "env"));
     const char *user_text = dr_json_str(request, "user");
     bundle_auto_user struct bundle_user user = {0};
     if (dr_strv_len(args) == 0 || !*args[0])
         return dr_fail(err, DR_ERR_INVALID, "exec needs a command");
-    x->command = dr_strdup(args[0]);
+    x->command = dr_utf8_text(args[0], strlen(args[0]));
     if (user_text && resolve_user(c, user_text, &user, err) < 0)
         return -1;
     dr_auto_free char *path =
@@ -74,6 +77,9 @@ static int write_process(struct exec *x, const json_t *request, struct dr_error 
     dr_auto_json json_t *config = bundle_parse(text.data ? text.data : "", text.len, err);
     if (!config)
         return -1;
+    /* what a runtime cannot read is in the record alone */
+    json_object_set(dr_json_object(config, "process"), "env",
+                    dr_json_array(dr_json_object(c->record, "process"), "env"));
     struct bundle_exec exec = {.args = args,
                                .env = env,
                                .workdir = dr_json_str(request, "workdir"),
@@ -87,6 +93,9 @@ static int write_process(struct exec *x, const json_t *request, struct dr_error 
     if (!process)
         return -1;
     x->console.uid = dr_json_int(dr_json_object(process, "user"), "uid", 0);
+    if (carry_open(process, &x->carried, err) < 0)
+        return -1;
+    carry_process(process);
     dr_auto_free char *json = bundle_text(process);
     if (dr_file_write(AT_FDCWD, x->process_file, json, strlen(json), 0600, 0, err) == 0)
         return 0;
@@ -165,6 +174,8 @@ static int run(struct exec *x, struct dr_buf *early, pid_t *ret_pid, struct dr_e
                                 .id = x->container->id,
                                 .stdio = {x->theirs[0], x->theirs[1], x->theirs[2]},
                                 .mount_ns = mounts,
+                                .kept = x->carried.fds,
+                                .kept_count = x->carried.count,
                                 .console = x->tty ? &x->console : NULL};
     dr_auto_strv char **argv = runtime_argv_exec(&call, x->process_file, x->pid_file);
     pid_t runtime_pid;
@@ -177,6 +188,11 @@ static int run(struct exec *x, struct dr_buf *early, pid_t *ret_pid, struct dr_e
         return -1;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
         *ret_pid = runtime_pid_read(x->pid_file, err);
+        if (*ret_pid > 0 &&
+            carry_wait(&x->carried, dr_clock_ms() + RUNTIME_MS, err) < 0) {
+            kill(*ret_pid, SIGKILL); /* nobody claims it: it is reaped by a sweep */
+            return -1;
+        }
         return *ret_pid > 0 ? 0 : -1;
     }
     dr_auto_fd int alive = container_pidfd(x->container, NULL);
@@ -251,10 +267,11 @@ static void tell_started(const struct exec *x, const json_t *request)
 {
     dr_auto_buf struct dr_buf action = DR_BUF_INIT(1024);
     dr_auto_error struct dr_error full = DR_ERROR_INIT;
+    dr_auto_json json_t *words = dr_words_shown(dr_json_array(request, "args"));
     size_t i;
     json_t *word;
     dr_buf_addf(&action, &full, "exec_start:");
-    json_array_foreach (dr_json_array(request, "args"), i, word)
+    json_array_foreach (words, i, word)
         if (dr_buf_addf(&action, &full, " %s", json_string_value(word)) < 0)
             break;
     container_event(x->guest, x->container, action.data, NULL, NULL);
@@ -309,7 +326,8 @@ static int exec_open(struct exec *x, struct guest *guest,
                        .container = container,
                        .ours = {-1, -1, -1},
                        .theirs = {-1, -1, -1},
-                       .console = CONSOLE_INIT};
+                       .console = CONSOLE_INIT,
+                       .carried = CARRIED_INIT};
     /* the runtime that made it, whatever this session would choose */
     if (runtime_find(dr_json_str(container->state, "runtime"), &x->runtime, err) < 0)
         return -1;
@@ -329,6 +347,7 @@ static void exec_close(struct exec *x)
     close_fds(x->ours);
     close_fds(x->theirs);
     console_close(&x->console);
+    carry_close(&x->carried);
     free(x->process_file);
     free(x->pid_file);
     free(x->log_file);

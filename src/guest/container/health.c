@@ -6,6 +6,7 @@
 
 #include "base/fs.h"
 #include "base/text.h"
+#include "base/words.h"
 #include "guest/container/event.h"
 
 #define SECOND 1000000000LL
@@ -40,7 +41,7 @@ json_t *health_plan(const struct spec_health *spec, const json_t *image_config)
 {
     const json_t *image = dr_json_object(image_config, "Healthcheck");
     bool own = spec->test && spec->test[0];
-    json_t *test = own ? dr_json_from_strv(spec->test)
+    json_t *test = own ? dr_words_to_json(spec->test)
                        : json_incref((json_t *)dr_json_array(image, "Test"));
     const char *kind = json_string_value(json_array_get(test, 0));
     if (!kind || strcmp(kind, "NONE") == 0 || json_array_size(test) < 2) {
@@ -120,31 +121,15 @@ static json_t *load(const struct container *c)
     return json_object();
 }
 
-/* Bytes that are no UTF-8 have no place in JSON; each becomes U+FFFD, as with Docker.
- * data has a NUL behind it. */
-static char *as_text(const char *data, size_t len)
-{
-    dr_auto_buf struct dr_buf text = DR_BUF_INIT(3 * len + 1);
-    dr_auto_error struct dr_error never = DR_ERROR_INIT;
-    dr_buf_add(&text, "", 0, &never); /* so that it ends, even with nothing in it */
-    while (len > 0) {
-        size_t n = *data ? dr_utf8_len(data) : 0;
-        dr_buf_add(&text, n ? data : "\xef\xbf\xbd", n ? n : 3, &never);
-        n = n ? n : 1;
-        data += n;
-        len -= n;
-    }
-    return dr_buf_take(&text);
-}
-
 static json_t *log_entry(const struct health_result *result)
 {
     json_t *entry = json_object();
-    dr_auto_free char *output = as_text(result->output, result->output_len);
+    /* other bytes have no place in JSON */
+    dr_auto_free char *output = dr_utf8_text(result->output, result->output_len);
     dr_json_set_int(entry, "start_ns", result->start_ns);
     dr_json_set_int(entry, "end_ns", result->end_ns);
     dr_json_set_int(entry, "exit_code", result->exit_code);
-    dr_json_set_str(entry, "output", output ? output : "");
+    dr_json_set_str(entry, "output", output);
     return entry;
 }
 
@@ -246,5 +231,6 @@ json_t *health_inspect_config(const struct container *c)
     json_t *shown = plan ? json_object() : NULL;
     for (size_t i = 0; plan && i < DR_COUNT(keys); i++)
         dr_json_set(shown, keys[i][0], json_incref(json_object_get(plan, keys[i][1])));
+    dr_json_set(shown, "Test", dr_words_shown(dr_json_array(plan, "test")));
     return shown;
 }

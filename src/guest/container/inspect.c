@@ -5,6 +5,7 @@
 
 #include "base/fs.h"
 #include "base/text.h"
+#include "base/words.h"
 #include "guest/container/health.h"
 #include "guest/container/ports.h"
 #include "guest/net/inspect.h"
@@ -190,6 +191,12 @@ static json_t *graph_driver(const struct container *c)
     return driver;
 }
 
+static json_t *shown(char *const *words)
+{
+    dr_auto_json json_t *json = dr_words_to_json(words);
+    return dr_words_shown(json);
+}
+
 static json_t *config(const struct container *c, const struct spec_container *spec)
 {
     json_t *config = json_object();
@@ -203,16 +210,15 @@ static json_t *config(const struct container *c, const struct spec_container *sp
     dr_json_set_bool(config, "Tty", spec && spec->tty);
     dr_json_set_bool(config, "OpenStdin", spec && spec->stdin_open);
     dr_json_set_bool(config, "StdinOnce", spec && spec->stdin_open && !spec->stdin_keep);
-    dr_json_set(config, "Env", member(process, "env"));
+    dr_json_set(config, "Env", dr_words_shown(dr_json_array(process, "env")));
     bool has_args = spec && dr_strv_len(spec->args) > 0;
     bool has_entrypoint = spec && spec->has_entrypoint;
     dr_json_set(config, "Cmd",
-                has_args         ? dr_json_from_strv(spec->args)
+                has_args         ? shown(spec->args)
                 : has_entrypoint ? json_null()
                                  : member(image, "Cmd"));
     dr_json_set(config, "Entrypoint",
-                has_entrypoint ? dr_json_from_strv(spec->entrypoint)
-                               : member(image, "Entrypoint"));
+                has_entrypoint ? shown(spec->entrypoint) : member(image, "Entrypoint"));
     dr_json_set_str(config, "Image", dr_json_str(c->record, "image"));
     dr_json_set(config, "Volumes", member(image, "Volumes"));
     dr_json_set_str(config, "WorkingDir", dr_json_str(process, "cwd"));
@@ -234,7 +240,8 @@ json_t *container_inspect(const struct container *c)
     json_t *binds = json_array(), *tmpfs = json_object(), *args = json_array();
     dr_json_set_str(json, "Id", c->id);
     set_time(json, "Created", dr_json_int(c->record, "created_ns", 0));
-    const json_t *words = dr_json_array(dr_json_object(c->record, "process"), "args");
+    dr_auto_json json_t *words =
+        dr_words_shown(dr_json_array(dr_json_object(c->record, "process"), "args"));
     dr_json_set_str(json, "Path", json_string_value(json_array_get(words, 0)));
     for (size_t i = 1; i < json_array_size(words); i++)
         json_array_append(args, json_array_get(words, i));

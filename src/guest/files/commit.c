@@ -190,6 +190,27 @@ static void merge_spec(json_t *config, const struct spec_container *spec)
         dr_json_set_str(config, "StopSignal", spec->stop_signal);
 }
 
+/* An image's config is JSON that others read, too. */
+static int check_words(const struct spec_container *spec, struct dr_error *err)
+{
+    const struct {
+        const char *name;
+        char *const *words;
+    } all[] = {
+        {"entrypoint", spec->entrypoint}, {"args", spec->args}, {"env", spec->env}};
+    for (size_t i = 0; i < DR_COUNT(all); i++)
+        for (size_t w = 0; all[i].words && all[i].words[w]; w++)
+            if (!dr_json_is_text(all[i].words[w])) {
+                dr_auto_free char *safe = dr_escape(all[i].words[w], 40);
+                return dr_fail(err, DR_ERR_INVALID,
+                               "%s[%zu] \"%s\" of the container is not UTF-8, "
+                               "which an image's config cannot hold; export the "
+                               "container, and import that",
+                               all[i].name, w, safe);
+            }
+    return 0;
+}
+
 static json_t *history_entry(const struct container *c, const char *created,
                              const struct commit_options *options, bool empty)
 {
@@ -222,6 +243,8 @@ static json_t *make_config(const struct container *c, const struct image *image,
     spec_auto_container struct spec_container *spec =
         spec_container_from_json(dr_json_object(c->record, "spec"), err);
     if (!spec)
+        return NULL;
+    if (check_words(spec, err) < 0)
         return NULL;
     json_t *config = dr_json_object(document, "config");
     if (!config)

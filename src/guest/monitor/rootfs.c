@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 
 #include "base/fs.h"
+#include "base/words.h"
 #include "guest/cgroup/cgroup.h"
 
 #define VIEWERS_MS 10000
@@ -181,8 +182,8 @@ static int look_at(int root, const char *path)
 
 int setup_command_code(const char *rootfs, const json_t *process)
 {
-    const char *command =
-        json_string_value(json_array_get(dr_json_array(process, "args"), 0));
+    dr_auto_strv char **args = dr_words_from_json(dr_json_array(process, "args"));
+    const char *command = args[0];
     const char *cwd = dr_json_str(process, "cwd");
     dr_auto_fd int root = open(rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (root < 0 || !command)
@@ -193,7 +194,7 @@ int setup_command_code(const char *rootfs, const json_t *process)
                                       : dr_printf("%s/%s", cwd ? cwd : "", command);
         return look_at(root, path);
     }
-    dr_auto_strv char **env = dr_json_strv(dr_json_array(process, "env"));
+    dr_auto_strv char **env = dr_words_from_json(dr_json_array(process, "env"));
     dr_auto_free char *search = NULL;
     for (size_t i = 0; env && env[i]; i++)
         if (strncmp(env[i], "PATH=", 5) == 0) {

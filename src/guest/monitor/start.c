@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,6 +16,7 @@
 #include "guest/container/filter.h"
 #include "guest/container/ports.h"
 #include "guest/container/record.h"
+#include "guest/init/carry.h"
 #include "guest/monitor/setup.h"
 #include "guest/net/net.h"
 #include "guest/runtime/children.h"
@@ -160,7 +162,8 @@ static int record_start(struct monitor *m, const struct runtime *runtime,
 
 /* Runs the runtime; m->init is the container's first process then. */
 static int run(struct monitor *m, const json_t *request, const struct runtime_call *call,
-               int stderr_fd, struct dr_buf *early, struct dr_error *err)
+               struct carried *carried, int stderr_fd, struct dr_buf *early,
+               struct dr_error *err)
 {
     dr_auto_free char *pid_file = dr_path_join(m->run_dir, "pid");
     dr_auto_strv char **argv =
@@ -180,7 +183,14 @@ static int run(struct monitor *m, const json_t *request, const struct runtime_ca
         return -1;
     }
     m->init = runtime_pid_read(pid_file, err);
-    return m->init > 0 ? 0 : -1;
+    if (m->init > 0 && carry_wait(carried, dr_clock_ms() + RUNTIME_MS, err) == 0)
+        return 0;
+    if (m->init > 0) {
+        kill(m->init, SIGKILL);
+        waitpid(m->init, NULL, 0);
+    }
+    m->init = 0;
+    return -1;
 }
 
 static int start_runtime(struct monitor *m, const json_t *request,
@@ -196,8 +206,13 @@ static int start_runtime(struct monitor *m, const json_t *request,
                                 .stdio = {io->theirs[0], io->theirs[1], io->theirs[2]},
                                 .mount_ns = -1,
                                 .console = m->tty ? &m->console : NULL};
+    carried_auto struct carried carried = CARRIED_INIT;
+    if (carry_open(dr_json_object(request, "process"), &carried, err) < 0)
+        return -1;
+    call.kept = carried.fds;
+    call.kept_count = carried.count;
     children_expect(); /* its exit status is the loop's to see, however soon it comes */
-    int result = run(m, request, &call, io->ours[2], &early, err);
+    int result = run(m, request, &call, &carried, io->ours[2], &early, err);
     children_arrived(result == 0 ? m->init : 0);
     stdio_close(io->theirs);
     if (result == 0 && m->tty)

@@ -79,7 +79,10 @@ struct runtime_call {
     int stdio[3];            /* what the container gets; -1: /dev/null */
     int mount_ns;            /* mount namespace to enter first; -1: ours */
     struct console *console; /* the terminal that it makes; NULL: none */
+    const int *kept;         /* what its process gets as 3, 4 …, beside the three */
+    size_t kept_count;       /* at most RUNTIME_KEPT_MAX */
 };
+#define RUNTIME_KEPT_MAX 3
 
 /* NULL-terminated, owned (dr_strv_free). */
 char **runtime_argv_run(const struct runtime_call *call, const char *bundle,
@@ -87,7 +90,7 @@ char **runtime_argv_run(const struct runtime_call *call, const char *bundle,
 char **runtime_argv_exec(const struct runtime_call *call, const char *process_file,
                          const char *pid_file);
 
-/* Starts argv with descriptors 0-2 from the call and none beside them (CVE-2024-21626),
+/* Starts argv with the descriptors of the call and none beside them (CVE-2024-21626),
  * an environment of PATH alone, no signal blocked or ignored. The caller waits for it. */
 int runtime_spawn(const struct runtime_call *call, char *const *argv, pid_t *ret_pid,
                   struct dr_error *err);

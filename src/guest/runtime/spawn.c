@@ -43,6 +43,11 @@ static void add_detach(char ***argv, const struct runtime_call *call)
         dr_strv_add(argv, "--console-socket");
         dr_strv_add(argv, call->console->path);
     }
+    if (call->kept_count > 0) {
+        dr_auto_free char *count = dr_printf("%zu", call->kept_count);
+        dr_strv_add(argv, "--preserve-fds");
+        dr_strv_add(argv, count);
+    }
 }
 
 char **runtime_argv_run(const struct runtime_call *call, const char *bundle,
@@ -76,6 +81,21 @@ char **runtime_argv_exec(const struct runtime_call *call, const char *process_fi
     return argv;
 }
 
+/* As 3, 4 …; moved above them first, exe with them, so that none is overwritten. */
+static int keep(const struct runtime_call *call, int *exe)
+{
+    int above = 3 + (int)call->kept_count, fds[RUNTIME_KEPT_MAX];
+    if (*exe >= 0 && *exe < above)
+        *exe = fcntl(*exe, F_DUPFD_CLOEXEC, above);
+    for (size_t i = 0; i < call->kept_count; i++)
+        if ((fds[i] = fcntl(call->kept[i], F_DUPFD, above)) < 0)
+            return -1;
+    for (size_t i = 0; i < call->kept_count; i++)
+        if (dup2(fds[i], 3 + (int)i) < 0)
+            return -1;
+    return 0;
+}
+
 /*
  * What runs between vfork and exec: system calls only, since memory is the parent's. The
  * descriptors are first moved above 2, so that none is overwritten before it is used.
@@ -101,10 +121,13 @@ static int become(const struct runtime_call *call, char *const *argv, pid_t pare
     for (int i = 0; i < 3; i++)
         if (dup2(fds[i], i) < 0)
             return errno;
+    if (keep(call, &exe) < 0)
+        return errno;
     /* CVE-2024-21626: whatever else is open stays here; on exec, so that vfork's parent,
      * which shares no descriptor table but the code, is not disturbed */
-    if (syscall(SYS_close_range, 3, ~0U, 4 /* CLOSE_RANGE_CLOEXEC */) < 0)
-        for (int fd = 3; fd < 1024; fd++)
+    unsigned above = 3 + (unsigned)call->kept_count;
+    if (syscall(SYS_close_range, above, ~0U, 4 /* CLOSE_RANGE_CLOEXEC */) < 0)
+        for (int fd = (int)above; fd < 1024; fd++)
             fcntl(fd, F_SETFD, FD_CLOEXEC);
     nofile_restore();
     for (int number = 1; number < 65; number++)

@@ -201,7 +201,7 @@ static void a_bad_value_names_field_value_and_what_would_be_right(void **state)
         {"volume", true, "./a:/b", {"volume: './a:/b'", "absolute path"}},
         {"log_opt", true, "max-file=0", {"log_opt: 'max-file=0'", "max-size=SIZE"}},
         {"publish", true, "80:x", {"publish: invalid port '80:x'", "8080:80"}},
-        {"args", true, "\xff", {"args: ", "expected UTF-8"}},
+        {"label", true, "a=\xff", {"label: ", "expected UTF-8"}},
         {"memry", false, "1g", {"there is no field 'memry'; did you mean 'memory'?"}},
         {"xyzzy", false, "1", {"there is no field 'xyzzy'"}},
         {"env", false, "A=1", {"field 'env' is added to, not set"}},
@@ -255,6 +255,44 @@ static void a_spec_goes_to_json_and_back(void **state)
     dray_error_free(err);
     assert_int_equal(dray_spec_from_json(NULL, &back, &err), -1);
     dray_error_free(err);
+}
+
+/* C25 */
+static void words_of_any_bytes_go_to_json_and_back(void **state)
+{
+    struct dray_spec *spec = dray_spec_new("alpine"), *back;
+    struct dray_error *err = NULL;
+    assert_int_equal(dray_spec_add(spec, "args", "a", &err), 0);
+    assert_int_equal(dray_spec_add(spec, "args", "\xff", &err), 0);
+    assert_int_equal(dray_spec_add(spec, "args", "", &err), 0);
+    assert_int_equal(dray_spec_add(spec, "env", "A=\xfe", &err), 0);
+    assert_int_equal(dray_spec_set(spec, "entrypoint", "\x80", &err), 0);
+    assert_int_equal(dray_spec_set(spec, "health_cmd", "\x81", &err), 0);
+    dr_auto_free char *json = dray_spec_to_json(spec);
+    assert_non_null(strstr(json, "\"args\":[\"a\",{\"base64\":\"/w==\"},\"\"]"));
+    assert_non_null(strstr(json, "\"env\":[{\"base64\":\"QT3+\"}]"));
+    assert_int_equal(dray_spec_from_json(json, &back, &err), 0);
+    dr_auto_free char *again = dray_spec_to_json(back);
+    assert_string_equal(again, json);
+    dray_spec_free(spec);
+    dray_spec_free(back);
+    static const struct {
+        const char *json, *text;
+    } bad[] = {
+        {"{\"args\":[{\"base64\":\"/w=!\"}]}",
+         "args[0]: must be a string, or {\"base64\""},
+        {"{\"env\":[\"A=1\",{\"base64\":\"AAA=\"}]}", "env[1]: must be a string, or"},
+        {"{\"args\":[{\"base64\":\"/w==\",\"a\":1}]}", "args[0]: must be"},
+        {"{\"args\":[1]}", "args[0]: must be a string, or"},
+        {"{\"labels\":[{\"base64\":\"/w==\"}]}", "labels[0]: must be a string"},
+    };
+    for (size_t i = 0; i < DR_COUNT(bad); i++) {
+        assert_int_equal(dray_spec_from_json(bad[i].json, &back, &err), -1);
+        assert_int_equal(err->kind, DRAY_ERR_INVALID);
+        if (!strstr(err->text, bad[i].text))
+            fail_msg("%s: %s", bad[i].json, err->text);
+        dray_error_free(err);
+    }
 }
 
 static void a_spec_that_cannot_be_is_refused_before_anything_is_asked(void **state)
@@ -312,6 +350,7 @@ int main(void)
         cmocka_unit_test(every_field_goes_where_it_belongs),
         cmocka_unit_test(a_bad_value_names_field_value_and_what_would_be_right),
         cmocka_unit_test(a_spec_goes_to_json_and_back),
+        cmocka_unit_test(words_of_any_bytes_go_to_json_and_back),
         cmocka_unit_test(a_spec_that_cannot_be_is_refused_before_anything_is_asked),
         cmocka_unit_test(c05_two_ids_never_share_a_name),
     };

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
@@ -145,6 +146,11 @@ static void runtime_gets_exactly_this_argv(void **state)
     assert_string_equal(exec[12], "/process");
     assert_null(exec[14]);
     dr_strv_free(exec);
+    call.kept_count = 2;
+    run = runtime_argv_run(&call, "/b", "/p");
+    assert_string_equal(run[9], "--preserve-fds");
+    assert_string_equal(run[10], "2");
+    dr_strv_free(run);
 }
 
 static void runtime_that_fails_keeps_name_status_and_words(void **state) /* C32 */
@@ -230,6 +236,42 @@ runtime_inherits_nothing_but_three_descriptors(void **state) /* H3, CVE-2024-216
     runtime_release(&runtime);
 }
 
+static void runtime_is_given_what_is_to_be_kept_behind_the_three(void **state)
+{
+    dr_auto_free char *out = dr_path_join(dir, "out");
+    dr_auto_free char *body =
+        dr_printf("exec 9<&-; cat <&5 >%s; cat <&4 >>%s; cat <&3 >>%s; ls /proc/$$/fd | "
+                  "grep -v '^10$' | tr '\\n' ' ' >>%s",
+                  out, out, out, out);
+    dr_auto_free char *path = script("crun", body);
+    struct runtime runtime;
+    struct dr_error err = DR_ERROR_INIT;
+    assert_int_equal(runtime_find(path, &runtime, &err), 0);
+    /* as they come: 3, 4 and 5 may be others of them */
+    int fds[3];
+    for (int i = 0; i < 3; i++) {
+        char letter = (char)('a' + i);
+        fds[2 - i] = memfd_create("kept", MFD_CLOEXEC);
+        assert_int_equal(write(fds[2 - i], &letter, 1), 1);
+        lseek(fds[2 - i], 0, SEEK_SET);
+    }
+    struct runtime_call call = call_for(&runtime, "/dev/null");
+    call.kept = fds;
+    call.kept_count = 3;
+    char *argv[] = {path, NULL};
+    pid_t pid;
+    int status;
+    assert_int_equal(runtime_spawn(&call, argv, &pid, &err), 0);
+    assert_int_equal(runtime_wait(pid, dr_clock_ms() + 10000, &status, &err), 0);
+    struct dr_buf text = DR_BUF_INIT(4096);
+    assert_int_equal(dr_file_read(AT_FDCWD, out, &text, &err), 0);
+    assert_string_equal(text.data, "abc0 1 2 3 4 5 ");
+    dr_buf_release(&text);
+    for (int i = 0; i < 3; i++)
+        close(fds[i]);
+    runtime_release(&runtime);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,6 +288,8 @@ int main(void)
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(runtime_inherits_nothing_but_three_descriptors,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            runtime_is_given_what_is_to_be_kept_behind_the_three, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
