@@ -4,6 +4,7 @@
 
 #include "base/winpath.h"
 #include "spec/container.h"
+#include "spec/schedule.h"
 
 /* runc and Docker: less does not even start the runtime's init. */
 #define MEMORY_MIN (6LL << 20)
@@ -195,6 +196,25 @@ static int check_restart(const struct spec_container *spec, struct dr_error *err
     return 0;
 }
 
+static int check_schedule(const struct spec_container *spec, struct dr_error *err)
+{
+    struct spec_schedule schedule;
+    if (!spec->schedule)
+        return 0;
+    if (spec_schedule_parse(spec->schedule, &schedule, err) < 0)
+        return dr_wrap(err, "schedule");
+    if (spec->restart && strcmp(spec->restart, "no") != 0)
+        return dr_fail(err, DR_ERR_INVALID,
+                       "schedule: a container with a schedule has no restart policy "
+                       "('%s'): it is started again at the next time",
+                       spec->restart);
+    if (spec->auto_remove)
+        return dr_fail(err, DR_ERR_INVALID,
+                       "schedule: a container that is removed with its end (--rm) cannot "
+                       "be started again");
+    return 0;
+}
+
 static int check_log(const struct spec_container *spec, struct dr_error *err)
 {
     const char *driver = spec->log_driver;
@@ -223,7 +243,8 @@ int spec_container_check(const struct spec_container *spec, struct dr_error *err
         return dr_wrap(err, "stop_signal");
     if (check_env(spec, err) < 0 || check_mounts(spec, err) < 0 ||
         check_devices(spec, err) < 0 || check_health(&spec->health, err) < 0 ||
-        check_restart(spec, err) < 0 || check_log(spec, err) < 0)
+        check_restart(spec, err) < 0 || check_schedule(spec, err) < 0 ||
+        check_log(spec, err) < 0)
         return -1;
     return check_limits(spec, err);
 }

@@ -143,6 +143,7 @@ static const struct spec_field container_fields[] = {
     NUMBER(spec_container, log_max_files, 0, 0, 1000),
     TEXT(spec_container, restart),
     NUMBER(spec_container, restart_max, 0, 0, INT32_MAX),
+    TEXT(spec_container, schedule),
     HEALTH(test, SPEC_FIELD_WORDS),
     HEALTH(interval_ns, SPEC_FIELD_INT),
     HEALTH(timeout_ns, SPEC_FIELD_INT),

@@ -132,6 +132,8 @@ struct spec_container {
 
     char *restart;       /* "no" (default), "on-failure", "always", "unless-stopped" */
     int64_t restart_max; /* on-failure: give up after so many; 0: never */
+    char *schedule; /* when it is started (spec/schedule.h); NULL: when somebody says so.
+                       Then there is no restart policy, and it is not auto_remove */
     struct spec_health health;
 };
 

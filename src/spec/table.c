@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "base/winpath.h"
 #include "oci/ref.h"
+#include "spec/schedule.h"
 
 #define MEMBER(spec, row, type) ((type *)((char *)(spec) + (row)->offset))
 
@@ -193,6 +194,15 @@ static int restart(struct spec_container *spec, const struct spec_row *row,
     spec->restart = dr_strndup(value, len);
     spec->restart_max = most;
     return 0;
+}
+
+static int schedule(struct spec_container *spec, const struct spec_row *row,
+                    const char *value, struct dr_error *err)
+{
+    struct spec_schedule parsed;
+    if (spec_schedule_parse(value, &parsed, err) < 0)
+        return -1;
+    return text(spec, row, value, err);
 }
 
 static int health_cmd(struct spec_container *spec, const struct spec_row *row,
@@ -408,6 +418,9 @@ const struct spec_row spec_rows[] = {
     {"restart", false, restart,
      .form = "no, always, unless-stopped, on-failure or on-failure:N",
      .meaning = "when it is started again"},
+    {"schedule", false, schedule, AT(schedule), .form = SPEC_SCHEDULE_FORM,
+     .meaning = "when it is started, again and again, in the local time over there; "
+                "without a restart policy"},
     {"health_cmd", false, health_cmd, .form = "a shell command",
      .meaning = "health check, run by /bin/sh -c", .bytes = true},
     {"health_interval", false, duration, HEALTH(interval_ns), .form = DURATION,
