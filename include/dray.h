@@ -546,16 +546,16 @@ int dray_cache_prune(const char *dir, int64_t max_bytes, char **ret_json,
  *        ip ip6 mac_address memory cpus cpu_shares pids_limit shm_size stop_signal
  *        stop_timeout log_driver restart schedule health_cmd health_interval
  *        health_timeout health_start_period health_start_interval health_retries; and,
- *        with "true" or "false": tty interactive rm read_only privileged init no_healthcheck
- *        publish_all; entrypoint (one word or "" to clear the image's)
+ *        with "true" or "false": tty interactive rm read_only privileged init
+ *        no_healthcheck publish_all; entrypoint (one word or "" to clear the image's)
  *   add: args env label volume tmpfs network network_alias dns dns_search dns_option
  *        add_host publish expose device ulimit sysctl cap_add cap_drop security_opt
  *        log_opt health_test annotation entrypoint
  *
  * restart: "no", "always", "unless-stopped", "on-failure[:N]". schedule: the five fields
- * of crontab(5), @daily and the like, or "@every 10m": start arms it, and its command runs
- * at each of these times until it is stopped, never twice at once; the target's local
- * time counts, and there is no restart policy beside it. health_test: the word list
+ * of crontab(5), @daily and the like, or "@every 10m": start arms it, and its command
+ * runs at each of these times until it is stopped, never twice at once; the target's
+ * local time counts, and there is no restart policy beside it. health_test: the word list
  * of the image-spec, "CMD-SHELL" and a text, or TCP or HTTP and where, word by word.
  * network: "none", "host", "container:NAME" (that one's), or a network's name, with
  * "name=NAME,ip=IP,alias=NAME" for what it is there; several may be added; "bridge" when

@@ -6,8 +6,8 @@
 /* 29 February on a certain day of the week: up to 40 years, where a century has no leap
  * day. */
 #define YEARS_MAX 41
-#define CHANGE_S (6 * 3600) /* no zone moves its clock by more than some hours at once   \
-                             */
+/* No zone moves its clock by more at once. */
+#define CHANGE_S (6 * 3600)
 
 static bool has(uint64_t set, int bit)
 {
