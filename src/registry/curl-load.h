@@ -15,6 +15,7 @@
 #include "base/error.h"
 
 #define CURL_SYMBOLS(X)                                                                  \
+    X(version_info)                                                                      \
     X(global_init)                                                                       \
     X(easy_init)                                                                         \
     X(easy_setopt)                                                                       \

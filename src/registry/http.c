@@ -14,6 +14,7 @@ struct http {
     const struct curl_api *curl;
     CURLM *multi;
     int64_t received;
+    bool look_up;             /* CAs, see tls_can_look_up */
     struct http_call *pieces; /* calls with bytes that their sink has not seen */
     struct http_options options;
 };
@@ -31,6 +32,9 @@ int http_new(const struct http_options *options, struct http **ret_http,
     http->curl = curl;
     http->multi = multi;
     http->options = *options;
+    CURL *probe = curl->easy_init();
+    http->look_up = probe && tls_can_look_up(curl, probe);
+    curl->easy_cleanup(probe);
     *ret_http = http;
     return 0;
 }
@@ -38,7 +42,7 @@ int http_new(const struct http_options *options, struct http **ret_http,
 int http_check_tls(struct http *http, const struct tls *tls, struct dr_error *err)
 {
     CURL *probe = http->curl->easy_init();
-    int rc = probe ? tls_apply(tls, true, http->curl, probe) : 0;
+    int rc = probe ? tls_apply(tls, true, TLS_CAS_ALL, http->curl, probe) : 0;
     http->curl->easy_cleanup(probe);
     return rc == 0 ? 0
                    : dr_fail(err, DR_ERR_CONFIG,
@@ -328,7 +332,9 @@ static void set_options(struct http_call *call, const struct http_request *reque
                       request->bulk ? (long)CURL_HTTP_VERSION_1_1
                                     : (long)CURL_HTTP_VERSION_2TLS);
     curl->easy_setopt(easy, CURLOPT_PIPEWAIT, request->bulk ? 0L : 1L);
-    tls_apply(request->tls, request->own, curl, easy);
+    call->looked_up = call->http->look_up;
+    tls_apply(request->tls, request->own,
+              call->looked_up ? TLS_CAS_LOOKED_UP : TLS_CAS_ALL, curl, easy);
     proxy_apply(request->url, curl, easy);
     curl->easy_setopt(easy, CURLOPT_ERRORBUFFER, call->detail);
     curl->easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
@@ -408,6 +414,20 @@ static void finished(struct http_call *call, CURLcode result)
     call->done = true;
 }
 
+/* Nobody is refused for a CA that stands in the bundle alone. */
+static bool trust_all(struct http_call *call, CURLcode result)
+{
+    struct http *http = call->http;
+    if (result != CURLE_PEER_FAILED_VERIFICATION || !call->looked_up)
+        return false;
+    call->looked_up = http->look_up = false;
+    http->curl->multi_remove_handle(http->multi, call->easy);
+    tls_apply(call->request.tls, call->request.own, TLS_CAS_ALL, http->curl, call->easy);
+    call->detail[0] = '\0';
+    http->curl->multi_add_handle(http->multi, call->easy);
+    return true;
+}
+
 static bool cancelled(const struct http *http)
 {
     return http->options.cancel && atomic_load(http->options.cancel);
@@ -432,7 +452,9 @@ int http_pump(struct http *http, int wait_ms, struct dr_error *err)
         char *private = NULL;
         CURLcode result = message->data.result; /* gone once the handle is removed */
         curl->easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
-        finished((struct http_call *)(void *)private, result);
+        struct http_call *call = (struct http_call *)(void *)private;
+        if (!trust_all(call, result))
+            finished(call, result);
         any = true;
     }
     while (http->pieces) {

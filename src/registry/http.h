@@ -58,6 +58,7 @@ struct http_call {
     struct curl_slist *headers;
     struct http_request request; /* what is a callback or a number is used on */
     bool running, done;
+    bool looked_up; /* CAs, see tls_can_look_up */
 
     /* Of the body, on its way to the sink: owned, HTTP_PIECE_BYTES */
     char *piece;

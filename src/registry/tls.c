@@ -15,7 +15,7 @@
 
 static int add_ca(struct tls *tls, const char *path, struct dr_error *err)
 {
-    dr_auto_buf struct dr_buf pem = DR_BUF_INIT(BUNDLE_MAX);
+    dr_auto_buf struct dr_buf pem = DR_BUF_INIT(BUNDLE_MAX + 1);
     if (dr_file_read(AT_FDCWD, path, &pem, err) < 0) {
         err->kind = DR_ERR_CONFIG;
         return dr_wrap(err, "the CA file %s", path);
@@ -26,8 +26,10 @@ static int add_ca(struct tls *tls, const char *path, struct dr_error *err)
                        "the CA file %s has no certificate in PEM form in it", path);
     if (tls->ca.len == 0 && tls_system_cas(&tls->ca, err) < 0)
         return -1;
+    if (dr_buf_add(&pem, "\n", 1, err) < 0)
+        return -1;
     return dr_buf_add(&tls->ca, pem.data, pem.len, err) < 0 ||
-                   dr_buf_add(&tls->ca, "\n", 1, err) < 0
+                   dr_buf_add(&tls->ours, pem.data, pem.len, err) < 0
                ? -1
                : 0;
 }
@@ -143,7 +145,8 @@ static int load(const char *host, const struct tls_options *o, struct tls *tls,
 int tls_load(const char *host, const struct tls_options *options, struct tls *ret_tls,
              struct dr_error *err)
 {
-    struct tls tls = {.ca = DR_BUF_INIT(2 * BUNDLE_MAX)};
+    struct tls tls = {.ca = DR_BUF_INIT(2 * BUNDLE_MAX),
+                      .ours = DR_BUF_INIT(2 * BUNDLE_MAX)};
     if (load(host, options, &tls, err) < 0) {
         tls_release(&tls);
         return -1;
@@ -164,17 +167,55 @@ int tls_load(const char *host, const struct tls_options *options, struct tls *re
 void tls_release(struct tls *tls)
 {
     dr_buf_release(&tls->ca);
+    dr_buf_release(&tls->ours);
     free(tls->cert);
     free(tls->key);
     *tls = (struct tls){0};
 }
 
-int tls_apply(const struct tls *tls, bool own, const struct curl_api *curl, CURL *easy)
+/* "0a775a30.0": of the subject's hash. */
+static bool is_hashed(const char *name)
+{
+    return strspn(name, "0123456789abcdef") == 8 && strcmp(name + 8, ".0") == 0;
+}
+
+bool tls_can_look_up(const struct curl_api *curl, CURL *easy)
+{
+    bool can = false;
+#if LIBCURL_VERSION_NUM >= 0x075400
+    const char *path = NULL, *backend = curl->version_info(CURLVERSION_NOW)->ssl_version;
+    if (!backend || strncmp(backend, "OpenSSL/", 8) != 0 ||
+        curl->easy_getinfo(easy, CURLINFO_CAPATH, &path) != CURLE_OK || !path)
+        return false;
+    DIR *dir = opendir(path);
+    for (struct dirent *e; dir && !can && (e = readdir(dir));)
+        can = is_hashed(e->d_name);
+    if (dir)
+        closedir(dir);
+#endif
+    return can;
+}
+
+/* libcurl's own one; its directory it uses in any case. */
+static void use_bundle(bool use, const struct curl_api *curl, CURL *easy)
+{
+#if LIBCURL_VERSION_NUM >= 0x075400
+    const char *path = NULL;
+    if (use && (curl->easy_getinfo(easy, CURLINFO_CAINFO, &path) != CURLE_OK || !path))
+        return;
+    curl->easy_setopt(easy, CURLOPT_CAINFO, path);
+#endif
+}
+
+int tls_apply(const struct tls *tls, bool own, enum tls_cas cas,
+              const struct curl_api *curl, CURL *easy)
 {
     int rc = 0;
+    const struct dr_buf *pem = cas == TLS_CAS_ALL ? &tls->ca : &tls->ours;
     curl->easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    if (tls->ca.len > 0) {
-        struct curl_blob blob = {tls->ca.data, tls->ca.len, CURL_BLOB_NOCOPY};
+    use_bundle(cas == TLS_CAS_ALL, curl, easy);
+    if (pem->len > 0) {
+        struct curl_blob blob = {pem->data, pem->len, CURL_BLOB_NOCOPY};
         rc = curl->easy_setopt(easy, CURLOPT_CAINFO_BLOB, &blob) == CURLE_OK ? 0 : -1;
     }
     tls_apply_system(curl, easy);

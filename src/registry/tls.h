@@ -13,9 +13,10 @@
 #include "registry/curl-load.h"
 
 struct tls {
-    struct dr_buf ca; /* PEM: the system's and ours; empty: libcurl's own way */
-    char *cert, *key; /* files of a client certificate, owned; both or none */
-    bool insecure;    /* the registry's own certificate is not verified */
+    struct dr_buf ca;   /* PEM: the system's and ours; empty: libcurl's own way */
+    struct dr_buf ours; /* of them, those that the system does not have */
+    char *cert, *key;   /* files of a client certificate, owned; both or none */
+    bool insecure;      /* the registry's own certificate is not verified */
 };
 
 struct tls_options {
@@ -36,9 +37,23 @@ int tls_load(const char *host, const struct tls_options *options, struct tls *re
              struct dr_error *err);
 void tls_release(struct tls *tls);
 
+/*
+ * Can the system's CAs be looked up one by one? OpenSSL parses a bundle of 150 for each
+ * connection, 30 to 100 ms; most systems have a directory beside it where the one that is
+ * needed is found by a hash. Only one that this libcurl trusts anyway.
+ */
+bool tls_can_look_up(const struct curl_api *curl, CURL *easy);
+
+enum tls_cas {
+    TLS_CAS_ALL,
+    TLS_CAS_LOOKED_UP, /* not more is trusted than with all, but maybe less: who is
+                          refused tries with all */
+};
+
 /* own: a request to the registry itself. Another host (of a redirect, of a token) never
  * sees the client's certificate, and its own is always verified. -1: this libcurl cannot
  * do it. */
-int tls_apply(const struct tls *tls, bool own, const struct curl_api *curl, CURL *easy);
+int tls_apply(const struct tls *tls, bool own, enum tls_cas cas,
+              const struct curl_api *curl, CURL *easy);
 
 #endif

@@ -152,6 +152,28 @@ static void an_unknown_ca_is_refused_and_the_words_say_where_to_put_it(void **st
     assert_fine(head(t, other, &err), &err);
 }
 
+/* The system's CAs are looked up one by one first, where they can be found so. */
+static void a_ca_that_stands_in_the_system_s_bundle_only_is_trusted(void **state)
+{
+    struct tls_fixture *t = *state;
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    make_image(t->f, "1", NULL);
+    start_registry(t->f, "--tls", t->cert, t->key, NULL);
+    dr_auto_free char *host = loopback(t), *other = in_dir(t->f, "other.pem");
+    dr_auto_free char *command =
+        dr_printf("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 "
+                  "-nodes -days 2 -subj /CN=other -keyout %s.key -out %s 2>/dev/null",
+                  other, other);
+    assert_int_equal(system(command), 0);
+    t->f->options.ca_file = other;
+    assert_int_equal(head(t, host, &err), -1);
+    assert_error(&err, DR_ERR_PULL, 0, "is not trusted");
+    setenv("SSL_CERT_FILE", t->ca, 1);
+    int rc = head(t, host, &err);
+    unsetenv("SSL_CERT_FILE");
+    assert_fine(rc, &err);
+}
+
 static void a_certificate_that_nobody_verifies_needs_a_word(void **state)
 {
     struct tls_fixture *t = *state;
@@ -346,6 +368,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, tls_setup, tls_teardown)
     const struct CMUnitTest tests[] = {
         TEST(an_unknown_ca_is_refused_and_the_words_say_where_to_put_it),
+        TEST(a_ca_that_stands_in_the_system_s_bundle_only_is_trusted),
         TEST(a_certificate_that_nobody_verifies_needs_a_word),
         TEST(the_client_s_certificate_is_shown_to_the_registry_only_H4),
         TEST(what_is_said_of_a_registry_does_not_hold_where_it_redirects_to_H4),
