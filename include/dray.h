@@ -1144,6 +1144,47 @@ int dray_volume_prune(struct dray_target *target, bool all, char *const *filters
 int dray_disk_usage(struct dray_target *target, const struct dray_call *call,
                     char **ret_json, struct dray_error **ret_err);
 
+/* --- deployments (C35) --- */
+
+/*
+ * What files say shall run: services, networks, volumes. Files are in dray's own format
+ * (`version: v1`, dray-deployment(5)) or Compose's. Reading them asks no target.
+ */
+struct dray_deployment;
+
+struct dray_deployment_options {
+    size_t size;
+    const char *const *files; /* NULL-terminated; several are merged (Compose only). "-",
+                                 or none: text below */
+    const char *text;
+    const char *name;               /* of the deployment, instead of what the file says */
+    const char *directory;          /* what relative paths begin at; NULL: the first
+                                       file's */
+    const char *const *profiles;    /* Compose's; may be NULL */
+    const char *const *env_files;   /* Compose: for interpolation; NULL: .env beside the
+                                       first file, when it is there */
+    const char *const *environment; /* "K=V"; NULL: the process's own */
+    const char *secrets_file;       /* KEY=VALUE lines for $S:KEY; NULL: none */
+};
+
+/*
+ * Syntax, fields and types, all that is wrong at once: *ret_problems (may be NULL) is a
+ * JSON array [{"file","line","column","text"}…] in the order of the file, on failure too
+ * (empty when a file cannot be read at all). DRAY_ERR_CONFIG says the first of them.
+ */
+int dray_deployment_parse(const struct dray_deployment_options *options,
+                          struct dray_deployment **ret_deployment, char **ret_problems,
+                          struct dray_error **ret_err);
+/* What the parts say together: what services wait for, ports, names, limits. The same
+ * problems and error. */
+int dray_deployment_validate(const struct dray_deployment *deployment,
+                             char **ret_problems, struct dray_error **ret_err);
+void dray_deployment_free(struct dray_deployment *deployment); /* NULL is fine */
+/* Borrowed. */
+const char *dray_deployment_name(const struct dray_deployment *deployment);
+/* What was read and means nothing here: a JSON array of sentences. */
+char *dray_deployment_warnings(const struct dray_deployment *deployment);
+
 #ifdef __cplusplus
 }
 #endif

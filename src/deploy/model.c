@@ -16,7 +16,13 @@ static void release_service(struct deploy_service *s)
         free(s->files[i].target);
         free(s->files[i].data);
     }
+    for (size_t i = 0; i < s->endpoint_count; i++) {
+        free(s->endpoints[i].name);
+        free(s->endpoints[i].protocol);
+    }
     spec_container_free(s->spec);
+    dr_strv_free(s->env_written);
+    free(s->endpoints);
     free(s->depends);
     free(s->files);
     free(s->name);
@@ -100,6 +106,15 @@ struct deploy_depend *deploy_service_add_depend(struct deploy_service *service,
     struct deploy_depend *d = APPEND(service->depends, service->depend_count);
     d->service = dr_strdup(on);
     return d;
+}
+
+struct deploy_endpoint *deploy_service_add_endpoint(struct deploy_service *service,
+                                                    int64_t port, const char *protocol)
+{
+    struct deploy_endpoint *e = APPEND(service->endpoints, service->endpoint_count);
+    e->port = port;
+    e->protocol = dr_strdup(protocol);
+    return e;
 }
 
 struct deploy_file *deploy_service_add_file(struct deploy_service *service,

@@ -12,6 +12,9 @@
 #include "deploy/value.h"
 #include "spec/container.h"
 
+#define DEPLOY_SERVICES_MAX 1000
+#define DEPLOY_REPLICAS_MAX 1000 /* of one service */
+
 enum deploy_rtype {
     DEPLOY_SERVICE, /* runs until it is taken down */
     DEPLOY_JOB,     /* runs to its end once; again when it failed or changed */
@@ -49,6 +52,14 @@ struct deploy_file {
     struct deploy_where where;
 };
 
+/* A port that others reach by the service's name. Of each there is one in spec->exposed.
+ */
+struct deploy_endpoint {
+    char *name; /* may be NULL */
+    int64_t port;
+    char *protocol; /* "tcp" or "udp" */
+};
+
 struct deploy_service {
     char *name;
     struct deploy_where where;
@@ -57,6 +68,11 @@ struct deploy_service {
     /* What each replica is. service and deployment are set; name, replica and the label
      * of the plan are set from replica to replica. */
     struct spec_container *spec;
+    /* For each of spec->env the same with secrets as the file has them ("$S:NAME"), so
+     * that the deployment can be shown; NULL: spec->env has none, and is no such text. */
+    char **env_written;
+    struct deploy_endpoint *endpoints;
+    size_t endpoint_count;
     char *container_name; /* of the only replica, where it is not to be the usual */
     int64_t scale;        /* replicas; of jobs and crons 1 */
     enum deploy_pull pull;
@@ -115,6 +131,8 @@ struct deploy_volume *deploy_model_add_volume(struct deploy_model *model,
                                               const char *name);
 struct deploy_depend *deploy_service_add_depend(struct deploy_service *service,
                                                 const char *on);
+struct deploy_endpoint *deploy_service_add_endpoint(struct deploy_service *service,
+                                                    int64_t port, const char *protocol);
 struct deploy_file *deploy_service_add_file(struct deploy_service *service,
                                             const char *target);
 /* Borrowed; NULL: there is none. */
