@@ -104,13 +104,8 @@ int dr_file_write(int dirfd, const char *path, const void *data, size_t len, mod
         return -1;
     }
     if (flags & DR_WRITE_SYNC) {
-        dr_auto_free char *parent = dr_strdup(path);
-        char *slash = strrchr(parent, '/');
-        if (slash == parent)
-            slash++;
-        if (slash)
-            *slash = '\0';
-        return dr_sync_dir(dirfd, slash ? parent : ".", err);
+        dr_auto_free char *parent = dr_path_parent(path);
+        return dr_sync_dir(dirfd, parent, err);
     }
     return 0;
 }
@@ -119,20 +114,17 @@ int dr_mkdir_all(const char *path, mode_t mode, struct dr_error *err)
 {
     if (mkdir(path, mode) == 0 || errno == EEXIST)
         return 0;
-    if (errno != ENOENT)
-        return dr_fail_errno(err, DR_ERR_NONE, "mkdir %s", path);
-    dr_auto_free char *copy = dr_strdup(path);
-    for (char *p = copy + 1; *p; p++) {
-        if (*p != '/')
-            continue;
-        *p = '\0';
-        if (mkdir(copy, 0755) < 0 && errno != EEXIST)
-            return dr_fail_errno(err, DR_ERR_NONE, "mkdir %s", copy);
-        *p = '/';
+    int number = errno;
+    dr_auto_free char *parent = dr_path_parent(path);
+    if (number == ENOENT && strlen(parent) < strlen(path)) {
+        if (dr_mkdir_all(parent, 0755, err) < 0)
+            return -1;
+        if (mkdir(path, mode) == 0 || errno == EEXIST)
+            return 0;
+        number = errno;
     }
-    if (mkdir(path, mode) < 0 && errno != EEXIST)
-        return dr_fail_errno(err, DR_ERR_NONE, "mkdir %s", path);
-    return 0;
+    errno = number;
+    return dr_fail_errno(err, DR_ERR_NONE, "mkdir %s", path);
 }
 
 /*
@@ -299,8 +291,33 @@ char *dr_path_real(const char *path)
     return realpath(path, NULL);
 }
 
+#ifdef _WIN32
+#define SLASHES "/\\"
+#else
+#define SLASHES "/"
+#endif
+
+const char *dr_path_last(const char *path)
+{
+    const char *last = path;
+    for (const char *at = path; *(at += strcspn(at, SLASHES)); at++)
+        last = at + 1;
+    return last;
+}
+
 char *dr_path_join(const char *a, const char *b)
 {
-    size_t n = strlen(a);
-    return dr_printf("%s%s%s", a, n && a[n - 1] == '/' ? "" : "/", b);
+    const char *last = dr_path_last(a);
+    char slash[2] = {last > a ? last[-1] : '/'}; /* as it has them */
+    return dr_printf("%s%s%s", a, *a && !*last ? "" : slash, b);
+}
+
+/* A root keeps its slash, as C:\ does: C: is a place on that drive. */
+char *dr_path_parent(const char *path)
+{
+    size_t len = (size_t)(dr_path_last(path) - path);
+    if (len == 0)
+        return dr_strdup(".");
+    bool drive = DR_COUNT(SLASHES) > 2 && len > 1 && path[len - 2] == ':';
+    return dr_strndup(path, len == 1 || drive ? len : len - 1);
 }

@@ -60,5 +60,9 @@ int dr_temporary(const char *dir);
 bool dr_path_is_absolute(const char *path);
 /* "a/b" from a and b, owned. */
 char *dr_path_join(const char *a, const char *b);
+/* "b" of "a/b"; "" of "a/". On Windows backslashes too, here and below. */
+const char *dr_path_last(const char *path);
+/* The directory that it is in, owned: "a" of "a/b", "/" of "/a", "." of "a". */
+char *dr_path_parent(const char *path);
 
 #endif

@@ -37,8 +37,7 @@ static int edit_begin(struct edit *e, struct dr_error *err)
     if (!e->path)
         return dr_fail(err, DR_ERR_CONFIG,
                        "there is no place for config.yaml; set HOME or XDG_CONFIG_HOME");
-    dr_auto_free char *dir = dr_strdup(e->path);
-    *strrchr(dir, '/') = '\0';
+    dr_auto_free char *dir = dr_path_parent(e->path);
     dr_auto_free char *lock = dr_path_join(dir, ".lock");
     if (dr_mkdir_all(dir, 0700, err) < 0 ||
         dr_lock(AT_FDCWD, lock, true, true, &e->lock_fd, err) < 0)

@@ -122,9 +122,7 @@ static int check_name(const char *name, struct dr_error *err)
 static int choose_dir(struct making *m, const char *place, struct dr_error *err)
 {
     const char *given = m->options->dir;
-    bool drive =
-        given && given[0] && given[1] == ':' && (given[2] == '\\' || given[2] == '/');
-    if (given && *given != '/' && *given != '\\' && !drive)
+    if (given && !dr_path_is_absolute(given))
         return dr_fail(err, DR_ERR_INVALID, "'%s' is not an absolute path", given);
     m->distro.dir = given ? dr_strdup(given) : dr_path_join(place, m->distro.name);
     return 0;
@@ -134,19 +132,13 @@ static int choose_dir(struct making *m, const char *place, struct dr_error *err)
 static int check_dir(const struct making *m, struct dr_error *err)
 {
     const char *dir = m->distro.dir;
-    dr_auto_free char *parent = dr_strdup(dir);
-    char *slash = strrchr(parent, '/'), *backslash = strrchr(parent, '\\');
-    char *end = slash > backslash ? slash : backslash;
+    dr_auto_free char *parent = dr_path_parent(dir);
     if (rmdir(dir) < 0 && errno != ENOENT) /* an empty one is as good as none */
         return dr_fail(err, DR_ERR_EXISTS,
                        "the directory %s is there already, and not empty; choose "
                        "another one by --dir",
                        dir);
-    if (end && end != parent) {
-        *end = '\0';
-        return dr_mkdir_all(parent, 0700, err);
-    }
-    return 0;
+    return dr_mkdir_all(parent, 0700, err);
 }
 
 static int check_free(const struct making *m, struct dr_error *err)
@@ -346,8 +338,7 @@ static int check_options(const char *name, const struct dray_distro_options *o,
 static char *program_path(const char *file)
 {
     static const char *const names[] = {"youki", "crun", "runc"};
-    const char *slash = strrchr(file, '/'), *backslash = strrchr(file, '\\');
-    const char *name = slash > backslash ? slash + 1 : backslash ? backslash + 1 : file;
+    const char *name = dr_path_last(file);
     for (size_t i = 0; i < DR_COUNT(names); i++)
         if (strncasecmp(name, names[i], strlen(names[i])) == 0)
             return dr_printf("usr/local/bin/%s", names[i]);

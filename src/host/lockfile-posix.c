@@ -9,22 +9,11 @@
 #include "base/fs.h"
 #include "host/lockfile.h"
 
-static char *parent_of(const char *path)
-{
-    char *parent = dr_strdup(path), *slash = strrchr(parent, '/');
-    if (slash) {
-        slash[slash == parent] = '\0';
-        return parent;
-    }
-    free(parent);
-    return dr_strdup(".");
-}
-
 int lockfile_hold(const char *path, int *ret_fd, char **ret_path, struct dr_error *err)
 {
     dr_auto_free char *real = realpath(path, NULL);
     const char *file = real ? real : path;
-    dr_auto_free char *directory = parent_of(file);
+    dr_auto_free char *directory = dr_path_parent(file);
     if (access(directory, W_OK) < 0 || (access(file, W_OK) < 0 && errno != ENOENT))
         return dr_fail_errno(err, DR_ERR_CONFIG, "%s cannot be written", path);
     /* the directory, since the file is another one after each change */

@@ -81,11 +81,7 @@ int credentials_file_read(const char *path, bool must_exist, json_t **ret_doc,
 /* The directory, made when missing, with a lock that goes with the descriptor. */
 static int lock_directory(const char *path, struct dr_error *err)
 {
-    dr_auto_free char *parent = dr_strdup(path);
-    char *slash = strrchr(parent, '/');
-    if (slash)
-        slash[slash == parent] = '\0';
-    const char *directory = slash ? parent : ".";
+    dr_auto_free char *directory = dr_path_parent(path);
     if (dr_mkdir_all(directory, 0700, err) < 0)
         return -1;
     dr_auto_fd int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -140,9 +136,8 @@ int credentials_file_change(const char *path, credentials_change *change, void *
         rc = change(arg, doc, err);
     if (rc <= 0)
         return rc;
-    const char *slash = strrchr(file, '/');
     char *text = json_dumps(doc, JSON_INDENT(4));
-    rc = text ? replace(directory, slash ? slash + 1 : file, text, err)
+    rc = text ? replace(directory, dr_path_last(file), text, err)
               : dr_fail(err, DR_ERR_INTERNAL, "it cannot be written as JSON");
     if (text)
         explicit_bzero(text, strlen(text));

@@ -7,43 +7,17 @@ load lib/common
 load lib/wsl
 load lib/windows
 
-# DRAY_EXE: the program; without it only what it stands on is tested.
-
 setup_file() {
-    MISSING=$(windows_missing)
-    export MISSING
-    if [[ -n $MISSING ]]; then return 0; fi
-    suite_setup
-    wsl_start 30
-    windows_start
-    export IMAGE DRAY_TARGET=wsl://dray
-    IMAGE=$(image busybox:1)
-    # its own places for credentials, config and cache are Windows'
-    unset DRAY_CACHE
-    [[ ! -f ${DRAY_EXE:=$E2E_LIB/../../../build-windows/src/cli/dray.exe} ]] || {
-        DRAY_EXE=$(realpath "$DRAY_EXE")
-        ok pull -q "$IMAGE"
-    }
-    export DRAY_EXE
+    windows_suite_setup || return 0
+    [[ ! -f $DRAY_EXE ]] || ok pull -q "$IMAGE"
 }
-teardown_file() {
-    if [[ -n $MISSING ]]; then return 0; fi
-    windows_stop
-    wsl_stop
-    suite_teardown
-}
-setup() {
-    [[ -z $MISSING ]] || skip "not installed: ${MISSING//$'\n'/, }"
-    OUT=$BATS_TEST_TMPDIR
-    cd "$(windows_home)" || return 1
-}
+teardown_file() { windows_suite_teardown; }
+setup() { windows_test_setup; }
 # containers of a test end with the distro; those of the next one must not see them
 teardown() {
     if [[ -z $MISSING && -f $DRAY_EXE ]]; then windows_remove_containers; fi
 }
 
-needs_exe() { [[ -f $DRAY_EXE ]] || skip "no $DRAY_EXE: scripts/build-windows makes it"; }
-dray() { timeout --foreground -k 5 60 wine "$DRAY_EXE" "$@"; }
 windows_remove_containers() {
     local ids
     ids=$(dray ps -aq | tr -d '\r')

@@ -24,8 +24,17 @@ Not of wsl.exe: `--set-state NAME STATE` makes a distro that is being converted,
 
 The wire, over one TCP connection: a line of JSON {"argv":[...],"utf8":bool,"old":bool},
 then frames: a byte, a length (u32, little-endian), bytes. To the relay: 0 stdin, an empty
-one is its end. From it: 1 stdout, 2 stderr, 3 exit status (i32). When the connection goes,
-the child's pipes are closed, as when wsl.exe is killed.
+one is its end. From it: 1 stdout (an empty one: it is closed), 2 stderr, 3 exit status (i32).
+When the connection goes, the child's pipes are closed, as when wsl.exe is killed.
+
+"fault" in that JSON: what goes wrong, "WHAT=BYTES" of what the child writes or takes:
+  cut      after so many bytes of stdout wsl.exe is gone
+  cut-up   the same of stdin
+  say      something that is not the child's comes between
+  close    stdout is closed, stdin is taken still
+  stuck    nothing comes any more, and next to nothing is taken
+  fail-up  of stdin: an import fails
+  stuck-up of stdin: next to nothing is taken any more
 """
 import configparser
 import ctypes
@@ -64,6 +73,7 @@ NO_SUCH = ("Es gibt keine Distribution mit dem angegebenen Namen.\r\n"
 EXISTS = ("Eine Distribution mit dem angegebenen Namen besteht schon.\r\n"
           "Fehlercode: Wsl/Service/RegisterDistro/ERROR_ALREADY_EXISTS\r\n")
 USAGE = ("Ungültiges Befehlszeilenargument: {}\r\nFehlercode: Wsl/E_INVALIDARG\r\n")
+WORDS = b"Broadcast message from root: the system is going down\n"
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -214,6 +224,12 @@ class Client:
         self.machine, self.sock = machine, sock
         self.send_lock = threading.Lock()
         self.file = sock.makefile("rb", buffering=0)
+        self.taken = self.given = 0  # bytes of stdin and stdout
+
+    def fault(self, name, done):
+        """Is it the fault, and its time, when so many bytes have passed?"""
+        what, _, size = (self.request.get("fault") or "").partition("=")
+        return what == name and done >= int(size)
 
     def send(self, kind, data):
         with self.send_lock:
@@ -221,6 +237,8 @@ class Client:
 
     def say(self, text):
         """In wsl.exe's own voice."""
+        if not text:
+            return
         utf8 = self.request.get("utf8") and not self.request.get("old")
         self.send(1, text.encode("utf-8" if utf8 else "utf-16-le"))
 
@@ -256,6 +274,10 @@ class Client:
                     break
                 for at in range(0, len(data), CHUNK):
                     pipe.write(data[at:at + CHUNK])
+                self.taken += len(data)
+                gone = self.spoil_up()
+                if gone:
+                    break
         except OSError:
             pass
         try:
@@ -264,15 +286,48 @@ class Client:
             pass
         return gone
 
+    def hung_up(self):
+        """Is wsl.exe gone? Its end comes behind what it has sent: that is taken, slowly."""
+        time.sleep(0.05)
+        return not self.sock.recv(65536)
+
     def pump(self, pipe, kind):
         try:
             while True:
                 data = os.read(pipe.fileno(), CHUNK)
                 if not data:
                     return
+                if kind == 1:
+                    data = self.spoil(data)
                 self.send(kind, data)
         except (OSError, ValueError):
-            return
+            pipe.close()  # nobody reads it any more, and who writes is told
+
+    def spoil_up(self):
+        """Is it the end, by a fault?"""
+        if self.fault("cut-up", self.taken):
+            self.sock.shutdown(socket.SHUT_RDWR)
+            return True
+        while self.fault("stuck", self.given) or self.fault("stuck-up", self.taken):
+            if self.hung_up():
+                return True
+        return self.fault("fail-up", self.taken)
+
+    def spoil(self, data):
+        """What of stdout comes of the fault, if there is one."""
+        before, self.given = self.given, self.given + len(data)
+        if self.fault("cut", self.given):
+            self.sock.shutdown(socket.SHUT_RDWR)
+            raise OSError("cut")
+        if self.fault("close", self.given):
+            self.send(1, b"")
+            raise OSError("closed")
+        while self.fault("stuck", self.given):
+            if self.hung_up():
+                raise OSError("gone")
+        if self.fault("say", self.given) and not (before and self.fault("say", before)):
+            data = WORDS + data
+        return data
 
     # --- commands ---
 
@@ -322,8 +377,16 @@ class Client:
                      "".join(f"{d}\r\n" for d in distros))
         return self.end(0)
 
+    def here(self, path):
+        """A path of the caller's, as this side sees it: C:\\x is in DIR/drives/c."""
+        if path[1:2] == ":":
+            path = f"{self.machine.dir}/drives/{path[0].lower()}/" + path[2:].replace("\\", "/")
+            path = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+        return os.path.abspath(path)
+
     def import_distro(self, argv):
-        name, place, source = argv[0], os.path.abspath(argv[1]), argv[2]
+        name, place, source = argv[0], self.here(argv[1]), argv[2]
+        source = source if source == "-" else self.here(source)
         version = int(argv[4]) if argv[3:4] == ["--version"] else 2
         root = f"{place}/" + ("ext4.vhdx" if version == 2 else "rootfs")
         with self.machine.lock:
@@ -488,7 +551,10 @@ def serve(machine, sock):
         pass
     finally:
         try:
-            sock.shutdown(socket.SHUT_RDWR)
+            # what is not read when a socket is closed takes along what was not delivered yet
+            sock.shutdown(socket.SHUT_WR)
+            while sock.recv(65536):
+                pass
         except OSError:
             pass
         sock.close()

@@ -4,7 +4,7 @@
  * Wine. Wine's pipes end at its own processes, so words, stdin and what comes back go
  * over a loopback connection to wsl-relay.py, where everything that imitates WSL is; the
  * wire is described there. Environment: WSL_TWIN_PORT, where that listens; WSL_UTF8;
- * WSL_TWIN_OLD; WSL_TWIN_WARN.
+ * WSL_TWIN_OLD; WSL_TWIN_WARN; WSL_TWIN_FAULT.
  *
  * Nothing but kernel32 and ws2_32 is used: each further library is paid at every start.
  */
@@ -91,6 +91,10 @@ static struct text request(int argc, wchar_t **argv)
         add(&r, ",\"warn\":");
         add_string(&r, value);
     }
+    if (variable(L"WSL_TWIN_FAULT", value, 32768)) {
+        add(&r, ",\"fault\":");
+        add_string(&r, value);
+    }
     add(&r, "}\n");
     return r;
 }
@@ -165,9 +169,11 @@ static UINT serve(SOCKET from)
             memcpy(&code, data, sizeof code);
             return (UINT)code;
         }
-        if (!write_all(GetStdHandle(head[0] == FRAME_STDERR ? STD_ERROR_HANDLE
-                                                            : STD_OUTPUT_HANDLE),
-                       data, size))
+        HANDLE to = GetStdHandle(head[0] == FRAME_STDERR ? STD_ERROR_HANDLE
+                                                         : STD_OUTPUT_HANDLE);
+        if (size == 0 && head[0] == FRAME_STDOUT)
+            CloseHandle(to);
+        else if (!write_all(to, data, size))
             break;
     }
     return 255;

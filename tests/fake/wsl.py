@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A stand-in for wsl.exe, to be called by that name: passes its words, stdin and what comes
 back between here and wsl-relay.py. Environment: WSL_TWIN_PORT, where that listens; WSL_UTF8;
-WSL_TWIN_OLD: it does not know WSL_UTF8; WSL_TWIN_WARN: what init warns of."""
+WSL_TWIN_OLD: it does not know WSL_UTF8; WSL_TWIN_WARN: what init warns of; WSL_TWIN_FAULT: what
+goes wrong, see there."""
 import json
 import os
 import socket
@@ -40,7 +41,8 @@ def main():
     env = os.environ
     sock.sendall(json.dumps({"argv": sys.argv[1:], "utf8": env.get("WSL_UTF8") == "1",
                              "old": bool(env.get("WSL_TWIN_OLD")),
-                             "warn": env.get("WSL_TWIN_WARN")}).encode() + b"\n")
+                             "warn": env.get("WSL_TWIN_WARN"),
+                             "fault": env.get("WSL_TWIN_FAULT")}).encode() + b"\n")
     threading.Thread(target=stdin_to, args=(sock,), daemon=True).start()
     file = sock.makefile("rb", buffering=0)
     while True:
@@ -52,6 +54,8 @@ def main():
         if kind == 3:
             return struct.unpack("<i", data)[0] & 255
         try:
+            if kind == 1 and not data:
+                os.close(1)
             write_all(kind, data)
         except OSError:
             return 255

@@ -70,3 +70,35 @@ windows_stop() {
 
 # C:\users\me, as this side sees it
 windows_home() { echo "$E2E/windows/drive_c/users/me"; }
+
+# --- a suite of dray.exe; each does these at least ---
+
+# DRAY_EXE: the program; without it tests that need it are skipped. A distro "dray" and a drive
+# C: are there. Fails where nothing of this can be had.
+windows_suite_setup() {
+    MISSING=$(windows_missing)
+    export MISSING
+    if [[ -n $MISSING ]]; then return 1; fi
+    suite_setup
+    wsl_start 30
+    windows_start
+    IMAGE=$(image busybox:1)
+    export IMAGE DRAY_TARGET=wsl://dray
+    # its own places for credentials, config and cache are Windows'
+    unset DRAY_CACHE
+    [[ ! -f ${DRAY_EXE:=$E2E_LIB/../../../build-windows/src/cli/dray.exe} ]] || DRAY_EXE=$(realpath "$DRAY_EXE")
+    export DRAY_EXE
+}
+windows_suite_teardown() {
+    if [[ -n $MISSING ]]; then return 0; fi
+    windows_stop
+    wsl_stop
+    suite_teardown
+}
+windows_test_setup() {
+    [[ -z $MISSING ]] || skip "not installed: ${MISSING//$'\n'/, }"
+    OUT=$BATS_TEST_TMPDIR
+    cd "$(windows_home)" || return 1
+}
+needs_exe() { [[ -f $DRAY_EXE ]] || skip "no $DRAY_EXE: scripts/build-windows makes it"; }
+dray() { timeout --foreground -k 5 60 wine "$DRAY_EXE" "$@"; }

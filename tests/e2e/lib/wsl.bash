@@ -35,6 +35,34 @@ wsl_start() { # IDLE-SECONDS
     wsl --import dray "$E2E/wsl/dray" - <"$E2E/wsl/root.tar"
 }
 
+# distro_image: the OCI layout $E2E/distros with an image 1 of two layers: busybox with things in
+# the way, then crun; and bare, without that
+distro_image() {
+    local layout=$E2E/distros
+    [[ ! -d $layout ]] || return 0
+    umoci init --layout "$layout"
+    umoci new --image "$layout:1"
+    mkdir -p "$E2E/t/base" "$E2E/t/top"
+    tar -C "$E2E/t/base" -xf "$E2E/wsl/root.tar"
+    mkdir -p "$E2E/t/top/usr"
+    mv "$E2E/t/base/usr/bin" "$E2E/t/top/usr/bin" # crun, and what it needs
+    mv "$E2E/t/base/lib" "$E2E/t/top/lib"
+    mkdir -p "$E2E/t/base/usr/lib"
+    ln -s usr/lib "$E2E/t/base/lib"
+    echo secret >"$E2E/t/base/etc/gone"
+    touch "$E2E/t/top/.wh.nothing"
+    mkdir "$E2E/t/top/etc"
+    touch "$E2E/t/top/etc/.wh.gone"
+    tar -C "$E2E/t/base" -cf "$E2E/t/1.tar" .
+    # through the symbolic link, without an entry of its own for lib
+    (cd "$E2E/t/top" && find lib usr/bin -type f -o -type l | tar -cf "$E2E/t/2.tar" -T - etc/.wh.gone .wh.nothing)
+    umoci raw add-layer --image "$layout:1" "$E2E/t/1.tar"
+    umoci raw add-layer --image "$layout:1" "$E2E/t/2.tar"
+    umoci new --image "$layout:bare"
+    umoci raw add-layer --image "$layout:bare" "$E2E/t/1.tar"
+    rm -rf "$E2E/t"
+}
+
 wsl_stop() {
     [[ ! -f $E2E/wsl/pid ]] || kill "$(<"$E2E/wsl/pid")"
     rm -rf "$E2E/wsl"

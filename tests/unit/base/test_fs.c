@@ -63,6 +63,32 @@ static void what_is_no_regular_file_is_not_read(void **state)
     assert_string_equal(err.text, "open missing: No such file or directory");
 }
 
+static void a_path_is_its_last_part_and_where_that_is(void **state)
+{
+    static const struct {
+        const char *path, *parent, *last;
+    } cases[] = {
+        {"a", ".", "a"},     {"a/b", "a", "b"},     {"/a", "/", "a"},
+        {"/a/b", "/a", "b"}, {"a/b/", "a/b", ""},   {"/", "/", ""},
+        {"c:/x", "c:", "x"}, {"a\\b", ".", "a\\b"},
+    };
+    for (size_t i = 0; i < DR_COUNT(cases); i++) {
+        dr_auto_free char *parent = dr_path_parent(cases[i].path);
+        assert_string_equal(parent, cases[i].parent);
+        assert_string_equal(dr_path_last(cases[i].path), cases[i].last);
+    }
+}
+
+static void mkdir_all_makes_what_is_missing_and_says_what_is_in_the_way(void **state)
+{
+    struct dr_error err = DR_ERROR_INIT;
+    assert_int_equal(dr_mkdir_all("one/two/three/", 0700, &err), 0);
+    assert_int_equal(dr_mkdir_all("one/two/three", 0700, &err), 0);
+    assert_int_equal(dr_file_write(AT_FDCWD, "one/file", "", 0, 0600, 0, &err), 0);
+    assert_int_equal(dr_mkdir_all("one/file/a/b", 0700, &err), -1);
+    assert_string_equal(err.text, "mkdir one/file/a/b: Not a directory");
+}
+
 static void remove_all_takes_a_deep_tree(void **state)
 {
     struct dr_error err = DR_ERROR_INIT;
@@ -129,6 +155,8 @@ int main(void)
         IN_DIR(written_file_is_read_back),
         IN_DIR(file_larger_than_the_buffers_limit_is_refused),
         IN_DIR(what_is_no_regular_file_is_not_read),
+        IN_DIR(a_path_is_its_last_part_and_where_that_is),
+        IN_DIR(mkdir_all_makes_what_is_missing_and_says_what_is_in_the_way),
         IN_DIR(remove_all_takes_a_deep_tree),
         IN_DIR(remove_all_takes_many_files_and_siblings),
         IN_DIR(remove_all_never_follows_a_symlink),
