@@ -566,6 +566,7 @@ def main():
     libc.prctl(36, 1, 0, 0, 0)  # the first processes of distros become our children
     machine = Machine(sys.argv[1], float(sys.argv[3]) if len(sys.argv) > 3 else 15)
     listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)  # a slow reader is felt soon
     with open(sys.argv[2] + ".new", "w", encoding="ascii") as f:
         f.write(str(listener.getsockname()[1]))
     os.rename(sys.argv[2] + ".new", sys.argv[2])

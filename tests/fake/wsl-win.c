@@ -169,8 +169,8 @@ static UINT serve(SOCKET from)
             memcpy(&code, data, sizeof code);
             return (UINT)code;
         }
-        HANDLE to = GetStdHandle(head[0] == FRAME_STDERR ? STD_ERROR_HANDLE
-                                                         : STD_OUTPUT_HANDLE);
+        HANDLE to =
+            GetStdHandle(head[0] == FRAME_STDERR ? STD_ERROR_HANDLE : STD_OUTPUT_HANDLE);
         if (size == 0 && head[0] == FRAME_STDOUT)
             CloseHandle(to);
         else if (!write_all(to, data, size))
@@ -194,8 +194,9 @@ static SOCKET connect_relay(void)
     if (s == INVALID_SOCKET ||
         connect(s, (struct sockaddr *)&address, sizeof address) != 0)
         give_up("connecting to the relay");
-    int on = 1;
+    int on = 1, few = 65536;
     setsockopt(s, IPPROTO_TCP, TCP_NODELAY, (char *)&on, sizeof on);
+    setsockopt(s, SOL_SOCKET, SO_SNDBUF, (char *)&few, sizeof few);
     return s;
 }
 

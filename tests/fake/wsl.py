@@ -38,6 +38,7 @@ def write_all(fd, data):
 def main():
     sock = socket.create_connection(("127.0.0.1", int(os.environ["WSL_TWIN_PORT"])))
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
     env = os.environ
     sock.sendall(json.dumps({"argv": sys.argv[1:], "utf8": env.get("WSL_UTF8") == "1",
                              "old": bool(env.get("WSL_TWIN_OLD")),

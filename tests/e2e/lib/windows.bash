@@ -97,6 +97,7 @@ windows_suite_teardown() {
 }
 windows_test_setup() {
     [[ -z $MISSING ]] || skip "not installed: ${MISSING//$'\n'/, }"
+    # shellcheck disable=SC2034 # for the tests
     OUT=$BATS_TEST_TMPDIR
     cd "$(windows_home)" || return 1
 }
