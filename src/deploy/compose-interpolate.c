@@ -226,6 +226,10 @@ static void one(struct walk *w, struct deploy_value *value)
         else
             deploy_problem(w->problems, &value->where,
                            "with its variables this text is too long");
+        /* as if nothing stood there: half a text is no error of its own */
+        free(value->text);
+        value->text = NULL;
+        value->type = DEPLOY_NULL;
         return;
     }
     w->left -= strlen(text);

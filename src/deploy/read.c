@@ -141,11 +141,8 @@ static int read_roots(const struct deploy_input *input, struct deploy_model *mod
     bool v1 = false;
     for (size_t i = 0; i < input->count; i++)
         v1 = v1 || is_v1(input->roots[i]);
-    if (v1)
-        return deploy_v1_read(input, model, err);
-    struct deploy_where where = {model->file_names[0], 1, 1};
-    deploy_problem(input->problems, &where, "'version: v1' is missing");
-    return 0;
+    return v1 ? deploy_v1_read(input, model, err)
+              : deploy_compose_read(input, model, err);
 }
 
 int deploy_read(const struct deploy_sources *sources, struct deploy_problems *problems,

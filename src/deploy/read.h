@@ -42,6 +42,8 @@ int deploy_read(const struct deploy_sources *sources, struct deploy_problems *pr
  * for what is no problem of these files, such as another file that cannot be read. */
 int deploy_v1_read(const struct deploy_input *input, struct deploy_model *model,
                    struct dr_error *err);
+int deploy_compose_read(const struct deploy_input *input, struct deploy_model *model,
+                        struct dr_error *err);
 
 /* The deployment's name when nobody says one: the directory's, in lower case and without
  * what a name cannot hold. Owned; NULL: nothing is left of it. */
