@@ -4,11 +4,21 @@
 
 #include "base/fs.h"
 
+#define WRITE_BEHIND_BYTES (8 << 20)
+
 int dr_open_again(int fd, int flags)
 {
     char path[48];
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     return open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | flags);
+}
+
+void dr_write_behind(int fd, int64_t before, int64_t now)
+{
+    int64_t from = before - before % WRITE_BEHIND_BYTES;
+    int64_t to = now - now % WRITE_BEHIND_BYTES;
+    if (from < to)
+        sync_file_range(fd, (off_t)from, (off_t)(to - from), SYNC_FILE_RANGE_WRITE);
 }
 
 int dr_temporary(const char *dir)

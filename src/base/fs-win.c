@@ -24,6 +24,10 @@ int dr_open_again(int number, int flags)
     return win_fd_add(new);
 }
 
+void dr_write_behind(int fd, int64_t before, int64_t now)
+{
+}
+
 int dr_temporary(const char *dir)
 {
     char random[17];

@@ -37,6 +37,9 @@ int dr_mkdir_all(const char *path, mode_t mode, struct dr_error *err);
  * The first failure is reported after as much as possible was removed. */
 int dr_remove_all(int dirfd, const char *path, struct dr_error *err);
 
+/* A file grew from before to now bytes, by writing: each 8 MiB start on their way to the
+ * disk, so that the fsync at its end has little left to wait for. Best effort. */
+void dr_write_behind(int fd, int64_t before, int64_t now);
 /* fsync of a directory, by path. */
 int dr_sync_dir(int dirfd, const char *path, struct dr_error *err);
 

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/fs.h"
 #include "base/mem.h"
 #include "store/file.h"
 #include "store/internal.h"
@@ -384,8 +385,10 @@ int store_fetch_append(struct store_fetch *f, const void *data, size_t len,
 
     /* outside of the lock: readers go on meanwhile; there is one writer */
     int failed = file_write_at(f->fd, offset, data, len);
-    if (failed == 0)
+    if (failed == 0) {
+        dr_write_behind(f->fd, offset, offset + (int64_t)len);
         dr_sha256_add(&f->hash, data, len);
+    }
 
     int number = errno;
     pthread_mutex_lock(&f->lock);

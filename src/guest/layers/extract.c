@@ -178,6 +178,7 @@ static int write_plain(int fd, struct tar *tar, const struct place *p,
     while ((result = tar_data(tar, &data, &len, err)) > 0) {
         if (write_at(fd, data, len, offset) < 0)
             return failed(err, "write", p->path);
+        dr_write_behind(fd, offset, offset + (int64_t)len);
         offset += (int64_t)len;
     }
     return result;
