@@ -1184,6 +1184,12 @@ void dray_deployment_free(struct dray_deployment *deployment); /* NULL is fine *
 const char *dray_deployment_name(const struct dray_deployment *deployment);
 /* What was read and means nothing here: a JSON array of sentences. */
 char *dray_deployment_warnings(const struct dray_deployment *deployment);
+/* All of it as one document of dray's own format; read again it is the same deployment.
+ * Values of the secrets file appear as $S:NAME. format: "yaml" (NULL too) or "json". */
+int dray_deployment_config(const struct dray_deployment *deployment, const char *format,
+                           char **ret_text, struct dray_error **ret_err);
+/* JSON Schema of dray's own format, for editors and validators. */
+char *dray_deployment_schema(void);
 
 #ifdef __cplusplus
 }

@@ -14,6 +14,8 @@ static void release_service(struct deploy_service *s)
         free(s->depends[i].service);
     for (size_t i = 0; i < s->file_count; i++) {
         free(s->files[i].target);
+        free(s->files[i].source);
+        free(s->files[i].variable);
         free(s->files[i].data);
     }
     for (size_t i = 0; i < s->endpoint_count; i++) {

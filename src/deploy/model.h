@@ -45,6 +45,9 @@ struct deploy_depend {
 /* A config or a secret: a file that is put into the container before it starts. */
 struct deploy_file {
     char *target; /* absolute */
+    /* Where it is from, to be shown instead of a secret: a path of this machine's, or a
+     * variable of the environment. Both NULL: the deployment's file holds it. */
+    char *source, *variable;
     char *data;
     size_t len;
     int64_t mode, uid, gid; /* mode 0: 0444; of secrets 0400 */

@@ -143,10 +143,6 @@ void v1_end_networks(struct v1 *r, const struct deploy_value *service)
 void v1_take_endpoint(struct v1 *r, const struct deploy_value *v)
 {
     dr_auto_free char *text = NULL;
-    if (v->type == DEPLOY_NULL) {
-        v1_problem(r, &v->where, "expected PORT[/tcp|/udp], or a mapping");
-        return;
-    }
     const char *protocol = v1_text(v, "protocol"), *name = v1_text(v, "name");
     if (v->type == DEPLOY_MAP)
         text = dr_printf("%s/%s", v1_text(v, "port"), protocol ? protocol : "tcp");
@@ -165,11 +161,6 @@ void v1_take_endpoint(struct v1 *r, const struct deploy_value *v)
 void v1_take_port(struct v1 *r, const struct deploy_value *v)
 {
     dr_auto_free char *text = NULL;
-    if (v->type == DEPLOY_NULL) {
-        v1_problem(r, &v->where,
-                   "expected [[ADDRESS:]HOST:]CONTAINER[/tcp|/udp], or a mapping");
-        return;
-    }
     const char *address = v1_text(v, "address"), *host = v1_text(v, "host");
     const char *protocol = v1_text(v, "protocol");
     if (v->type == DEPLOY_MAP) {

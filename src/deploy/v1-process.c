@@ -8,12 +8,10 @@
 #include "deploy/v1.h"
 #include "oci/platform.h"
 
-void v1_take_image_text(struct v1 *r, const struct deploy_value *value)
+void v1_take_image(struct v1 *r, const struct deploy_value *value)
 {
     if (value->type == DEPLOY_SCALAR)
         v1_set(r, "image", false, value->text, &value->where);
-    else if (value->type == DEPLOY_NULL)
-        v1_problem(r, &value->where, "expected the name of an image");
 }
 
 void v1_take_pull_policy(struct v1 *r, const struct deploy_value *value)
@@ -51,20 +49,35 @@ void v1_take_entrypoint(struct v1 *r, const struct deploy_value *value)
 
 /* --- environment --- */
 
+/* Of a name that is there twice, the last counts. */
+static void put(char ***list, const char *name, const char *word)
+{
+    size_t len = strlen(name);
+    for (char **item = *list; item && *item; item++)
+        if (strncmp(*item, name, len) == 0 && ((*item)[len] == '=' || !(*item)[len])) {
+            free(*item);
+            *item = dr_strdup(word);
+            return;
+        }
+    dr_strv_add(list, word);
+}
+
+/* text NULL: the image's variable is taken away. */
 static void take_variable(struct v1 *r, const char *name, const char *text,
                           const struct deploy_where *where)
 {
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
     dr_auto_free char *value = NULL, *written = NULL;
-    if (deploy_refs_expand(r->in->sources, r->secrets, text, &value, &written, &err) <
-        0) {
+    if (text && deploy_refs_expand(r->in->sources, r->secrets, text, &value, &written,
+                                   &err) < 0) {
         v1_problem_error(r, where, &err);
         return;
     }
-    dr_auto_free char *pair = dr_printf("%s=%s", name, value);
-    dr_auto_free char *shown = dr_printf("%s=%s", name, written);
-    v1_set(r, "env", true, pair, where);
-    dr_strv_add(&r->service->env_written, shown);
+    dr_auto_free char *pair = value ? dr_printf("%s=%s", name, value) : dr_strdup(name);
+    dr_auto_free char *shown =
+        written ? dr_printf("%s=%s", name, written) : dr_strdup(name);
+    put(&r->service->spec->env, name, pair);
+    put(&r->service->env_written, name, shown);
 }
 
 static void take_entry(struct v1 *r, const struct deploy_value *map, size_t i)

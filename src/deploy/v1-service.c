@@ -16,6 +16,11 @@ void v1_take_deployment(struct v1 *r, const struct deploy_value *value)
                safe);
 }
 
+void v1_take_naming(struct v1 *r, const struct deploy_value *value)
+{
+    r->model->compose_names = strcmp(value->text, "deployment") == 0;
+}
+
 void v1_begin_service(struct v1 *r, const struct deploy_value *value)
 {
     const char *name = r->step->name;
@@ -28,10 +33,7 @@ void v1_begin_service(struct v1 *r, const struct deploy_value *value)
 
 void v1_take_service(struct v1 *r, const struct deploy_value *value)
 {
-    if (value->type == DEPLOY_NULL)
-        v1_problem(r, &value->where, "'image' is missing");
-    else
-        v1_end_networks(r, value);
+    v1_end_networks(r, value);
 }
 
 void v1_take_container_name(struct v1 *r, const struct deploy_value *value)
@@ -54,6 +56,7 @@ void v1_take_rtype(struct v1 *r, const struct deploy_value *value)
 
 void v1_take_schedule(struct v1 *r, const struct deploy_value *value)
 {
+    v1_set(r, "schedule", false, value->text, &value->where);
     free(r->service->schedule);
     r->service->schedule = dr_strdup(value->text);
 }
@@ -74,10 +77,6 @@ void v1_take_depend(struct v1 *r, const struct deploy_value *value)
     const char *name =
         value->type == DEPLOY_SCALAR ? value->text : v1_text(value, "service");
     const char *condition = v1_text(value, "condition");
-    if (!name) {
-        v1_problem(r, &value->where, "expected the name of a service");
-        return;
-    }
     struct deploy_depend *depend = deploy_service_add_depend(r->service, name);
     depend->where = value->where;
     depend->optional = v1_true(value, "optional");

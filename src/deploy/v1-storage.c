@@ -95,6 +95,8 @@ static bool options_fit(struct v1 *r, const struct deploy_value *v, const char *
         bad = refused(r, v, "size", "is for a tmpfs") || bad;
     if (!tmpfs)
         bad = refused(r, v, "mode", "is for a tmpfs") || bad;
+    if (!tmpfs)
+        bad = refused(r, v, "options", "is for a tmpfs") || bad;
     if (!bind)
         bad = refused(r, v, "propagation", "is for a bind mount") || bad;
     if (bind || tmpfs)
@@ -106,14 +108,15 @@ static char *tmpfs_options(const struct deploy_value *v)
 {
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
     const char *size = v1_text(v, "size"), *mode = v1_text(v, "mode");
+    const char *more = v1_text(v, "options");
     int64_t bytes = 0;
     if (size && dr_size_parse(size, &bytes, &err) < 0)
         return NULL;
-    dr_auto_free char *first =
-        size ? dr_printf("size=%lld", (long long)bytes) : dr_strdup("");
-    return size || mode ? dr_printf("%s%s%s%s", first, size && mode ? "," : "",
-                                    mode ? "mode=" : "", mode ? mode : "")
-                        : NULL;
+    dr_auto_free char *first = size ? dr_printf(",size=%lld", (long long)bytes) : NULL;
+    dr_auto_free char *all =
+        dr_printf("%s%s%s%s%s", first ? first : "", mode ? ",mode=" : "",
+                  mode ? mode : "", more ? "," : "", more ? more : "");
+    return *all ? dr_strdup(all + 1) : NULL;
 }
 
 static int mount_of_map(struct v1 *r, const struct deploy_value *v, struct spec_mount *m)
@@ -146,10 +149,6 @@ void v1_take_mount(struct v1 *r, const struct deploy_value *v)
 {
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
     struct spec_mount m = {0};
-    if (v->type == DEPLOY_NULL) {
-        v1_problem(r, &v->where, "expected [SOURCE:]TARGET, or a mapping");
-        return;
-    }
     if (v->type == DEPLOY_SCALAR && spec_mount_parse(v->text, &m, &err) < 0) {
         v1_problem_error(r, &v->where, &err);
         return;
@@ -166,10 +165,6 @@ void v1_take_device(struct v1 *r, const struct deploy_value *v)
     const char *source = v1_text(v, "source"), *target = v1_text(v, "target");
     const char *permissions = v1_text(v, "permissions");
     dr_auto_free char *text = NULL;
-    if (v->type == DEPLOY_NULL) {
-        v1_problem(r, &v->where, "expected PATH, or a mapping");
-        return;
-    }
     if (v->type == DEPLOY_MAP)
         text = dr_printf("%s:%s:%s", source, target ? target : source,
                          permissions ? permissions : "rwm");

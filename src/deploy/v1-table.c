@@ -31,6 +31,7 @@
     "of several machines do not reach one another"
 
 static const struct v1_field word = {.scalar = V1_WORD};
+static const struct v1_field variable = {.scalar = V1_WORD, .nothing = true};
 static const struct v1_field text = {.scalar = V1_TEXT};
 
 static const char *const pull_policies[] = {"if_not_present", "always", "newer", "never",
@@ -125,10 +126,44 @@ static const struct v1_field mount_members[] = {
      .scalar = V1_TEXT,
      .pattern = "^[0-7]{3,5}$",
      .meaning = "Of a tmpfs, in octal; 1777 by default"},
+    {.name = "options",
+     .scalar = V1_TEXT,
+     .meaning = "Of a tmpfs, as mount(8) has them: size=64m,noexec"},
     END,
 };
 static const struct v1_field mount = {
     .scalar = V1_TEXT, .members = mount_members, .take = v1_take_mount};
+
+static const struct v1_field file_of_service_members[] = {
+    {.name = "target",
+     .scalar = V1_TEXT,
+     .required = true,
+     .pattern = "^/",
+     .meaning = "Absolute path in the container"},
+    {.name = "source", .scalar = V1_TEXT, .meaning = "A file of this machine's"},
+    {.name = "variable",
+     .scalar = V1_TEXT,
+     .meaning = "An environment variable that holds it"},
+    {.name = "content", .scalar = V1_WORD, .meaning = "What is in it"},
+    {.name = "mode",
+     .scalar = V1_TEXT,
+     .pattern = "^[0-7]{3,4}$",
+     .meaning = "In octal; 0444 by default, 0400 of a secret"},
+    {.name = "uid",
+     .scalar = V1_NUMBER,
+     .min = 0,
+     .max = UINT32_MAX - 1,
+     .meaning = "0 by default"},
+    {.name = "gid",
+     .scalar = V1_NUMBER,
+     .min = 0,
+     .max = UINT32_MAX - 1,
+     .meaning = "0 by default"},
+    {.name = "secret", .scalar = V1_BOOL, .meaning = "What is in it is never shown"},
+    END,
+};
+static const struct v1_field file = {.members = file_of_service_members,
+                                     .take = v1_take_file};
 
 static const char *const protocols[] = {"tcp", "udp", NULL};
 static const struct v1_field endpoint_members[] = {
@@ -363,7 +398,7 @@ static const struct v1_field service_members[] = {
      .scalar = V1_TEXT,
      .members = image_members,
      .required = true,
-     .take = v1_take_image_text,
+     .take = v1_take_image,
      .meaning = "What it runs"},
     {.name = "container_name",
      .scalar = V1_TEXT,
@@ -377,14 +412,19 @@ static const struct v1_field service_members[] = {
      .meaning = "What runs in it; a list is args"},
     {.name = "env",
      .items = &word,
-     .values = &word,
+     .values = &variable,
      .take = v1_take_env,
-     .meaning = "Environment, NAME: VALUE or a list of NAME=VALUE. $E:NAME is from the "
-                "environment of the caller, $S:NAME from the secrets file"},
+     .meaning =
+         "Environment, NAME: VALUE or a list of NAME=VALUE; NAME: takes the "
+         "image's away. $E:NAME is from the environment of the caller, $S:NAME from "
+         "the secrets file"},
     {.name = "resources", .members = resource_members, .meaning = "Limits"},
     {.name = "storage",
      .items = &mount,
      .meaning = "Mounts: [SOURCE:]TARGET[:OPTIONS], or in full"},
+    {.name = "files",
+     .items = &file,
+     .meaning = "Files that it finds, put there before it starts"},
     {.name = "endpoints",
      .items = &endpoint,
      .meaning = "Ports that it offers to others, which reach it by its name"},
@@ -433,6 +473,7 @@ static const struct v1_field service_members[] = {
      .meaning = "Lines of its hosts file: NAME: ADDRESS, or a list of NAME:ADDRESS; "
                 "host-gateway is the target"},
     PAIRS("labels", "label", "Labels, KEY: VALUE or a list of KEY=VALUE"),
+    PAIRS("annotations", "annotation", "Annotations of the OCI bundle"),
     TEXT("user", "user", "Name or uid, then : and group or gid; the image's by default"),
     TEXT("stop_signal", "stop_signal",
          "What ends it; the image's by default, or SIGTERM"),
@@ -549,6 +590,7 @@ static const struct v1_field volume_members[] = {
 };
 static const struct v1_field volume = {.members = volume_members, .take = v1_take_volume};
 
+static const char *const namings[] = {"service", "deployment", NULL};
 static const char *const versions[] = {"v1", NULL};
 static const struct v1_field file_members[] = {
     {.name = "version",
@@ -561,6 +603,12 @@ static const struct v1_field file_members[] = {
      .take = v1_take_deployment,
      .pattern = "^[a-z0-9][a-z0-9_-]{0,62}$",
      .meaning = "What the whole is called; the directory's name by default"},
+    {.name = "naming",
+     .scalar = V1_CHOICE,
+     .choices = namings,
+     .take = v1_take_naming,
+     .meaning = "Of containers: service is SERVICE-rep-1 (the default), deployment is "
+                "DEPLOYMENT-SERVICE-1"},
     {.name = "networks",
      .values = &network,
      .meaning = "Networks of the deployment. When this is there, all are"},

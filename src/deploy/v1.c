@@ -254,13 +254,21 @@ static bool few_enough(struct v1 *r, const struct v1_field *f,
     return false;
 }
 
+bool v1_may_be_nothing(const struct v1_field *f)
+{
+    for (const struct v1_field *m = f->members; m && m->name; m++)
+        if (m->required)
+            return false;
+    return f->nothing || f->items || f->members || f->values;
+}
+
 /* Whether it has one of the field's forms; its parts are read. */
 static bool read_parts(struct v1 *r, const struct v1_field *f,
                        const struct deploy_value *v)
 {
     switch (v->type) {
     case DEPLOY_NULL:
-        return f->items || f->members || f->values;
+        return v1_may_be_nothing(f);
     case DEPLOY_SCALAR:
         return scalar_fits(f, v);
     case DEPLOY_LIST:

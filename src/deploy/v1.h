@@ -30,6 +30,7 @@ struct v1_field {
     const char *name; /* NULL ends a table; of items and values it does not matter */
     enum v1_scalar scalar;
     bool required;
+    bool nothing;                   /* the scalar may be left out: "NAME:" */
     int64_t min, max;               /* NUMBER */
     const char *const *choices;     /* CHOICE; NULL-terminated */
     const char *pattern;            /* TEXT: for the schema only */
@@ -62,6 +63,7 @@ struct v1 {
     const struct deploy_value *networks, *volumes; /* what the file defines; or NULL */
     struct deploy_service *service;                /* the one that is being read */
     const struct v1_step *step;
+    size_t files_bytes; /* of all files so far */
 };
 
 extern const struct v1_field v1_file; /* a mapping: the whole document */
@@ -78,6 +80,8 @@ void v1_set(struct v1 *r, const char *field, bool add, const char *value,
 /* Reads one value of one field. */
 void v1_read(struct v1 *r, const struct v1_field *field,
              const struct deploy_value *value);
+/* An empty list or mapping may be written as nothing at all, unless it needs members. */
+bool v1_may_be_nothing(const struct v1_field *field);
 /* The text of a member; NULL: it is not there, or nothing, or no scalar. Borrowed. */
 const char *v1_text(const struct deploy_value *map, const char *key);
 bool v1_true(const struct deploy_value *map, const char *key);
@@ -89,7 +93,7 @@ int v1_cpu_parse(const char *text, char **ret_cpus, struct dr_error *err);
 void v1_take_deployment(struct v1 *r, const struct deploy_value *value);
 void v1_begin_service(struct v1 *r, const struct deploy_value *value);
 void v1_take_service(struct v1 *r, const struct deploy_value *value);
-void v1_take_image_text(struct v1 *r, const struct deploy_value *value);
+void v1_take_image(struct v1 *r, const struct deploy_value *value);
 void v1_take_pull_policy(struct v1 *r, const struct deploy_value *value);
 void v1_take_platform(struct v1 *r, const struct deploy_value *value);
 void v1_take_container_name(struct v1 *r, const struct deploy_value *value);
@@ -113,6 +117,8 @@ void v1_take_network_mode(struct v1 *r, const struct deploy_value *value);
 void v1_take_networks(struct v1 *r, const struct deploy_value *value);
 void v1_take_network(struct v1 *r, const struct deploy_value *value);
 void v1_take_volume(struct v1 *r, const struct deploy_value *value);
+void v1_take_naming(struct v1 *r, const struct deploy_value *value);
+void v1_take_file(struct v1 *r, const struct deploy_value *value);
 void v1_take_log(struct v1 *r, const struct deploy_value *value);
 
 /* What the service is on when it says nothing, and what only the whole of it shows. */

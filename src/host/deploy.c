@@ -2,8 +2,13 @@
 /* dray_deployment_*: files to a deployment, and what can be said of it here. */
 #include "host/deploy.h"
 
+#include <string.h>
+
+#include "base/text.h"
 #include "deploy/check.h"
 #include "deploy/read.h"
+#include "deploy/schema.h"
+#include "deploy/write.h"
 #include "host/target.h"
 
 static int end(int rc, const struct deploy_problems *problems, char **ret_problems,
@@ -68,4 +73,32 @@ char *dray_deployment_warnings(const struct dray_deployment *deployment)
 {
     dr_auto_json json_t *list = dr_json_from_strv(deployment->model->warnings);
     return dr_json_text(list);
+}
+
+/* Indented, and a newline at its end. */
+static char *pretty(const json_t *json)
+{
+    dr_auto_free char *text = json_dumps(json, JSON_INDENT(2));
+    return dr_printf("%s\n", text);
+}
+
+int dray_deployment_config(const struct dray_deployment *deployment, const char *format,
+                           char **ret_text, struct dray_error **ret_err)
+{
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    bool json = format && strcmp(format, "json") == 0;
+    if (format && !json && strcmp(format, "yaml") != 0) {
+        dr_auto_free char *safe = dr_escape(format, 60);
+        dr_fail(&err, DR_ERR_INVALID, "format '%s': expected yaml or json", safe);
+        return api_end(-1, &err, ret_err);
+    }
+    dr_auto_json json_t *document = deploy_write_json(deployment->model);
+    *ret_text = json ? pretty(document) : deploy_yaml_of_json(document);
+    return 0;
+}
+
+char *dray_deployment_schema(void)
+{
+    dr_auto_json json_t *schema = deploy_schema();
+    return pretty(schema);
 }

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "deploy/check.h"
 #include "deploy/read.h"
+#include "deploy/write.h"
 
 static const char *const surroundings[] = {"HOME=/home/me", "TAG=7",
                                            "EMPTY=", "DOLLARS=a$S:b", NULL};
@@ -72,63 +73,66 @@ static void assert_words(char *const *words, const char *expected)
     assert_string_equal(text, expected);
 }
 
+static const char everything[] =
+
+    "version: v1\n"
+    "deployment: shop\n"
+    "services:\n"
+    "  web:\n"
+    "    rtype: service\n"
+    "    image: {name: nginx:1.25, pull_policy: always, platform: linux/arm64}\n"
+    "    command:\n"
+    "      entrypoint: [/bin/sh, -c]\n"
+    "      args: [sleep 10, 5, true]\n"
+    "      workdir: /srv\n"
+    "    env: {PORT: 80, DEBUG: true, TAG: v$E:TAG, EMPTY: \"\"}\n"
+    "    resources: {cpu: 500m, cpu_shares: 512, memory: 512Mi, pids: 100, shm: "
+    "1Mi}\n"
+    "    storage:\n"
+    "    - ./conf:/etc/conf:ro\n"
+    "    - {source: data, target: /data, no_copy: true}\n"
+    "    - {type: anonymous, target: /cache}\n"
+    "    - {type: tmpfs, target: /tmp, size: 64Mi, mode: 1770}\n"
+    "    - {source: ~/x, target: /x, read_only: true, propagation: rslave}\n"
+    "    endpoints: [{name: http, port: 80}, 53/udp]\n"
+    "    port_mappings: [8080:80, {address: \"::1\", host: 443, container: 8443}]\n"
+    "    capabilities: [NET_ADMIN]\n"
+    "    cap_drop: [ALL]\n"
+    "    devices: [/dev/fuse, {source: /dev/null, target: /dev/x, permissions: r}]\n"
+    "    privileged: true\n"
+    "    health: {http: {port: 80, path: /up}, interval: 5s, timeout: 1s500ms, "
+    "retries: 2, start_grace: 1m30s}\n"
+    "    restart_policy: {policy: on-failure, max_retries: 5}\n"
+    "    hostname: front\n"
+    "    domainname: example\n"
+    "    dns: 1.1.1.1\n"
+    "    dns_search: [a.example, b.example]\n"
+    "    dns_options: [\"ndots:1\"]\n"
+    "    extra_hosts: {one: 10.0.0.1}\n"
+    "    labels: [a=b, c]\n"
+    "    user: 1000:1000\n"
+    "    stop_signal: INT\n"
+    "    stop_grace_period: 1m30s\n"
+    "    sysctls: {net.core.somaxconn: 1024}\n"
+    "    ulimits: {nofile: 1024, nproc: {soft: 10, hard: 20}}\n"
+    "    security_opts: [no-new-privileges]\n"
+    "    networks: {front: {aliases: [w], ip: 10.5.0.9}}\n"
+    "    read_only_root_fs: true\n"
+    "    tty: true\n"
+    "    stdin_open: true\n"
+    "    init: true\n"
+    "    scale: {replicas: 1}\n"
+    "    update: {order: start_first}\n"
+    "    depends: [{service: db, condition: healthy, restart: true}, job]\n"
+    "    log: {max_size: 1Mi, max_files: 2}\n"
+    "  db: {image: postgres}\n"
+    "  job: {image: busybox, rtype: job}\n"
+    "networks: {front: {subnets: [10.5.0.0/24], internal: true}}\n"
+    "volumes: {data: {labels: {keep: 1}}}\n";
+
 static void every_field_goes_where_it_belongs(void **state)
 {
-    struct deploy_model *model = good(
-        "version: v1\n"
-        "deployment: shop\n"
-        "services:\n"
-        "  web:\n"
-        "    rtype: service\n"
-        "    image: {name: nginx:1.25, pull_policy: always, platform: linux/arm64}\n"
-        "    command:\n"
-        "      entrypoint: [/bin/sh, -c]\n"
-        "      args: [sleep 10, 5, true]\n"
-        "      workdir: /srv\n"
-        "    env: {PORT: 80, DEBUG: true, TAG: v$E:TAG, EMPTY: \"\"}\n"
-        "    resources: {cpu: 500m, cpu_shares: 512, memory: 512Mi, pids: 100, shm: "
-        "1Mi}\n"
-        "    storage:\n"
-        "    - ./conf:/etc/conf:ro\n"
-        "    - {source: data, target: /data, no_copy: true}\n"
-        "    - {type: anonymous, target: /cache}\n"
-        "    - {type: tmpfs, target: /tmp, size: 64Mi, mode: 1770}\n"
-        "    - {source: ~/x, target: /x, read_only: true, propagation: rslave}\n"
-        "    endpoints: [{name: http, port: 80}, 53/udp]\n"
-        "    port_mappings: [8080:80, {address: \"::1\", host: 443, container: 8443}]\n"
-        "    capabilities: [NET_ADMIN]\n"
-        "    cap_drop: [ALL]\n"
-        "    devices: [/dev/fuse, {source: /dev/null, target: /dev/x, permissions: r}]\n"
-        "    privileged: true\n"
-        "    health: {http: {port: 80, path: /up}, interval: 5s, timeout: 1s500ms, "
-        "retries: 2, start_grace: 1m30s}\n"
-        "    restart_policy: {policy: on-failure, max_retries: 5}\n"
-        "    hostname: front\n"
-        "    domainname: example\n"
-        "    dns: 1.1.1.1\n"
-        "    dns_search: [a.example, b.example]\n"
-        "    dns_options: [\"ndots:1\"]\n"
-        "    extra_hosts: {one: 10.0.0.1}\n"
-        "    labels: [a=b, c]\n"
-        "    user: 1000:1000\n"
-        "    stop_signal: INT\n"
-        "    stop_grace_period: 1m30s\n"
-        "    sysctls: {net.core.somaxconn: 1024}\n"
-        "    ulimits: {nofile: 1024, nproc: {soft: 10, hard: 20}}\n"
-        "    security_opts: [no-new-privileges]\n"
-        "    networks: {front: {aliases: [w], ip: 10.5.0.9}}\n"
-        "    read_only_root_fs: true\n"
-        "    tty: true\n"
-        "    stdin_open: true\n"
-        "    init: true\n"
-        "    scale: {replicas: 1}\n"
-        "    update: {order: start_first}\n"
-        "    depends: [{service: db, condition: healthy, restart: true}, job]\n"
-        "    log: {max_size: 1Mi, max_files: 2}\n"
-        "  db: {image: postgres}\n"
-        "  job: {image: busybox, rtype: job}\n"
-        "networks: {front: {subnets: [10.5.0.0/24], internal: true}}\n"
-        "volumes: {data: {labels: {keep: 1}}}\n");
+    struct deploy_model *model = good(everything);
     assert_string_equal(model->name, "shop");
     assert_int_equal(model->service_count, 3);
     const struct deploy_service *web = deploy_model_service(model, "web");
@@ -315,6 +319,118 @@ static void the_name_may_come_from_the_directory(void **state)
     assert_null(deploy_directory_name("/"));
 }
 
+/* What is written is read again, and is the same: as a document, and each spec. */
+static void assert_comes_back(const struct deploy_model *model, char *written)
+{
+    struct deploy_model *again = good(written);
+    dr_auto_json json_t *before = deploy_write_json(model);
+    dr_auto_json json_t *after = deploy_write_json(again);
+    dr_auto_free char *text = deploy_yaml_of_json(after);
+    assert_string_equal(text, written);
+    assert_true(json_equal(before, after));
+    assert_int_equal(again->service_count, model->service_count);
+    for (size_t i = 0; i < model->service_count; i++) {
+        dr_auto_json json_t *one = spec_container_to_json(model->services[i].spec);
+        dr_auto_json json_t *other = spec_container_to_json(again->services[i].spec);
+        dr_auto_free char *a = dr_json_text(one), *b = dr_json_text(other);
+        assert_string_equal(a, b);
+    }
+    deploy_model_free(again);
+}
+
+static void what_is_written_is_the_same_deployment(void **state)
+{
+    static const char *const more[] = {
+        everything,
+        HEAD
+        "    env: {Y: \"yes\", N: null, MANY: \"a\\nb \\t'\\\"\", Z: 0x1f, D: $$$$E:x}\n"
+        "    network_mode: none\n    scale: 0\n    health: {command: [a, \"\"]}\n"
+        "    port_mappings: [80, \"1000-1002:80\", \"127.0.0.2::9\"]\n"
+        "    storage: [/a, {type: tmpfs, target: /t, options: \"noexec,mode=700\"}]\n"
+        "    stop_grace_period: 0\n    resources: {cpu: 1.25, memory: 10000000}\n"
+        "    restart_policy: \"no\"\n    command: {entrypoint: []}\n",
+        HEAD
+        "    health: {command: \"a && b\", interval: 1500us}\n"
+        "    networks: [a, b, shop_c]\n    storage: [v:/v, w:/w]\nnaming: deployment\n"
+        "networks: {a: {name: b, external: true}, b: {}, shop_c: {external: true}}\n"
+        "volumes: {v: {name: vv}, w: {external: true}}\n",
+        HEAD "    health: {tcp: 80}\n    rtype: cron\n    schedule: \"*/5 * * * *\"\n"
+             "    files: [{target: /f, content: \"a: $E:b\", mode: \"0600\", uid: 5},\n"
+             "      {target: /g, variable: TAG, secret: true}]\n",
+    };
+    for (size_t i = 0; i < DR_COUNT(more); i++) {
+        struct deploy_model *model = good(more[i]);
+        dr_auto_free char *written = deploy_write_yaml(model);
+        assert_comes_back(model, written);
+        deploy_model_free(model);
+    }
+}
+
+static void in_secrets_file(const char *text, char path[])
+{
+    int fd = mkstemp(path);
+    ssize_t len = (ssize_t)strlen(text);
+    assert_int_equal(write(fd, text, (size_t)len), len);
+    close(fd);
+}
+
+static void secrets_are_never_shown(void **state)
+{
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    deploy_auto_problems struct deploy_problems problems = DEPLOY_PROBLEMS_INIT;
+    char path[] = "/tmp/dray-secrets-XXXXXX";
+    in_secrets_file("# mine\r\nPASS=s3cr3t=$E:X\r\n\nOTHER=0ther", path);
+    struct deploy_sources sources = {.text = HEAD
+                                     "    env: {URL: \"pg://u:$S:PASS@db\", P: $S:PASS, "
+                                     "Q: \"a$$$S:{OTHER}b\"}\n",
+                                     .directory = "/",
+                                     .environment = surroundings,
+                                     .secrets_file = path};
+    struct deploy_model *model = NULL;
+    if (deploy_read(&sources, &problems, &model, &err) < 0)
+        fail_msg("%s", err.text);
+    assert_words(model->services[0].spec->env,
+                 "URL=pg://u:s3cr3t=$E:X@db|P=s3cr3t=$E:X|Q=a$0therb");
+    dr_auto_free char *written = deploy_write_yaml(model);
+    deploy_model_free(model);
+    assert_non_null(strstr(written, "URL: pg://u:$S:{PASS}@db\n"));
+    assert_non_null(strstr(written, "P: $S:{PASS}\n"));
+    assert_null(strstr(written, "s3cr3t"));
+    assert_null(strstr(written, "0ther"));
+    sources.text = written;
+    assert_int_equal(deploy_read(&sources, &problems, &model, &err), 0);
+    assert_words(model->services[0].spec->env,
+                 "URL=pg://u:s3cr3t=$E:X@db|P=s3cr3t=$E:X|Q=a$0therb");
+    deploy_model_free(model);
+
+    sources.text = HEAD "    env: {P: $S:PASSS}\n";
+    assert_int_equal(deploy_read(&sources, &problems, &model, &err), -1);
+    assert_non_null(strstr(err.text, "there is no PASSS in /tmp/dray-secrets-"));
+    unlink(path);
+}
+
+static void bad_secrets_files_say_where_and_not_what(void **state)
+{
+    static const struct {
+        const char *text, *why;
+    } files[] = {{"A=1\nhidden value\n", ":2: expected NAME=VALUE"},
+                 {"A=\xff hidden\n", ":1: it is not valid UTF-8"},
+                 {"1=hidden\n", ":1: expected NAME=VALUE"}};
+    for (size_t i = 0; i < DR_COUNT(files); i++) {
+        dr_auto_error struct dr_error err = DR_ERROR_INIT;
+        deploy_auto_problems struct deploy_problems problems = DEPLOY_PROBLEMS_INIT;
+        char path[] = "/tmp/dray-secrets-XXXXXX";
+        in_secrets_file(files[i].text, path);
+        struct deploy_sources sources = {.text = HEAD, .secrets_file = path};
+        struct deploy_model *model = NULL;
+        assert_int_equal(deploy_read(&sources, &problems, &model, &err), -1);
+        unlink(path);
+        assert_int_equal(err.kind, DR_ERR_CONFIG);
+        assert_non_null(strstr(err.text, files[i].why));
+        assert_null(strstr(err.text, "hidden"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -324,6 +440,9 @@ int main(void)
         cmocka_unit_test(networks_and_volumes_that_are_defined_are_all_of_them),
         cmocka_unit_test(dollar_signs_mean_something_before_e_and_s_only),
         cmocka_unit_test(the_name_may_come_from_the_directory),
+        cmocka_unit_test(what_is_written_is_the_same_deployment),
+        cmocka_unit_test(secrets_are_never_shown),
+        cmocka_unit_test(bad_secrets_files_say_where_and_not_what),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
