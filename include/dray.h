@@ -656,8 +656,9 @@ enum dray_phase {
     DRAY_PAUSED = 3,
     DRAY_STOPPING = 4,
     DRAY_EXITED = 5,
-    DRAY_FAILED = 6,    /* torn: reason says why; it can only be removed */
-    DRAY_RESTARTING = 7 /* ended; its restart policy will start it again */
+    DRAY_FAILED = 6,     /* torn: reason says why; it can only be removed */
+    DRAY_RESTARTING = 7, /* ended; its restart policy will start it again */
+    DRAY_SCHEDULED = 8   /* waits for the next time of its schedule */
 };
 enum dray_health {
     DRAY_HEALTH_NONE = 0,
@@ -675,6 +676,9 @@ struct dray_state {
     int64_t pid; /* while alive, else 0 */
     int64_t restart_count;
     int64_t created_ns, started_ns, finished_ns;
+    int64_t next_run_ns;  /* SCHEDULED: when; else 0 */
+    int64_t run_count;    /* of a schedule, since it was created … */
+    int64_t failed_count; /* … and those that ended with another code than 0, or unseen */
     char reason[256]; /* FAILED: why; else the error of the last start, or "" */
 };
 

@@ -25,7 +25,7 @@ struct run_args {
     bool detach, auto_remove, interactive, tty, read_only, privileged, init, quiet,
         sig_proxy, no_healthcheck, publish_all;
     const char *name, *workdir, *user, *entrypoint, *hostname, *domainname, *cpus, *ip,
-        *ip6, *mac_address, *pull, *platform, *stop_signal, *cidfile, *restart,
+        *ip6, *mac_address, *pull, *platform, *stop_signal, *cidfile, *restart, *schedule,
         *log_driver, *detach_keys, *health_cmd, *health_interval, *health_timeout,
         *health_start_period, *health_start_interval;
     char **env, **env_files, **volumes, **mounts, **tmpfs, **labels, **label_files,

@@ -44,6 +44,7 @@ const char *completion_value(const struct cli_option *option)
                 {"pull", "always missing newer never"},
                 {"restart", "no on-failure always unless-stopped"},
                 {"runtime", "youki crun runc"},
+                {"schedule", "@hourly @daily @weekly @monthly @yearly"},
                 {"signal", "HUP INT KILL QUIT TERM USR1 USR2"},
                 {"stop-signal", "HUP INT KILL QUIT TERM USR1 USR2"},
                 {"target", "local:"},

@@ -32,7 +32,7 @@ static int check_running(struct dray_target *target, const char *container,
                err) < 0)
         return -1;
     if (state.phase == DRAY_RUNNING || state.phase == DRAY_PAUSED ||
-        state.phase == DRAY_RESTARTING)
+        state.phase == DRAY_RESTARTING || state.phase == DRAY_SCHEDULED)
         return 0;
     return dr_fail(err, DR_ERR_CONFLICT, "container %s is not running (it is %s)",
                    container, dray_phase_name(state.phase));

@@ -25,6 +25,8 @@ static const struct {
     {DR_ERR_NONE, EACCES, NULL, AS_ROOT},
     {DR_ERR_NONE, EPERM, NULL, AS_ROOT},
     {DR_ERR_CONFLICT, 0, "it is paused", "`dray unpause` lets it go on"},
+    {DR_ERR_CONFLICT, 0, "(it is scheduled)",
+     "it runs at the next time of its schedule, see `dray ps`"},
     {DR_ERR_CONFLICT, 0, "is not running", "`dray start` starts it"},
     {DR_ERR_NOT_FOUND, 0, "no such volume", "`dray volume ls` lists the volumes"},
     {DR_ERR_NOT_FOUND, 0, "container", "`dray ps -a` lists the containers"},

@@ -29,9 +29,9 @@ static const char *const key_names[KEYS] = {"ancestor", "exited", "expose", "hea
 static const char *const docker_only[] = {"before", "is-task", "isolation", "since",
                                           "volume"};
 /* What ps_state may say, and more of Docker's words. */
-static const char *const statuses[] = {"created",  "dead",     "exited",
-                                       "paused",   "running",  "creating",
-                                       "stopping", "removing", "restarting"};
+static const char *const statuses[] = {"created",    "dead",     "exited",   "paused",
+                                       "running",    "creating", "stopping", "removing",
+                                       "restarting", "scheduled"};
 
 struct filter {
     enum filter_key key;
@@ -82,7 +82,7 @@ static int parse_status(struct filter *f, struct dr_error *err)
     return dr_fail(
         err, DR_ERR_INVALID,
         "--filter status=%s: it must be one of created, running, paused, restarting, "
-        "exited and dead",
+        "scheduled, exited and dead",
         f->value);
 }
 

@@ -13,10 +13,11 @@
 const char *ps_state(enum dray_phase phase)
 {
     static const char *const words[] = {
-        [DRAY_PENDING] = "creating",  [DRAY_INITIALIZING] = "created",
-        [DRAY_RUNNING] = "running",   [DRAY_PAUSED] = "paused",
-        [DRAY_STOPPING] = "stopping", [DRAY_EXITED] = "exited",
-        [DRAY_FAILED] = "dead",       [DRAY_RESTARTING] = "restarting"};
+        [DRAY_PENDING] = "creating",   [DRAY_INITIALIZING] = "created",
+        [DRAY_RUNNING] = "running",    [DRAY_PAUSED] = "paused",
+        [DRAY_STOPPING] = "stopping",  [DRAY_EXITED] = "exited",
+        [DRAY_FAILED] = "dead",        [DRAY_RESTARTING] = "restarting",
+        [DRAY_SCHEDULED] = "scheduled"};
     return (size_t)phase < DR_COUNT(words) ? words[phase] : "unknown";
 }
 
@@ -29,7 +30,7 @@ const char *ps_health(enum dray_health health)
     return (size_t)health < DR_COUNT(words) ? words[health] : "unknown";
 }
 
-/* word: "Exited" or "Restarting". */
+/* word: "Exited", "Restarting" … */
 static char *status_ended(const char *word, const struct dray_state *state,
                           int64_t now_ns)
 {
@@ -38,6 +39,20 @@ static char *status_ended(const char *word, const struct dray_state *state,
     if (!state->exit_known) /* C21: the monitor was lost */
         return dr_printf("%s (unknown)%s%s", word, blank, ago);
     return dr_printf("%s (%d)%s%s", word, state->exit_code, blank, ago);
+}
+
+/* "Scheduled, next in 5 minutes, 2 of 7 failed, last (1) 3 hours ago" */
+static char *status_scheduled(const struct dray_state *state, int64_t now_ns)
+{
+    int64_t left_s = (state->next_run_ns - now_ns + SECOND_NS - 1) / SECOND_NS;
+    dr_auto_free char *next = cli_duration(left_s > 0 ? left_s : 0);
+    if (state->run_count == 0)
+        return dr_printf("Scheduled, next in %s", next);
+    dr_auto_free char *last = status_ended("last", state, now_ns);
+    if (state->failed_count == 0)
+        return dr_printf("Scheduled, next in %s, %s", next, last);
+    return dr_printf("Scheduled, next in %s, %lld of %lld failed, %s", next,
+                     (long long)state->failed_count, (long long)state->run_count, last);
 }
 
 static char *status_up(const struct dray_state *state, int64_t now_ns)
@@ -67,6 +82,8 @@ char *ps_status(const struct dray_state *state, int64_t now_ns)
         return status_ended("Exited", state, now_ns);
     case DRAY_RESTARTING:
         return status_ended("Restarting", state, now_ns);
+    case DRAY_SCHEDULED:
+        return status_scheduled(state, now_ns);
     case DRAY_RUNNING:
     case DRAY_PAUSED:
     case DRAY_STOPPING:

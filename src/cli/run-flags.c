@@ -137,6 +137,9 @@
         {0,        "rm",                                                                   \
          CLI_BOOL, RUN(auto_remove),                                                       \
          NULL,     "Remove it and its anonymous volumes when it exits"},                   \
+        {0,        "schedule",                                                             \
+         CLI_TEXT, RUN(schedule),                                                          \
+         "string", "Run it again and again: \"*/5 * * * *\", @daily, \"@every 10m\""},     \
         {0, "security-opt", CLI_LIST, RUN(security_opts), "list", "Security options"},     \
         {0, "shm-size", CLI_BYTES, RUN(shm_size_bytes), "bytes", "Size of /dev/shm", 0},   \
         OPTION_SIGNATURE_POLICY(RUN(registry)),                                            \

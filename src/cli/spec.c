@@ -36,6 +36,7 @@ static const struct mapping mappings[] = {
     {"mac_address", TEXT, RUN(mac_address)},
     {"stop_signal", TEXT, RUN(stop_signal)},
     {"restart", TEXT, RUN(restart)},
+    {"schedule", TEXT, RUN(schedule)},
     {"log_driver", TEXT, RUN(log_driver)},
     {"health_cmd", TEXT, RUN(health_cmd)},
     {"health_interval", TEXT, RUN(health_interval)},

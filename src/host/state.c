@@ -16,6 +16,7 @@ static const struct {
     [DRAY_EXITED] = {"exited", "exited"},
     [DRAY_FAILED] = {"dead", "failed"},
     [DRAY_RESTARTING] = {"restarting", "restarting"},
+    [DRAY_SCHEDULED] = {"scheduled", "scheduled"},
 };
 
 const char *dray_phase_name(enum dray_phase phase)
@@ -56,6 +57,9 @@ static void state_of(const json_t *summary, struct dray_state *ret)
         .created_ns = dr_json_int(summary, "created_ns", 0),
         .started_ns = dr_json_int(summary, "started_ns", 0),
         .finished_ns = dr_json_int(summary, "finished_ns", 0),
+        .next_run_ns = dr_json_int(summary, "next_run_ns", 0),
+        .run_count = dr_json_int(summary, "run_count", 0),
+        .failed_count = dr_json_int(summary, "failed_count", 0),
     };
     /* a code from before its last start is no code of the state it is in */
     ret->exit_known =

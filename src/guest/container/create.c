@@ -296,6 +296,7 @@ static json_t *make_state(const struct plan *plan, const json_t *record)
         dr_json_set_str(state, "restart", plan->spec->restart);
         dr_json_set_int(state, "restart_max", plan->spec->restart_max);
     }
+    dr_json_set_str(state, "schedule", plan->spec->schedule);
     if (plan->spec->service) {
         dr_json_set_str(state, "service", plan->spec->service);
         dr_json_set_int(state, "replica", plan->spec->replica);

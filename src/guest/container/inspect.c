@@ -35,12 +35,14 @@ static json_t *member(const json_t *object, const char *key)
 static json_t *inspect_state(const struct container *c)
 {
     const char *status = container_shown_status(c);
-    bool restarting = strcmp(status, "restarting") == 0;
-    bool running = container_is_up(c); /* as Docker: it is, between two runs as well */
+    bool restarting = container_waits(c); /* nor one for a schedule's next time */
+    bool running = container_is_up(c);    /* as Docker: it is, between two runs as well */
     json_t *state = json_object();
     /* Docker has no word for one that is being stopped: it runs */
     dr_json_set_str(state, "Status",
-                    strcmp(status, "stopping") == 0 ? "running" : status);
+                    restarting                        ? "restarting"
+                    : strcmp(status, "stopping") == 0 ? "running"
+                                                      : status);
     dr_json_set_bool(state, "Running", running);
     dr_json_set_bool(state, "Paused", strcmp(status, "paused") == 0);
     dr_json_set_bool(state, "Restarting", restarting);
@@ -57,6 +59,11 @@ static json_t *inspect_state(const struct container *c)
     set_time(state, "StartedAt", dr_json_int(c->state, "started_ns", 0));
     set_time(state, "FinishedAt", dr_json_int(c->state, "finished_ns", 0));
     dr_json_set(state, "Health", health_inspect(c));
+    if (dr_json_str(c->state, "schedule")) { /* and what Docker has not */
+        set_time(state, "NextRun", dr_json_int(c->state, "next_run_ns", 0));
+        dr_json_set_int(state, "Runs", dr_json_int(c->state, "run_count", 0));
+        dr_json_set_int(state, "FailedRuns", dr_json_int(c->state, "failed_count", 0));
+    }
     return state;
 }
 
@@ -273,8 +280,10 @@ json_t *container_inspect(const struct container *c)
     dr_json_set(json, "ExecIDs", json_null());
     /* and what Docker has not */
     dr_json_set_str(json, "Bundle", dr_json_str(c->record, "bundle"));
-    static const char *const whose[][2] = {
-        {"Service", "service"}, {"Replica", "replica"}, {"Deployment", "deployment"}};
+    static const char *const whose[][2] = {{"Service", "service"},
+                                           {"Replica", "replica"},
+                                           {"Deployment", "deployment"},
+                                           {"Schedule", "schedule"}};
     for (size_t i = 0; i < DR_COUNT(whose); i++)
         dr_json_set(json, whose[i][0],
                     json_incref(json_object_get(c->state, whose[i][1])));

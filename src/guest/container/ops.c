@@ -118,6 +118,14 @@ static int start_and_stay(struct guest *guest, const struct container *c, int lo
     return 0;
 }
 
+/* Nobody would be there for a long time, and then for one run only. */
+static int no_attach(struct dr_error *err)
+{
+    return dr_fail(err, DR_ERR_INVALID,
+                   "a container with a schedule is started detached (-d): its runs come "
+                   "later; `dray logs -f` shows what they write");
+}
+
 static int op_run(struct guest *guest, struct wire_chan *chan, const json_t *request,
                   json_t **ret_reply, struct dr_error *err)
 {
@@ -125,6 +133,8 @@ static int op_run(struct guest *guest, struct wire_chan *chan, const json_t *req
     container_auto struct container c = {0};
     int lock = -1;
     bool attach = dr_json_bool(request, "attach");
+    if (spec && attach && spec->schedule)
+        return no_attach(err);
     if (spec && !attach) /* as Docker's `run -d -i`: a later client may come and go */
         spec->stdin_keep = spec->stdin_open;
     if (!spec || container_create(guest, spec, true, &c, &lock, err) < 0)
@@ -200,6 +210,11 @@ static int op_start(struct guest *guest, struct wire_chan *chan, const json_t *r
                        container_name(&c));
     if (container_check_start(guest, &c, lock, err) < 0)
         return -1;
+    if (attach && dr_json_str(c.state, "schedule")) {
+        dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+        journal_leave(guest, c.id, lock, &ignored);
+        return no_attach(err);
+    }
     struct start_options options = {.attach = attach,
                                     .stdin_open =
                                         attach && dr_json_bool(request, "stdin"),

@@ -15,6 +15,8 @@ struct restart_rule restart_rule_of(const json_t *state)
     for (size_t i = 0; name && i < DR_COUNT(names); i++)
         if (strcmp(name, names[i]) == 0)
             rule.policy = (enum restart_policy)i;
+    if (dr_json_str(state, "schedule"))
+        rule.policy = RESTART_SCHEDULED;
     return rule;
 }
 
@@ -29,6 +31,7 @@ static bool policy_wants(const struct restart_rule *rule, const struct restart_e
                (rule->max == 0 || rule->count < rule->max);
     case RESTART_ALWAYS:
     case RESTART_UNLESS_STOPPED:
+    case RESTART_SCHEDULED:
         return true;
     }
     return false;

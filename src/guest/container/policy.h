@@ -20,7 +20,8 @@ enum restart_policy {
     RESTART_NO,
     RESTART_ON_FAILURE,
     RESTART_ALWAYS,
-    RESTART_UNLESS_STOPPED
+    RESTART_UNLESS_STOPPED,
+    RESTART_SCHEDULED /* at its next time; like unless-stopped otherwise */
 };
 
 struct restart_rule {
@@ -36,8 +37,8 @@ struct restart_end {
     bool stopped; /* a person ended it */
 };
 
-/* From state.json's "restart", "restart_max" and "restart_count". Unknown words are no
- * policy. */
+/* From state.json's "schedule", "restart", "restart_max" and "restart_count". Unknown
+ * words are no policy. */
 struct restart_rule restart_rule_of(const json_t *state);
 
 /* Directly after an end. */

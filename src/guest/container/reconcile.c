@@ -61,6 +61,7 @@ static bool take_up_again(const struct guest *guest, struct container *c, const 
                               .exit_code = json_integer_value(code),
                               .stopped = dr_json_bool(c->state, "stopped")};
     bool booted = ran_before_boot(guest, c), waited = strcmp(was, "restarting") == 0;
+    bool scheduled = rule.policy == RESTART_SCHEDULED;
     if (container_is_up(c) || container_auto_remove(c))
         return false;
     if (access(mark, F_OK) == 0) {
@@ -72,8 +73,12 @@ static bool take_up_again(const struct guest *guest, struct container *c, const 
         rule.count--;
     if (!(booted ? restart_wanted_after_boot(&rule, &end) : restart_wanted(&rule, &end)))
         return false;
-    dr_json_set_str(c->state, "status", "restarting");
-    dr_json_set_int(c->state, "restart_count", booted ? 0 : rule.count + 1);
+    dr_json_set_str(c->state, "status", scheduled ? "scheduled" : "restarting");
+    if (!scheduled)
+        dr_json_set_int(c->state, "restart_count", booted ? 0 : rule.count + 1);
+    else if (strcmp(was, "running") == 0) /* nobody saw the end, which is a failure */
+        dr_json_set_int(c->state, "failed_count",
+                        dr_json_int(c->state, "failed_count", 0) + 1);
     return true;
 }
 

@@ -118,7 +118,8 @@ static bool exists(const char *dir, const char *name)
 
 const char *container_status(const struct container *container)
 {
-    static const char *const known[] = {"created", "running", "restarting", "exited"};
+    static const char *const known[] = {"created", "running", "restarting", "scheduled",
+                                        "exited"};
     const char *status = dr_json_str(container->state, "status");
     for (size_t i = 0; status && i < DR_COUNT(known); i++)
         if (strcmp(status, known[i]) == 0)
@@ -130,10 +131,16 @@ const char *container_status(const struct container *container)
     return exists(container->run_dir, "lock") ? "creating" : "dead";
 }
 
-bool container_is_up(const struct container *container)
+bool container_waits(const struct container *container)
 {
     const char *status = container_status(container);
-    return strcmp(status, "running") == 0 || strcmp(status, "restarting") == 0;
+    return strcmp(status, "restarting") == 0 || strcmp(status, "scheduled") == 0;
+}
+
+bool container_is_up(const struct container *container)
+{
+    return strcmp(container_status(container), "running") == 0 ||
+           container_waits(container);
 }
 
 bool container_auto_remove(const struct container *container)

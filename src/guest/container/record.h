@@ -8,11 +8,13 @@
  *          "stop_signal":N,"stop_timeout_s":N,"volumes":[{"name","target","source",
  *          "anonymous","copy"}],"spec":{…spec_container_to_json…},"image_config":{…},
  *          "renaming": the name it is about to get}
- * state:  {"version":1,"status":"created|running|restarting|exited","name","image",
+ * state:
+ * {"version":1,"status":"created|running|restarting|scheduled|exited","name","image",
  *          "image_id","command","created_ns","labels":{},"network","auto_remove",
  *          "runtime","pid","pid_start","monitor_pid","boot_id","started_ns",
  *          "finished_ns","exit_code" (null: unknown, I6),"oom_killed","error","restart",
- *          "restart_max","restart_count","service","replica","deployment","stopped" (a
+ *          "restart_max","restart_count","schedule","run_count","failed_count",
+ *          "next_run_ns" (while it waits),"service","replica","deployment","stopped" (a
  * person ended it),"ports" (while it is up: container_ports_shown())}. It has what `ps`
  * shows, so that a list reads one small file per container. It is the monitor's while the
  * container runs; whoever changes it holds container_state_lock() meanwhile.
@@ -59,10 +61,12 @@ int container_load_state(const struct guest *guest, const char *id, struct conta
 void container_release(struct container *container);
 #define container_auto DR_CLEANUP(container_release)
 
-/* "created", "running", "restarting", "exited", "creating" (being made), "removing",
- * "dead" (torn). */
+/* "created", "running", "restarting", "scheduled", "exited", "creating" (being made),
+ * "removing", "dead" (torn). */
 const char *container_status(const struct container *container);
-/* Is there a monitor for it: does it run, or is it about to again? */
+/* Does its monitor wait for its next run, by its policy or its schedule? */
+bool container_waits(const struct container *container);
+/* Is there a monitor for it: does it run, or is it about to (again)? */
 bool container_is_up(const struct container *container);
 bool container_auto_remove(const struct container *container);
 /* The name, or the short id when it has none yet. Borrowed. */

@@ -164,6 +164,12 @@ static json_t *start_request(struct guest *guest, const struct container *c,
     dr_json_set(request, "lowers", paths);
     dr_json_set(request, "volumes", json_incref(json_object_get(c->record, "volumes")));
     dr_json_set_bool(request, "auto_remove", container_auto_remove(c));
+    const char *schedule = dr_json_str(dr_json_object(c->record, "spec"), "schedule");
+    static const char *const before[] = {"run_count", "failed_count", "exit_code"};
+    dr_json_set_str(request, "schedule", schedule);
+    for (size_t i = 0; schedule && i < DR_COUNT(before); i++)
+        dr_json_set(request, before[i],
+                    json_incref(json_object_get(c->state, before[i])));
     add_filter(guest, &runtime, c, request);
     runtime_release(&runtime);
     if (!paths)

@@ -83,7 +83,7 @@ int container_kill(struct guest *guest, const struct container *container, int s
     bool ends = signal == SIGKILL ||
                 signal == dr_json_int(container->record, "stop_signal", SIGTERM);
     dr_auto_fd int pidfd = container_pidfd(container, NULL);
-    bool waits = strcmp(container_status(container), "restarting") == 0;
+    bool waits = container_waits(container);
     if (pidfd < 0 && !(waits && ends))
         return not_running(container, err);
     dr_auto_fd int monitor_fd = ends ? subscribe(container, "stop", 0) : -1;
@@ -209,14 +209,28 @@ static void known_end(const struct container *c, bool *ret_known, int64_t *ret_e
     *ret_exit = json_integer_value(code);
 }
 
+static int never_started(const struct container *c, struct dr_error *err)
+{
+    return dr_fail(err, DR_ERR_CONFLICT, "container %s was never started",
+                   container_name(c));
+}
+
+/* Was it stopped before its schedule's first time came? */
+static bool never_ran(struct guest *guest, const char *id)
+{
+    container_auto struct container now = {0};
+    dr_auto_error struct dr_error gone = DR_ERROR_INIT;
+    return container_load_state(guest, id, &now, &gone) == 0 &&
+           strcmp(container_status(&now), "created") == 0;
+}
+
 /* One look: 1 with the answer, 0: look again, -1. */
 static int wait_once(struct guest *guest, const struct container *c,
                      struct wire_chan *chan, bool *ret_known, int64_t *ret_exit,
                      struct dr_error *err)
 {
     if (strcmp(container_status(c), "created") == 0)
-        return dr_fail(err, DR_ERR_CONFLICT, "container %s was never started",
-                       container_name(c));
+        return never_started(c, err);
     if (strcmp(container_status(c), "exited") == 0) {
         known_end(c, ret_known, ret_exit);
         return 1;
@@ -224,6 +238,8 @@ static int wait_once(struct guest *guest, const struct container *c,
     /* it runs, or is being removed with its end: then its monitor may still tell that */
     dr_auto_fd int fd = subscribe(c, "wait", 0);
     int told = fd >= 0 ? container_wait_exit(chan, fd, 0, ret_exit, err) : 0;
+    if (told == 1 && *ret_exit < 0 && never_ran(guest, c->id))
+        return never_started(c, err);
     if (told == 1)
         *ret_known = *ret_exit >= 0;
     return told;

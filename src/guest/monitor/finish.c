@@ -85,14 +85,19 @@ int monitor_write_end(struct monitor *m, const char *status, const char *error)
     dr_auto_fd int lock = container_state_lock(&m->guest, m->id);
     if (container_load_state(&m->guest, m->id, &c, &err) < 0 || !c.state)
         return -1;
-    dr_json_set_str(c.state, "status", status);
-    dr_json_set(c.state, "exit_code", exit_code_json(m));
-    dr_json_set_int(c.state, "finished_ns", dr_now_ns());
+    bool waits = strcmp(status, "restarting") == 0 || strcmp(status, "scheduled") == 0;
+    bool never_ran = m->scheduled && m->run_count == 0;
+    dr_json_set_str(c.state, "status", never_ran && !waits ? "created" : status);
+    if (!never_ran) {
+        dr_json_set(c.state, "exit_code", exit_code_json(m));
+        dr_json_set_int(c.state, "finished_ns", dr_now_ns());
+    }
     dr_json_set_bool(c.state, "oom_killed", m->oom_killed);
     dr_json_set_int(c.state, "pid", 0);
     dr_json_set_int(c.state, "restart_count", m->restart_count);
-    if (strcmp(status, "restarting") != 0) /* which keeps them */
+    if (!waits) /* which keeps them */
         json_object_del(c.state, "ports");
+    monitor_schedule_note(m, c.state, waits);
     if (error)
         dr_json_set_str(c.state, "error", error);
     if (m->stopped)

@@ -17,6 +17,7 @@ enum {
     SLOT_STDERR,
     SLOT_STDIN,
     SLOT_PROXY,
+    SLOT_TIMER,
     SLOTS
 };
 
@@ -74,6 +75,7 @@ static size_t fill(struct monitor *m)
     at[SLOT_STDIN] =
         (struct pollfd){.fd = m->stdin_data ? m->stdin_fd : -1, .events = POLLOUT};
     at[SLOT_PROXY] = (struct pollfd){.fd = m->proxy_log_fd, .events = POLLIN};
+    at[SLOT_TIMER] = (struct pollfd){.fd = m->timer_fd, .events = POLLIN};
     size_t slot = SLOTS;
     for (struct monitor_client *client = m->clients; client; client = client->next) {
         bool readable = monitor_client_readable(m, client);

@@ -34,6 +34,7 @@ static void take_paths(struct monitor *m, const json_t *request)
     m->auto_remove = dr_json_bool(request, "auto_remove");
     m->tty = dr_json_bool(request, "tty");
     m->stdin_keep = dr_json_bool(request, "stdin_keep");
+    monitor_schedule_take(m, request);
 }
 
 static int become_monitor(struct monitor *m)
@@ -57,8 +58,8 @@ static int become_monitor(struct monitor *m)
     return m->signal_fd < 0 ? -1 : 0;
 }
 
-/* The first run, which a person waits for. Returns the exit status of a start that
- * failed, 0 when the container runs. */
+/* The first run, which a person waits for, or the wait for it. Returns the exit status of
+ * a start that failed, 0 when the container runs. */
 static int begin(struct monitor *m, const json_t *request)
 {
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
@@ -69,7 +70,7 @@ static int begin(struct monitor *m, const json_t *request)
         monitor_client_widen(client);
     client->stdin_open = client->attached && dr_json_bool(request, "write_stdin");
     monitor_resize(m, request);
-    if (monitor_start(m, request, &err) < 0) {
+    if ((m->scheduled ? monitor_arm : monitor_start)(m, request, &err) < 0) {
         monitor_roll_back(m, dr_json_bool(request, "destroy_on_failure"), &err);
         dr_auto_json json_t *json = wire_error_to_json(&err, DR_AT_GUEST);
         fcntl(MONITOR_CLIENT_FD, F_SETFL, 0); /* the whole of it, however long it is */
@@ -79,9 +80,13 @@ static int begin(struct monitor *m, const json_t *request)
     return 0;
 }
 
-/* Until the container has ended for good. */
-static void live(struct monitor *m)
+/* Until the container has ended for good. runs: it does; else its turn comes first. */
+static void live(struct monitor *m, bool runs)
 {
+    if (!runs && !monitor_resume(m)) {
+        monitor_finish(m);
+        return;
+    }
     m->chunk = malloc(MONITOR_CHUNK);
     if (!m->chunk)
         abort();
@@ -105,16 +110,18 @@ static void resume(struct monitor *m, json_t *request)
     m->exit_code = (int)json_integer_value(code);
     /* it can be stopped however long its start takes */
     m->listen_fd = monitor_listen(m->run_dir);
-    if (monitor_resume(m))
-        live(m);
-    else
-        monitor_finish(m);
+    if (m->scheduled) {
+        monitor_schedule_plan(m);
+        monitor_schedule_write(m);
+    }
+    live(m, false);
 }
 
 int monitor_main(int argc, char **argv)
 {
     struct monitor m = {.listen_fd = -1,
                         .signal_fd = -1,
+                        .timer_fd = -1,
                         .stdin_fd = -1,
                         .proxy_log_fd = -1,
                         .console = CONSOLE_INIT,
@@ -143,7 +150,7 @@ int monitor_main(int argc, char **argv)
         if (status != 0)
             return status;
         json_decref(DR_TAKE(frame.json));
-        live(&m);
+        live(&m, !m.scheduled);
     }
     return 0;
 }

@@ -70,6 +70,10 @@ int monitor_ports_serve(struct monitor *m, struct dr_error *err)
 void monitor_ports_pause(struct monitor *m)
 {
     dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+    if (!m->proxy && m->ports.count > 0) { /* before the first run of a schedule */
+        mallopt(M_ARENA_MAX, 1);
+        m->proxy = proxy_start(&m->ports, &m->proxy_log_fd, &ignored);
+    }
     if (m->proxy)
         proxy_point(m->proxy, NULL, &ignored);
 }

@@ -46,14 +46,28 @@ static void detach_clients(struct monitor *m)
     monitor_clients_sweep(m);
 }
 
-/* Serves clients until the delay is over. False: there is to be no next run. */
-static bool wait_delay(struct monitor *m)
+/* Serves clients until the next run's turn. False: there is to be none. */
+static bool wait_turn(struct monitor *m)
 {
+    if (m->scheduled)
+        return monitor_schedule_wait(m);
     int64_t due = dr_clock_ms() + m->delay_ms, left;
     int status;
     while (!m->stopped && !m->shutting_down && (left = due - dr_clock_ms()) > 0)
         monitor_turn(m, (int)left, &status);
     return !m->stopped && !m->shutting_down;
+}
+
+/* What it is between two runs. */
+static const char *waiting(const struct monitor *m)
+{
+    return m->scheduled ? "scheduled" : "restarting";
+}
+
+static void count_restart(struct monitor *m, int64_t ran_ms)
+{
+    m->restart_count++;
+    m->delay_ms = restart_delay_ms(m->delay_ms, ran_ms);
 }
 
 /* A start that failed counts as a run that did: with the error, and the code of it. */
@@ -62,10 +76,13 @@ static void take_failure(struct monitor *m, const struct dr_error *why)
     dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
     m->init = 0;
     monitor_clear_run(m, &ignored);
+    if (m->scheduled)
+        monitor_schedule_plan(m);
+    m->failed_count++;
     m->exit_known = true;
     m->exit_code = why->code > 0 && why->code < 256 ? why->code : 128;
     m->oom_killed = false;
-    monitor_write_end(m, "restarting", why->text);
+    monitor_write_end(m, waiting(m), why->text);
 }
 
 static int start_again(struct monitor *m)
@@ -77,6 +94,7 @@ static int start_again(struct monitor *m)
         request = json_incref(m->first_request); /* it was never prepared */
     else if (container_load(&m->guest, m->id, &c, &err) == 0)
         request = container_run_request(&c);
+    m->run_count++;
     if (request && monitor_start(m, request, &err) == 0) {
         json_decref(DR_TAKE(m->first_request));
         return 0;
@@ -87,13 +105,13 @@ static int start_again(struct monitor *m)
 
 bool monitor_resume(struct monitor *m)
 {
-    while (wait_delay(m)) {
+    while (wait_turn(m)) {
         if (start_again(m) == 0)
             return true;
         if (!wanted(m))
             return false;
-        m->restart_count++;
-        m->delay_ms = restart_delay_ms(m->delay_ms, 0);
+        if (!m->scheduled)
+            count_restart(m, 0);
     }
     return false;
 }
@@ -101,12 +119,16 @@ bool monitor_resume(struct monitor *m)
 bool monitor_restart(struct monitor *m)
 {
     dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+    if (!m->exit_known || m->exit_code != 0)
+        m->failed_count++;
     if (!wanted(m))
         return false;
-    m->restart_count++;
-    m->delay_ms = restart_delay_ms(m->delay_ms, dr_clock_ms() - m->started_ms);
+    if (m->scheduled)
+        monitor_schedule_plan(m);
+    else
+        count_restart(m, dr_clock_ms() - m->started_ms);
     monitor_ports_pause(m);
-    monitor_write_end(m, "restarting", NULL);
+    monitor_write_end(m, waiting(m), NULL);
     /* what cannot be removed now makes the next start fail, which is tried again */
     monitor_clear_run(m, &ignored);
     detach_clients(m);

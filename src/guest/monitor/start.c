@@ -150,6 +150,7 @@ static int record_start(struct monitor *m, const struct runtime *runtime,
         dr_json_set_str(c.state, "health", health_status_name(HEALTH_STARTING));
     json_object_del(c.state, "stopped");
     json_object_del(c.state, "for_run");
+    monitor_schedule_note(m, c.state, false);
     if (container_write_state(&c, err) < 0)
         return -1;
     container_event(&m->guest, &c, "start", NULL, NULL);
@@ -230,6 +231,50 @@ static int start_runtime(struct monitor *m, const json_t *request,
     if (early.len > 0 && !m->tty) /* with a terminal these are the runtime's words */
         monitor_output(m, LOG_STDERR, early.data, early.len);
     return 0;
+}
+
+static int record_arm(struct monitor *m, const struct runtime *runtime,
+                      struct dr_error *err)
+{
+    container_auto struct container c = {0};
+    dr_auto_fd int lock = container_state_lock(&m->guest, m->id);
+    if (container_load_state(&m->guest, m->id, &c, err) < 0)
+        return -1;
+    if (!c.state)
+        return dr_fail(err, DR_ERR_START, "the container's state is gone");
+    dr_json_set_str(c.state, "status", "scheduled");
+    dr_json_set_int(c.state, "monitor_pid", getpid());
+    dr_json_set_str(c.state, "boot_id", m->guest.boot_id);
+    dr_json_set_str(c.state, "runtime", runtime->path);
+    static const char *const gone[] = {"error", "stopped", "for_run"};
+    for (size_t i = 0; i < DR_COUNT(gone); i++)
+        json_object_del(c.state, gone[i]);
+    monitor_schedule_note(m, c.state, true);
+    if (container_write_state(&c, err) < 0)
+        return -1;
+    char next[DR_TIME_TEXT];
+    dr_time_format(m->due_ns, next);
+    container_event(&m->guest, &c, "schedule", "next", next);
+    return 0;
+}
+
+int monitor_arm(struct monitor *m, const json_t *request, struct dr_error *err)
+{
+    struct runtime runtime = {0};
+    monitor_schedule_plan(m);
+    int result = runtime_find(dr_json_str(request, "runtime"), &runtime, err);
+    if (result == 0)
+        result = prepare(m, request, &runtime, err);
+    if (result == 0)
+        result = record_arm(m, &runtime, err);
+    if (result == 0) {
+        monitor_ports_pause(m); /* nobody is there yet */
+        m->runs = 1;            /* nobody hears of the first one either */
+        for (struct monitor_client *client = m->clients; client; client = client->next)
+            monitor_client_started(m, client);
+    }
+    runtime_release(&runtime);
+    return result;
 }
 
 int monitor_start(struct monitor *m, const json_t *request, struct dr_error *err)

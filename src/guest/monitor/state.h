@@ -13,6 +13,7 @@
 #include "guest/monitor/monitor.h"
 #include "guest/net/ports.h"
 #include "guest/runtime/console.h"
+#include "spec/schedule.h"
 
 #define MONITOR_CHUNK WIRE_DATA_MAX /* bytes read from the container at once */
 #define MONITOR_PIPE (1 << 20)      /* asked of the kernel: fewer and larger reads */
@@ -54,6 +55,12 @@ struct monitor {
     unsigned runs;         /* so many have begun */
     int64_t restart_count; /* since a person started the container */
     int64_t delay_ms;      /* before the last restart, or the one to come; 0: none */
+    bool scheduled;        /* it runs at times of its own, and waits for them */
+    struct spec_schedule schedule;   /* when scheduled */
+    int64_t run_count, failed_count; /* since it was created; unseen ends are failures */
+    int64_t due_ns, last_due_ns;     /* of the schedule, wall clock; last: 0: none yet */
+    int64_t every_due_ns;            /* the same of @every, time since boot */
+    int timer_fd;                    /* for due_ns; -1: it does not wait */
     int listen_fd, signal_fd;
     struct log_writer log;
     struct monitor_client *clients;
@@ -128,6 +135,8 @@ void monitor_resize(struct monitor *m, const json_t *request);
 /* start.c: everything up to a running container, or err. The first time request is the
  * whole start request of container/start.c, later container_run_request()'s. */
 int monitor_start(struct monitor *m, const json_t *request, struct dr_error *err);
+/* Of a container with a schedule: everything up to where its first run begins. */
+int monitor_arm(struct monitor *m, const json_t *request, struct dr_error *err);
 
 /* output.c: what the container wrote, to the log and to who is attached. */
 void monitor_output(struct monitor *m, int stream, const char *data, size_t len);
@@ -172,6 +181,18 @@ bool monitor_resume(struct monitor *m);
  */
 void monitor_stop(struct monitor *m, int signal);
 
+/* schedule.c */
+/* From the start request: "schedule", if any, "run_count", "failed_count". */
+void monitor_schedule_take(struct monitor *m, const json_t *request);
+/* Sets due_ns: the first time from now on, which is not the last one again. */
+void monitor_schedule_plan(struct monitor *m);
+/* Writes it into the state of a container that waits. */
+void monitor_schedule_write(const struct monitor *m);
+/* Into the state, when there is a schedule. waits: for the next run. */
+void monitor_schedule_note(const struct monitor *m, json_t *state, bool waits);
+/* Serves clients until due_ns. False: there is to be no next run. */
+bool monitor_schedule_wait(struct monitor *m);
+
 /* health.c */
 /* At the begin of a run; plan: the record's "health", NULL for none. */
 void monitor_health_begin(struct monitor *m, const json_t *plan);
@@ -186,9 +207,9 @@ void monitor_health_end(struct monitor *m);
 /* finish.c */
 /* What the kernel says of a run's end, before its cgroup goes. */
 void monitor_take_end(struct monitor *m, int wait_status);
-/* Writes the end of a run into the state: "exited", or "restarting". error: why the next
- * one did not begin; NULL: what is there stays. −1: it is not there (it may be in
- * CONTAINER_KEPT_END). */
+/* Writes the end of a run into the state: "exited", "restarting" or "scheduled". error:
+ * why the next one did not begin; NULL: what is there stays. −1: it is not there (it may
+ * be in CONTAINER_KEPT_END). */
 int monitor_write_end(struct monitor *m, const char *status, const char *error);
 /* Processes, cgroup and the runtime's state. */
 int monitor_clear_run(struct monitor *m, struct dr_error *err);

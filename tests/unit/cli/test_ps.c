@@ -50,6 +50,25 @@ static void the_status_is_in_dockers_words(void **state)
     }
 }
 
+static void a_schedule_says_what_comes_and_what_was(void **state)
+{
+    struct dray_state container = {.phase = DRAY_SCHEDULED,
+                                   .next_run_ns = NOW_NS + 5 * MINUTE_NS - 1};
+    dr_auto_free char *first = ps_status(&container, NOW_NS);
+    assert_string_equal(first, "Scheduled, next in 5 minutes");
+    container.run_count = 7;
+    container.exit_known = true;
+    container.finished_ns = NOW_NS - 2 * MINUTE_NS;
+    dr_auto_free char *good = ps_status(&container, NOW_NS);
+    assert_string_equal(good, "Scheduled, next in 5 minutes, last (0) 2 minutes ago");
+    container.failed_count = 2;
+    container.exit_known = false;
+    dr_auto_free char *bad = ps_status(&container, NOW_NS);
+    assert_string_equal(bad,
+                        "Scheduled, next in 5 minutes, 2 of 7 failed, last (unknown) "
+                        "2 minutes ago");
+}
+
 static void rows_are_cut_and_escaped(void **state)
 {
     const struct dray_container c = {
@@ -178,7 +197,7 @@ static void bad_filters_are_named(void **state)
         {"volume=x", "--filter volume=x is not supported yet", DR_ERR_UNSUPPORTED},
         {"status=gone",
          "--filter status=gone: it must be one of created, running, paused, "
-         "restarting, exited and dead",
+         "restarting, scheduled, exited and dead",
          DR_ERR_INVALID},
         {"health=fine",
          "--filter health=fine: it must be starting, healthy, unhealthy or none",
@@ -207,6 +226,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_status_is_in_dockers_words),
+        cmocka_unit_test(a_schedule_says_what_comes_and_what_was),
         cmocka_unit_test(rows_are_cut_and_escaped),
         cmocka_unit_test(filters_match_as_dockers),
         cmocka_unit_test(ports_are_shown_as_docker_shows_them),

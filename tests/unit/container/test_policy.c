@@ -27,7 +27,8 @@ static void each_policy_wants_its_own_ends(void **unused)
     } rows[] = {{RESTART_NO, false, false, false, false},
                 {RESTART_ON_FAILURE, false, true, true, false},
                 {RESTART_ALWAYS, true, true, true, false},
-                {RESTART_UNLESS_STOPPED, true, true, true, false}};
+                {RESTART_UNLESS_STOPPED, true, true, true, false},
+                {RESTART_SCHEDULED, true, true, true, false}};
     for (size_t i = 0; i < DR_COUNT(rows); i++) {
         struct restart_rule r = rule(rows[i].policy);
         assert_int_equal(restart_wanted(&r, &well), rows[i].well);
@@ -45,7 +46,8 @@ static void after_a_boot_always_alone_forgets_that_a_person_stopped_it(void **un
     } rows[] = {{RESTART_NO, false, false, false, false},
                 {RESTART_ON_FAILURE, false, true, true, false},
                 {RESTART_ALWAYS, true, true, true, true},
-                {RESTART_UNLESS_STOPPED, true, true, true, false}};
+                {RESTART_UNLESS_STOPPED, true, true, true, false},
+                {RESTART_SCHEDULED, true, true, true, false}};
     for (size_t i = 0; i < DR_COUNT(rows); i++) {
         struct restart_rule r = rule(rows[i].policy);
         assert_int_equal(restart_wanted_after_boot(&r, &well), rows[i].well);

@@ -85,7 +85,8 @@ static int create(void)
     X(state, dray_container_state(t, "web", NULL, &container_state, &e),                 \
       "\"id\":\"web\",\"op\":\"container.state\"",                                       \
       "{\"status\":\"exited\",\"exit_code\":137,\"finished_ns\":5,\"oom_killed\":true,"  \
-      "\"health\":\"unhealthy\",\"restart_count\":2,\"error\":\"why\"}",                 \
+      "\"health\":\"unhealthy\",\"restart_count\":2,\"error\":\"why\",\"run_count\":4,"      \
+      "\"failed_count\":3,\"next_run_ns\":8}",                                          \
       NULL)                                                                              \
     X(pid, dray_container_pid(t, "web", NULL, &number, &e),                              \
       "\"id\":\"web\",\"op\":\"container.state\"", "{\"status\":\"running\",\"pid\":9}", \
@@ -222,6 +223,9 @@ static void c34_every_function_is_one_request_with_these_words(void **state)
     assert_int_equal(container_state.health, DRAY_UNHEALTHY);
     assert_true(container_state.oom_killed);
     assert_int_equal(container_state.restart_count, 2);
+    assert_int_equal(container_state.run_count, 4);
+    assert_int_equal(container_state.failed_count, 3);
+    assert_int_equal(container_state.next_run_ns, 8);
     assert_string_equal(container_state.reason, "why");
     assert_int_equal(number, 9);
     assert_true(known);
