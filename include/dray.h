@@ -676,10 +676,10 @@ struct dray_state {
     int64_t pid; /* while alive, else 0 */
     int64_t restart_count;
     int64_t created_ns, started_ns, finished_ns;
-    int64_t next_run_ns;  /* SCHEDULED: when; else 0 */
-    int64_t run_count;    /* of a schedule, since it was created … */
+    int64_t next_run_ns; /* SCHEDULED: when; else 0 */
+    int64_t run_count;   /* of a schedule, since it was created … */
     int64_t failed_count; /* … and those that ended with another code than 0, or unseen */
-    char reason[256]; /* FAILED: why; else the error of the last start, or "" */
+    char reason[256];     /* FAILED: why; else the error of the last start, or "" */
 };
 
 int dray_container_state(struct dray_target *target, const char *container,

@@ -85,8 +85,8 @@ static int create(void)
     X(state, dray_container_state(t, "web", NULL, &container_state, &e),                 \
       "\"id\":\"web\",\"op\":\"container.state\"",                                       \
       "{\"status\":\"exited\",\"exit_code\":137,\"finished_ns\":5,\"oom_killed\":true,"  \
-      "\"health\":\"unhealthy\",\"restart_count\":2,\"error\":\"why\",\"run_count\":4,"      \
-      "\"failed_count\":3,\"next_run_ns\":8}",                                          \
+      "\"health\":\"unhealthy\",\"restart_count\":2,\"error\":\"why\",\"run_count\":4,"  \
+      "\"failed_count\":3,\"next_run_ns\":8}",                                           \
       NULL)                                                                              \
     X(pid, dray_container_pid(t, "web", NULL, &number, &e),                              \
       "\"id\":\"web\",\"op\":\"container.state\"", "{\"status\":\"running\",\"pid\":9}", \
