@@ -169,7 +169,7 @@ static void values_have_their_forms(void **state)
                     "4:53: expected a mode, such as 0440\n");
     service_refused("  devices: [{target: /dev/x}]", "4:13: a device needs a source\n");
     service_refused("  ports: [{published: 80}]", "4:11: a port needs a target\n");
-    service_refused("  env_file: [{path: a, must: true}]",
+    service_refused("  env_file: [{path: a, must: 1, required: no}]",
                     "4:24: env_file has only the fields 'path', 'required' and "
                     "'format'\n");
     refused("services:\n 'a b': {image: x}\n",
