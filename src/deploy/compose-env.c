@@ -76,9 +76,8 @@ static int bad(struct dotenv *d, unsigned line, const char *what, const char *na
 static const char *get(void *state, const char *name)
 {
     const struct dotenv *d = state;
-    const struct compose_env *inner = &d->inner, *outer = d->how->outer;
-    const char *value = compose_env_get(d->how->inner_first ? inner : outer, name);
-    return value ? value : compose_env_get(d->how->inner_first ? outer : inner, name);
+    const char *value = compose_env_get(d->how->outer, name);
+    return value ? value : compose_env_get(&d->inner, name);
 }
 
 static void add(struct dotenv *d, const char *name, const char *value)

@@ -31,14 +31,13 @@ void compose_env_set(struct compose_env *env, const char *name, const char *valu
  * The text of a dotenv file: NAME=VALUE or NAME: VALUE, "export" before it, '…' as it
  * stands, "…" with escapes, both over several lines, $VARIABLES but in '…', a comment
  * after a blank and '#'. NAME alone takes it from outer. Appends "NAME=VALUE" to
- * *ret_pairs, in the order of the file; what a line refers to is looked up in outer first
- * (unless inner_first), then in the lines before it. raw: every value as it stands.
- * DR_ERR_CONFIG "NAME:LINE: …".
+ * *ret_pairs, in the order of the file; what a line refers to is looked up in outer
+ * first, then in the lines before it. raw: every value as it stands. DR_ERR_CONFIG
+ * "NAME:LINE: …".
  */
 struct compose_dotenv {
     const char *name; /* for errors */
     const struct compose_env *outer;
-    bool inner_first;
     bool raw;
 };
 int compose_dotenv_parse(const struct compose_dotenv *how, const char *text, size_t len,

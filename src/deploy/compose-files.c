@@ -394,7 +394,7 @@ static int add_env_file(struct compose *c, struct compose_env *env, const char *
                         const char *path, struct dr_error *err)
 {
     dr_auto_strv char **pairs = NULL;
-    const struct compose_dotenv how = {shown, &c->env, false, false};
+    const struct compose_dotenv how = {shown, &c->env, false};
     if (compose_dotenv_read(&how, path, &pairs, err) < 0)
         return -1;
     for (size_t i = 0; pairs && pairs[i]; i++) {
@@ -520,6 +520,7 @@ static int load_project(struct project *p, char **shown, char **paths)
             return -1;
     }
     compose_sweep(p->root);
+    compose_unique(p->root);
     return include_all(p);
 }
 
@@ -569,6 +570,7 @@ static int load_input(struct project *p)
                                      : empty(p->c->model->file_names[i])) < 0)
             return -1;
     compose_sweep(p->root);
+    compose_unique(p->root);
     return include_all(p);
 }
 

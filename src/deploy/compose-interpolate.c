@@ -139,11 +139,17 @@ static int plain_variable(struct reader *r, size_t len)
     return 0;
 }
 
-/* To the end, or, in braces, to the first '}' that closes none of its own variables. */
+/* To the end, or, in braces, to the '}' that closes them: others close a variable in
+ * there, also one that "$$" makes a text of. */
 static int words(struct reader *r, bool braced)
 {
-    while (*r->p && !(braced && *r->p == '}')) {
+    unsigned texts = 0;
+    while (*r->p && !(braced && *r->p == '}' && !texts)) {
         size_t len = strcspn(r->p, braced ? "$}" : "$");
+        if (!len && *r->p == '}') {
+            len = 1;
+            texts--;
+        }
         if (len) {
             if (put(r, r->p, len) < 0)
                 return -1;
@@ -155,6 +161,7 @@ static int words(struct reader *r, bool braced)
         int rc;
         if (*r->p == '$') {
             r->p++;
+            texts += braced && *r->p == '{';
             rc = put(r, "$", 1);
         } else if (*r->p == '{') {
             r->p++;

@@ -165,7 +165,7 @@ static void append(struct deploy_value *base, struct deploy_value *over,
         if (at)
             replace(base->items[json_integer_value(at)], item);
         else
-            deploy_value_append(base, item);
+            deploy_value_append(base, item); /* twice in over: compose_unique() */
     }
 }
 
@@ -240,6 +240,42 @@ void compose_merge(struct deploy_value *base, struct deploy_value *over)
     merge(base, over, "");
 }
 
+/* The last one of those with the same key, at the place of the first. */
+static void unique(struct deploy_value *list,
+                   char *(*key_of)(const struct deploy_value *))
+{
+    dr_auto_json json_t *index = json_object();
+    size_t kept = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        struct deploy_value *item = list->items[i];
+        dr_auto_free char *key = key_of(item);
+        json_t *at = key ? json_object_get(index, key) : NULL;
+        if (at) {
+            replace(list->items[json_integer_value(at)], item);
+            continue;
+        }
+        if (key)
+            json_object_set_new_nocheck(index, key, json_integer((json_int_t)kept));
+        list->items[kept++] = item;
+    }
+    list->count = kept;
+}
+
+void compose_unique(struct deploy_value *root)
+{
+    const struct deploy_value *services = deploy_value_get(root, "services");
+    static const char *const fields[] = {"ports",   "volumes", "devices",
+                                         "configs", "secrets", "expose"};
+    for (size_t i = 0; services && services->type == DEPLOY_MAP && i < services->count;
+         i++)
+        for (size_t j = 0; j < DR_COUNT(fields); j++) {
+            struct deploy_value *list = deploy_value_get(services->items[i], fields[j]);
+            dr_auto_free char *path = dr_printf(SERVICE "/%s", fields[j]);
+            if (list && list->type == DEPLOY_LIST)
+                unique(list, rule_of(path)->key);
+        }
+}
+
 void compose_sweep(struct deploy_value *value)
 {
     size_t kept = 0;
@@ -264,7 +300,7 @@ void compose_sweep(struct deploy_value *value)
 
 size_t compose_count(const struct deploy_value *value)
 {
-    size_t count = 1;
+    size_t count = 1 + (value->text ? strlen(value->text) / 64 : 0);
     for (size_t i = 0; i < value->count; i++)
         count += compose_count(value->items[i]);
     return count;

@@ -21,7 +21,11 @@ void compose_merge_service(struct deploy_value *base, struct deploy_value *over)
 /* Takes out what !reset says, once nothing is merged any more. */
 void compose_sweep(struct deploy_value *value);
 
-/* How many values there are in it. */
+/* Of ports, volumes and the like of each service, what is the same thing is there once.
+ */
+void compose_unique(struct deploy_value *root);
+
+/* How many values there are in it; long texts count for more. */
 size_t compose_count(const struct deploy_value *value);
 
 #endif

@@ -121,7 +121,7 @@ char **deploy_compose_files(const char *directory, const char *const *environmen
     dr_auto_free char *dotenv = dr_path_join(directory, ".env");
     dr_auto_strv char **pairs = NULL;
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
-    const struct compose_dotenv how = {dotenv, &env, false, false};
+    const struct compose_dotenv how = {dotenv, &env, false};
     /* one that cannot be read is an error as soon as the file is */
     if (is_there(dotenv) && compose_dotenv_read(&how, dotenv, &pairs, &err) == 0)
         for (size_t i = 0; pairs && pairs[i]; i++) {

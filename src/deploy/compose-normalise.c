@@ -80,8 +80,9 @@ static void pairs(struct deploy_value *value, struct deploy_problems *problems)
     become(value, map);
 }
 
-/* [NAME] → {NAME: } */
-static void names(struct deploy_value *value, struct deploy_problems *problems)
+/* [NAME] → {NAME: what it means} */
+static void named(struct deploy_value *value, struct deploy_problems *problems,
+                  struct deploy_value *(*meaning)(const struct deploy_where *where))
 {
     if (value->type != DEPLOY_LIST)
         return;
@@ -92,10 +93,35 @@ static void names(struct deploy_value *value, struct deploy_problems *problems)
         if (item->type != DEPLOY_SCALAR)
             deploy_problem(problems, &item->where, "expected a name");
         else
-            put(map, index, item->text, &item->where,
-                deploy_value_new(DEPLOY_NULL, NULL, &item->where));
+            put(map, index, item->text, &item->where, meaning(&item->where));
     }
     become(value, map);
+}
+
+static struct deploy_value *nothing(const struct deploy_where *where)
+{
+    return deploy_value_new(DEPLOY_NULL, NULL, where);
+}
+
+static void networks(struct deploy_value *value, struct deploy_problems *problems)
+{
+    named(value, problems, nothing);
+}
+
+/* The short form says both, and so wins over what a file before said. */
+static struct deploy_value *started(const struct deploy_where *where)
+{
+    struct deploy_value *map = deploy_value_new(DEPLOY_MAP, NULL, where);
+    deploy_value_set(map, "condition", where,
+                     deploy_value_new(DEPLOY_SCALAR, "service_started", where));
+    deploy_value_set(map, "required", where,
+                     deploy_value_new(DEPLOY_SCALAR, "true", where));
+    return map;
+}
+
+static void depends(struct deploy_value *value, struct deploy_problems *problems)
+{
+    named(value, problems, started);
 }
 
 /* WORD → [WORD] */
@@ -147,7 +173,7 @@ static const struct shape {
     {"services/*", NULL, true},
     {"services/*/annotations", pairs},
     {"services/*/build", NULL, true},
-    {"services/*/depends_on", names},
+    {"services/*/depends_on", depends},
     {"services/*/depends_on/*", NULL, true},
     {"services/*/deploy", NULL, true},
     {"services/*/deploy/labels", pairs},
@@ -168,7 +194,7 @@ static const struct shape {
     {"services/*/label_file", words},
     {"services/*/labels", pairs},
     {"services/*/logging", NULL, true},
-    {"services/*/networks", names},
+    {"services/*/networks", networks},
     {"services/*/networks/*", NULL, true},
     {"services/*/sysctls", pairs},
     {"services/*/tmpfs", words},

@@ -87,8 +87,9 @@ static void entrypoint(struct compose_service *s, const struct deploy_value *val
 
 /* --- environment, env_file, labels --- */
 
+/* env: what its lines may ask for. */
 static void file_pairs(struct compose_service *s, const struct deploy_value *item,
-                       bool labels, char ***pairs)
+                       const struct compose_env *env, char ***pairs)
 {
     struct compose *c = s->c;
     const struct deploy_value *path = item, *required = NULL, *format = NULL;
@@ -117,10 +118,22 @@ static void file_pairs(struct compose_service *s, const struct deploy_value *ite
     if (!must && access(path->text, F_OK) != 0)
         return;
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
-    /* a label file says what it says; an environment's lines may ask for others */
-    const struct compose_dotenv how = {path->text, &c->env, true, raw || labels};
+    const struct compose_dotenv how = {path->text, env, raw};
     if (compose_dotenv_read(&how, path->text, pairs, &err) < 0)
         deploy_problem_error(c->problems, &path->where, &err);
+}
+
+/* all: by name, "K=V". A file may ask for what those before it say. */
+static void one_file(struct compose_service *s, const struct deploy_value *item,
+                     struct compose_env *env, json_t *all)
+{
+    dr_auto_strv char **pairs = NULL;
+    file_pairs(s, item, env, &pairs);
+    for (size_t i = 0; pairs && pairs[i]; i++) {
+        dr_auto_free char *name = dr_strndup(pairs[i], strcspn(pairs[i], "="));
+        json_object_set_new_nocheck(all, name, json_string_nocheck(pairs[i]));
+        compose_env_set(env, name, pairs[i] + strlen(name) + 1, true);
+    }
 }
 
 static void map_pairs(struct compose_service *s, const struct deploy_value *map,
@@ -149,8 +162,9 @@ static void layered(struct compose_service *s, const char *files_field,
     const struct deploy_value *files = deploy_value_get(s->map, files_field),
                               *map = deploy_value_get(s->map, map_field);
     bool labels = strcmp(map_field, "labels") == 0;
-    dr_auto_strv char **pairs = NULL;
     dr_auto_json json_t *of_files = json_object();
+    compose_auto_env struct compose_env env;
+    compose_env_copy(&env, &c->env);
     if (map && (map->type == DEPLOY_NULL ||
                 !compose_is(c, map, DEPLOY_MAP, "NAME: VALUE, or a list of NAME=VALUE") ||
                 !compose_few(c, map)))
@@ -158,11 +172,7 @@ static void layered(struct compose_service *s, const char *files_field,
     if (files && files->type != DEPLOY_NULL &&
         compose_is(c, files, DEPLOY_LIST, "a path, or a list of paths"))
         for (size_t i = 0; i < files->count; i++)
-            file_pairs(s, files->items[i], labels, &pairs);
-    for (size_t i = 0; pairs && pairs[i]; i++) {
-        dr_auto_free char *name = dr_strndup(pairs[i], strcspn(pairs[i], "="));
-        json_object_set_new_nocheck(of_files, name, json_string_nocheck(pairs[i]));
-    }
+            one_file(s, files->items[i], &env, of_files);
     for (size_t i = 0; map && i < map->count; i++)
         json_object_del(of_files, map->keys[i]);
     const char *name;

@@ -57,6 +57,7 @@ static void merged(const char *first, const char *second, const char *wanted)
     deploy_auto_value struct deploy_value *base = loaded(one, &problems);
     compose_merge(base, loaded(two, &problems));
     compose_sweep(base);
+    compose_unique(base);
     assert_int_equal(problems.count, 0);
     dr_auto_free char *text =
         printed(deploy_value_get(deploy_value_get(base, "services"), "a"));
@@ -79,7 +80,11 @@ static void environments_are_merged_whatever_their_form(void **state)
            "{environment: {A: ~, B: 3, C: ~, D: ~}}");
     merged("labels: {a.b: x}", "labels: [a.b=y, c]", "{labels: {a.b: y, c: ~}}");
     merged("depends_on: [a, b]", "depends_on: {b: {condition: service_healthy}}",
-           "{depends_on: {a: ~, b: {condition: service_healthy}}}");
+           "{depends_on: {a: {condition: service_started, required: true}, b: "
+           "{condition: service_healthy, required: true}}}");
+    merged(
+        "depends_on: {b: {condition: service_healthy, restart: true}}", "depends_on: [b]",
+        "{depends_on: {b: {condition: service_started, restart: true, required: true}}}");
     merged("networks: {x: {aliases: [p]}}", "networks: [x, y]",
            "{networks: {x: {aliases: [p]}, y: ~}}");
 }
@@ -124,6 +129,8 @@ static void things_with_a_key_are_there_once(void **state)
     merged("secrets: [a]",
            "secrets: [{source: a, target: a, mode: 256}, {source: a, target: b}]",
            "{secrets: [{source: a, target: a, mode: 256}, {source: a, target: b}]}");
+    merged("ports: [\"80:80\", 9, {target: 80, published: 80}]", "tty: true",
+           "{ports: [{target: 80, published: 80}, 9], tty: true}");
     merged("configs: [a]", "configs: [{source: b, target: /a}]",
            "{configs: [{source: b, target: /a}]}");
 }

@@ -50,6 +50,7 @@ static void variables_are_put_in(void **state)
         {"${UNSET:-${UNSET:-${A}}}!", "one!"},
         {"${UNSET:-a ${A} b}", "a one b"},
         {"${UNSET:-$$A}", "$A"},
+        {"${UNSET:-p$${A}q}r}", "p${A}qr}"},
         {"${A:+yes}${EMPTY:+no}${EMPTY+set}${UNSET+no}", "yesset"},
         {"${A:+<$A>}", "<one>"},
         {"${A:?must}${EMPTY?must}", "one"},
@@ -139,12 +140,12 @@ static void trees_name_the_place_and_warn_once(void **state)
     assert_int_equal(problems.items[0].column, 6);
 }
 
-static char *dotenv(const char *text, bool inner_first, struct dr_error *err)
+static char *dotenv(const char *text, struct dr_error *err)
 {
     compose_auto_env struct compose_env env;
     compose_env_init(&env, environment);
     dr_auto_strv char **pairs = NULL;
-    const struct compose_dotenv how = {".env", &env, inner_first, false};
+    const struct compose_dotenv how = {".env", &env, false};
     if (compose_dotenv_parse(&how, text, strlen(text), &pairs, err) < 0)
         return NULL;
     dr_auto_buf struct dr_buf all = DR_BUF_INIT(4096);
@@ -183,14 +184,11 @@ static void dotenv_files_are_read_as_compose_reads_them(void **state)
     };
     for (size_t i = 0; i < DR_COUNT(good); i++) {
         struct dr_error err = DR_ERROR_INIT;
-        dr_auto_free char *all = dotenv(good[i].text, false, &err);
+        dr_auto_free char *all = dotenv(good[i].text, &err);
         if (!all)
             fail_msg("%s: %s", good[i].text, err.text);
         assert_string_equal(all, good[i].wanted);
     }
-    struct dr_error err = DR_ERROR_INIT;
-    dr_auto_free char *inner = dotenv("A=mine\nL=$A", true, &err);
-    assert_string_equal(inner, "[A=mine][L=mine]");
 }
 
 static void raw_env_files_keep_every_byte(void **state)
@@ -199,7 +197,7 @@ static void raw_env_files_keep_every_byte(void **state)
     compose_auto_env struct compose_env env;
     compose_env_init(&env, environment);
     dr_auto_strv char **pairs = NULL;
-    const struct compose_dotenv how = {"f", &env, false, true};
+    const struct compose_dotenv how = {"f", &env, true};
     static const char text[] = "K='$A' # x\n";
     assert_int_equal(compose_dotenv_parse(&how, text, strlen(text), &pairs, &err), 0);
     assert_string_equal(pairs[0], "K='$A' # x");
@@ -219,7 +217,7 @@ static void bad_dotenv_files_name_the_line(void **state)
     };
     for (size_t i = 0; i < DR_COUNT(bad); i++) {
         dr_auto_error struct dr_error err = DR_ERROR_INIT;
-        assert_null(dotenv(bad[i].text, false, &err));
+        assert_null(dotenv(bad[i].text, &err));
         assert_int_equal(err.kind, DR_ERR_CONFIG);
         if (strncmp(err.text, bad[i].why, strlen(bad[i].why)) != 0)
             fail_msg("%s: '%s' instead of '%s'", bad[i].text, err.text, bad[i].why);
