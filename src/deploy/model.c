@@ -63,10 +63,11 @@ void deploy_model_free(struct deploy_model *model)
     free(model);
 }
 
-/* One more item of an array, zeroed. */
+/* One more item of an array, zeroed. Arrays double when the count is a power of two. */
 static void *append(void **items, size_t *count, size_t size)
 {
-    *items = dr_realloc(*items, (*count + 1) * size);
+    if ((*count & (*count - 1)) == 0)
+        *items = dr_realloc(*items, (*count ? 2 * *count : 1) * size);
     void *item = (char *)*items + (*count)++ * size;
     memset(item, 0, size);
     return item;

@@ -49,41 +49,13 @@ void v1_take_entrypoint(struct v1 *r, const struct deploy_value *value)
 
 /* --- environment --- */
 
-/* Of a name that is there twice, the last counts. */
-static void put(char ***list, const char *name, const char *word)
+/* A variable's name, owned; NULL: a problem. A list may have one twice: the last counts.
+ */
+static char *variable_name(struct v1 *r, const struct deploy_value *env, size_t i,
+                           const char **ret_text)
 {
-    size_t len = strlen(name);
-    for (char **item = *list; item && *item; item++)
-        if (strncmp(*item, name, len) == 0 && ((*item)[len] == '=' || !(*item)[len])) {
-            free(*item);
-            *item = dr_strdup(word);
-            return;
-        }
-    dr_strv_add(list, word);
-}
-
-/* text NULL: the image's variable is taken away. */
-static void take_variable(struct v1 *r, const char *name, const char *text,
-                          const struct deploy_where *where)
-{
-    dr_auto_error struct dr_error err = DR_ERROR_INIT;
-    dr_auto_free char *value = NULL, *written = NULL;
-    if (text && deploy_refs_expand(r->in->sources, r->secrets, text, &value, &written,
-                                   &err) < 0) {
-        v1_problem_error(r, where, &err);
-        return;
-    }
-    dr_auto_free char *pair = value ? dr_printf("%s=%s", name, value) : dr_strdup(name);
-    dr_auto_free char *shown =
-        written ? dr_printf("%s=%s", name, written) : dr_strdup(name);
-    put(&r->service->spec->env, name, pair);
-    put(&r->service->env_written, name, shown);
-}
-
-static void take_entry(struct v1 *r, const struct deploy_value *map, size_t i)
-{
-    const struct deploy_value *item = map->items[i];
-    const char *key = map->type == DEPLOY_MAP ? map->keys[i] : NULL;
+    const struct deploy_value *item = env->items[i];
+    const char *key = env->type == DEPLOY_MAP ? env->keys[i] : NULL;
     const char *equals = key ? NULL : strchr(item->text, '=');
     dr_auto_free char *name =
         key ? dr_strdup(key)
@@ -93,15 +65,47 @@ static void take_entry(struct v1 *r, const struct deploy_value *map, size_t i)
         v1_problem(r, &item->where,
                    "'%s': expected NAME=VALUE ($E:NAME is a value from the environment)",
                    equals ? "=…" : safe);
-        return;
+        return NULL;
     }
-    take_variable(r, name, key ? item->text : equals + 1, &item->where);
+    *ret_text = key ? item->text : equals + 1;
+    return DR_TAKE(name);
 }
 
-void v1_take_env(struct v1 *r, const struct deploy_value *value)
+static size_t find_variable(char *const *list, const char *name)
 {
-    for (size_t i = 0; i < value->count; i++)
-        take_entry(r, value, i);
+    size_t len = strlen(name), i = 0;
+    while (list[i] && (strncmp(list[i], name, len) != 0 ||
+                       (list[i][len] != '=' && list[i][len] != '\0')))
+        i++;
+    return i;
+}
+
+/* Vectors of the whole length at once: there may be thousands. */
+void v1_take_env(struct v1 *r, const struct deploy_value *env)
+{
+    struct deploy_service *s = r->service;
+    size_t count = 0;
+    s->spec->env = dr_alloc((env->count + 1) * sizeof *s->spec->env);
+    s->env_written = dr_alloc((env->count + 1) * sizeof *s->env_written);
+    for (size_t i = 0; i < env->count; i++) {
+        dr_auto_error struct dr_error err = DR_ERROR_INIT;
+        dr_auto_free char *value = NULL, *written = NULL;
+        const char *text = NULL;
+        dr_auto_free char *name = variable_name(r, env, i, &text);
+        if (!name)
+            continue;
+        if (text && deploy_refs_expand(r->in->sources, r->secrets, text, &value, &written,
+                                       &err) < 0) {
+            v1_problem_error(r, &env->items[i]->where, &err);
+            continue;
+        }
+        size_t at = env->type == DEPLOY_LIST ? find_variable(s->spec->env, name) : count;
+        free(s->spec->env[at]);
+        free(s->env_written[at]);
+        s->spec->env[at] = value ? dr_printf("%s=%s", name, value) : dr_strdup(name);
+        s->env_written[at] = value ? dr_printf("%s=%s", name, written) : dr_strdup(name);
+        count += at == count;
+    }
 }
 
 /* --- limits --- */

@@ -156,10 +156,19 @@ static bool is_bool(const struct deploy_value *v)
     return !v->quoted && (strcmp(v->text, "true") == 0 || strcmp(v->text, "false") == 0);
 }
 
-static bool scalar_fits(const struct v1_field *f, const struct deploy_value *v)
+/* Those that are written with a unit. */
+static bool unit_fits(enum v1_scalar kind, const char *text)
 {
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
     dr_auto_free char *cpus = NULL;
+    int64_t n;
+    return (kind == V1_SIZE       ? dr_size_parse(text, &n, &err)
+            : kind == V1_DURATION ? dr_duration_parse(text, &n, &err)
+                                  : v1_cpu_parse(text, &cpus, &err)) == 0;
+}
+
+static bool scalar_fits(const struct v1_field *f, const struct deploy_value *v)
+{
     int64_t n;
     switch (f->scalar) {
     case V1_NO_SCALAR:
@@ -173,11 +182,9 @@ static bool scalar_fits(const struct v1_field *f, const struct deploy_value *v)
     case V1_NUMBER:
         return !v->quoted && dr_int_parse(v->text, f->min, f->max, &n);
     case V1_SIZE:
-        return dr_size_parse(v->text, &n, &err) == 0;
     case V1_DURATION:
-        return dr_duration_parse(v->text, &n, &err) == 0;
     case V1_CPU:
-        return v1_cpu_parse(v->text, &cpus, &err) == 0;
+        return unit_fits(f->scalar, v->text);
     case V1_CHOICE:
         for (size_t i = 0; f->choices[i]; i++)
             if (strcmp(f->choices[i], v->text) == 0)
