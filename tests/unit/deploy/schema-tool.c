@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The schema, or what the reader says of a file: for check-schema. */
+/* The schema, or what the reader says of FILE [SECRETS]: for check-schema. */
 #include <stdio.h>
 #include <string.h>
 
@@ -17,7 +17,8 @@ int main(int argc, char **argv)
         return 0;
     }
     const char *files[] = {argv[1], NULL};
-    struct deploy_sources sources = {.files = files};
+    struct deploy_sources sources = {.files = files,
+                                     .secrets_file = argc > 2 ? argv[2] : NULL};
     struct deploy_model *model = NULL;
     int rc = deploy_read(&sources, &problems, &model, &err);
     if (rc < 0)
