@@ -33,7 +33,17 @@ class FarParts:
         return at
 
     def part_ssh(self):
+        """dray's connection stays; then both make one each time (as from Windows); then both use one that
+        is there, where what is left is the run itself."""
         at = self.start_sshd()
+        self.ssh_turns(at, "", "")
+        self.ssh_turns(at, "ControlMaster no\nControlPath none\n", ", each its own connection")
+        self.ssh_turns(at, f"ControlMaster auto\nControlPath {at}/one\nControlPersist 60\n",
+                       ", both over one", None)
+
+    def ssh_turns(self, at, config, how, limit=EXTRA_MS):
+        with open(at + "/ssh/config", "w", encoding="ascii") as file:
+            file.write(config)
         target = f"ssh://root@127.0.0.1:{PORT}"
         env = dict(self.env, XDG_RUNTIME_DIR=at)
         inside = ["unshare", "-m", "sh", "-c", INSIDE, at + "/ssh"]
@@ -44,9 +54,9 @@ class FarParts:
         ms = self.compare({"ssh host true": lambda: (plain, env), "dray run --rm true": lambda: (run, env)},
                           self.args.runs)
         masters = [f"{at}/dray/{name}" for name in os.listdir(at + "/dray") if name != "config"]
-        for master in masters:
+        for master in [*masters, at + "/one"]:
             subprocess.run(["ssh", "-O", "exit", "-S", master, "x"], check=False, stderr=subprocess.DEVNULL)
-        self.shown("over ssh", ms)
+        self.shown("over ssh" + how, ms)
         if None not in ms.values():
-            self.line("run --rm true over ssh, over plain `ssh host true`",
-                      ms["dray run --rm true"] - ms["ssh host true"], EXTRA_MS, " ms")
+            self.line("run --rm true over ssh, over plain `ssh host true`" + how,
+                      ms["dray run --rm true"] - ms["ssh host true"], limit, " ms")
