@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/text.h"
 #include "flate/gzip.h"
 #include "guest/container/container.h"
 #include "guest/events/events.h"
@@ -12,6 +13,8 @@
 #include "guest/prune.h"
 #include "oci/manifest.h"
 #include "oci/ref.h"
+
+#define STALL_MS 10000 /* as long as the host takes to find out that its line is dead */
 
 static int want_digest(const json_t *value, const char *what, struct oci_digest *ret,
                        struct dr_error *err)
@@ -46,7 +49,12 @@ static ssize_t read_blob(void *arg, void *buf, size_t len, struct dr_error *err)
 {
     if (len == 0)
         return wire_cancelled(arg) ? dr_fail(err, DR_ERR_CANCELLED, "given up") : 0;
-    return wire_read(arg, WIRE_STDIN, buf, len, err);
+    wire_limit(arg, WIRE_IN, (struct wire_limit){dr_clock_ms() + STALL_MS, -1});
+    ssize_t n = wire_read(arg, WIRE_STDIN, buf, len, err);
+    if (n >= 0 || err->kind != DR_ERR_TIMEOUT)
+        return n;
+    dr_error_release(err);
+    return LAYER_STALLED;
 }
 
 static int op_layer_put(struct guest *guest, struct wire_chan *chan,

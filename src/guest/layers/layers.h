@@ -52,7 +52,10 @@ void layer_store_limit(struct layer_store *store, const struct layer_limits *lim
  * Gives up to len compressed bytes; 0 at the end, -1 with err filled. May block. It is
  * called from the thread that called layer_put. To cancel a put, make it fail. len 0
  * asks just that, while another put of the same layer is waited for: 0, or -1.
+ * LAYER_STALLED: nothing came for a while, and it is to be called again; nobody waits for
+ * this put any more.
  */
+#define LAYER_STALLED ((ssize_t)-2)
 typedef ssize_t (*layer_read_fn)(void *arg, void *buf, size_t len, struct dr_error *err);
 
 struct layer_stats {
@@ -70,7 +73,7 @@ struct layer_stats {
  * between gzip, zstd and plain tar where they differ from it (C10).
  * A layer that exists already is a success, and its input is not read. The same layer put
  * several times at once, by threads or processes: one makes it, the others wait for that
- * one, and take over when it fails.
+ * one, and take over when it fails or stalls.
  * ret (may be NULL) is written on success.
  *
  * Errors: whatever read failed with; DR_ERR_FORMAT for bytes that are no such archive or

@@ -108,7 +108,7 @@ struct slow_reader {
     const struct tarball *t;
     struct lab *lab;
     struct oci_digest id;
-    atomic_int *go; /* 1: give all; 2: fail */
+    atomic_int *go; /* 1: give all; 2: fail; 3: nothing comes */
     size_t at;
     atomic_int begun;
     atomic_int read, asked; /* bytes, and how often it was asked whether it goes on */
@@ -128,6 +128,8 @@ static ssize_t read_slowly(void *arg, void *buf, size_t len, struct dr_error *er
         usleep(1000);
     if (*r->go == 2)
         return dr_fail(err, DR_ERR_PULL, "the line broke");
+    if (*r->go == 3)
+        return usleep(1000), LAYER_STALLED;
     size_t left = r->t->bytes.len - r->at, n = left < len ? left : len;
     memcpy(buf, r->t->bytes.data + r->at, n);
     r->at += n;
@@ -176,6 +178,35 @@ static void a_layer_that_two_want_is_unpacked_once_C14(void **state)
         assert_true(layer_store_has(lab->store, &readers[0].id));
         assert_int_equal(lab_leftovers(lab), 0);
     }
+}
+
+/* C33: behind a dead line, say */
+static void a_layer_whose_maker_stalls_is_made_by_the_next_one(void **state)
+{
+    struct lab *lab = *state;
+    auto_tarball struct tarball t = TARBALL_INIT;
+    atomic_int first_goes = 3, second_goes = 1;
+    struct slow_reader readers[2];
+    pthread_t threads[2];
+    some_layer(&t, 13);
+    tarball_end(&t);
+    for (int i = 0; i < 2; i++) {
+        readers[i] = (struct slow_reader){
+            .t = &t, .lab = lab, .go = i == 0 ? &first_goes : &second_goes};
+        oci_digest_of(t.bytes.data, t.bytes.len, &readers[i].id);
+    }
+    pthread_create(&threads[0], NULL, put_slowly, &readers[0]);
+    while (!readers[0].begun)
+        usleep(1000);
+    pthread_create(&threads[1], NULL, put_slowly, &readers[1]);
+    pthread_join(threads[1], NULL);
+    assert_int_equal(readers[1].result, 0);
+    assert_false(readers[1].stats.existed);
+    first_goes = 1;
+    pthread_join(threads[0], NULL);
+    assert_int_equal(readers[0].result, 0);
+    assert_true(layer_store_has(lab->store, &readers[0].id));
+    assert_int_equal(lab_leftovers(lab), 0);
 }
 
 struct racer {
@@ -479,6 +510,7 @@ int main(void)
         LAB(h1_what_follows_the_tar_is_drained_and_hashed),
         LAB(putting_again_reads_nothing),
         LAB(a_layer_that_two_want_is_unpacked_once_C14),
+        LAB(a_layer_whose_maker_stalls_is_made_by_the_next_one),
         LAB(concurrent_puts_of_one_layer_all_succeed),
         LAB(concurrent_puts_by_processes_all_succeed),
         LAB(i4_what_a_killed_process_left_is_swept_and_work_in_hand_is_not),
