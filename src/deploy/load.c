@@ -88,6 +88,9 @@ static struct deploy_value *scalar(struct loader *l, const yaml_event_t *event)
         fail(l, &event->start_mark, "this text is too long: at most 256 KiB");
         return NULL;
     }
+    /* a long text counts for several values: aliases copy it */
+    if (count(l, &event->start_mark, event->data.scalar.length / 64) < 0)
+        return NULL;
     if (strlen(text) != event->data.scalar.length) {
         fail(l, &event->start_mark, "a text cannot hold a NUL");
         return NULL;

@@ -14,7 +14,9 @@
 #include <cmocka.h>
 
 #include "base/fs.h"
+#include "deploy/check.h"
 #include "deploy/compose.h"
+#include "deploy/write.h"
 
 static const char *const environment[] = {"HOME=/home/me", "MYSQL_PASSWORD=from here",
                                           "PG_PASSWORD=pg secret", NULL};
@@ -120,10 +122,8 @@ static char *without(const char *text, const char *path)
 
 /* --- files --- */
 
-static void fixture(const char *name)
+static struct deploy_model *read_fixture(const char *directory)
 {
-    dr_auto_free char *directory = dr_printf("%s/compose/%s", SOURCE_DIR, name),
-                      *wanted_path = dr_printf("%s/wanted.json", directory);
     dr_auto_strv char **files = deploy_compose_files(directory, environment);
     assert_non_null(files);
     const struct deploy_sources sources = {.files = (const char *const *)files,
@@ -134,8 +134,20 @@ static void fixture(const char *name)
     if (deploy_read(&sources, &problems, &model, &err) < 0) {
         dr_auto_json json_t *all = deploy_problems_json(&problems);
         dr_auto_free char *text = dr_json_text(all);
-        fail_msg("%s: %s\n%s", name, err.text, text);
+        fail_msg("%s: %s\n%s", directory, err.text, text);
     }
+    return model;
+}
+
+static void fixture(const char *name)
+{
+    dr_auto_free char *directory = dr_printf("%s/compose/%s", SOURCE_DIR, name),
+                      *wanted_path = dr_printf("%s/wanted.json", directory);
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    struct deploy_model *model = read_fixture(directory);
+    deploy_auto_problems struct deploy_problems problems = DEPLOY_PROBLEMS_INIT;
+    if (deploy_check(model, &problems, &err) < 0)
+        fail_msg("%s: %s", name, err.text);
     dr_auto_json json_t *json = model_json(model);
     deploy_model_free(model);
     dr_auto_free char *text = json_dumps(json, JSON_INDENT(1)),
@@ -150,21 +162,52 @@ static void fixture(const char *name)
     assert_string_equal(line, wanted.data);
 }
 
+/* What `config` shows: the same deployment in dray's own format. */
+static void through_v1(const char *name)
+{
+    dr_auto_free char *directory = dr_printf("%s/compose/%s", SOURCE_DIR, name);
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    struct deploy_model *model = read_fixture(directory), *again = NULL;
+    dr_auto_free char *yaml = deploy_write_yaml(model);
+    const struct deploy_sources sources = {
+        .text = yaml, .directory = directory, .environment = environment};
+    deploy_auto_problems struct deploy_problems problems = DEPLOY_PROBLEMS_INIT;
+    if (deploy_read(&sources, &problems, &again, &err) < 0)
+        fail_msg("%s: %s\n%s", name, err.text, yaml);
+    dr_strv_free(model->warnings);
+    model->warnings = NULL;
+    dr_auto_json json_t *before = model_json(model), *after = model_json(again);
+    dr_auto_free char *text_before = json_dumps(before, JSON_INDENT(1)),
+                      *text_after = json_dumps(after, JSON_INDENT(1));
+    assert_int_equal(again->compose_names, true);
+    deploy_model_free(model);
+    deploy_model_free(again);
+    assert_string_equal(text_after, text_before);
+}
+
+static const char *const names[] = {"wordpress",  "nginx-flask-mongo",
+                                    "monitoring", "nextcloud",
+                                    "gitea",      "proxy",
+                                    "django",     "elk",
+                                    "everything", "merged"};
+
 static void published_shapes_become_deployments(void **state)
 {
-    static const char *const names[] = {"wordpress",  "nginx-flask-mongo",
-                                        "monitoring", "nextcloud",
-                                        "gitea",      "proxy",
-                                        "django",     "elk",
-                                        "everything", "merged"};
     for (size_t i = 0; i < DR_COUNT(names); i++)
         fixture(names[i]);
+}
+
+static void they_are_the_same_in_the_own_format(void **state)
+{
+    for (size_t i = 0; i < DR_COUNT(names); i++)
+        through_v1(names[i]);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(published_shapes_become_deployments),
+        cmocka_unit_test(they_are_the_same_in_the_own_format),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

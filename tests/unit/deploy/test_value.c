@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -138,6 +139,17 @@ static void hostile_files_are_refused_in_bounded_memory(void **state)
     memcpy(long_text, "a: ", 3);
     memset(long_text + 3, 'x', 1 << 20);
     refused(long_text, (1 << 20) + 3, "f.yaml:1:4: this text is too long");
+
+    /* 200 KiB, a thousand times */
+    dr_auto_free char *copies = dr_alloc(210000);
+    size_t len = (size_t)sprintf(copies, "a: &a ");
+    memset(copies + len, 'x', 200000);
+    len += 200000;
+    len += (size_t)sprintf(copies + len, "\nb: [*a");
+    for (int i = 0; i < 1000; i++)
+        len += (size_t)sprintf(copies + len, ",*a");
+    copies[len++] = ']';
+    refused(copies, len, "more values than a deployment can have");
 
     dr_auto_free char *deep = dr_alloc(20000);
     memset(deep, '[', 10000);
