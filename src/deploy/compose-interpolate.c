@@ -233,10 +233,12 @@ static void one(struct walk *w, struct deploy_value *value)
         else
             deploy_problem(w->problems, &value->where,
                            "with its variables this text is too long");
-        /* as if nothing stood there: half a text is no error of its own */
+        /* half a text is no error of its own: nothing, but not as if nobody had said
+         * anything */
         free(value->text);
         value->text = NULL;
         value->type = DEPLOY_NULL;
+        value->quoted = true;
         return;
     }
     w->left -= strlen(text);

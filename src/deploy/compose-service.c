@@ -407,9 +407,16 @@ static void isolation(struct compose_service *s, const struct deploy_value *valu
     only(s, value, fine, "there are only Linux containers here");
 }
 
+static bool has_image(const struct deploy_value *map)
+{
+    const struct deploy_value *image = deploy_value_get(map, "image");
+    /* quoted: a variable in it is a problem already */
+    return image && (image->type != DEPLOY_NULL || image->quoted);
+}
+
 static void build(struct compose_service *s, const struct deploy_value *value)
 {
-    if (deploy_value_get(s->map, "image"))
+    if (has_image(s->map))
         compose_warn(s->c, &value->where,
                      "build: nothing is built here; the image that is named is used");
     else
@@ -547,7 +554,8 @@ static void service(struct compose *c, const char *name, const struct deploy_whe
     compose_fields(&s, map, compose_service_fields, "a service");
     compose_service_env(&s);
     compose_service_networks(&s);
-    if (!deploy_value_get(map, "image") && !deploy_value_get(map, "build"))
+    const struct deploy_value *to_build = deploy_value_get(map, "build");
+    if (!has_image(map) && (!to_build || to_build->type == DEPLOY_NULL))
         deploy_problem(c->problems, where, "the service has no image");
 }
 

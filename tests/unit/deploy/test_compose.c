@@ -15,7 +15,7 @@
 
 #include "base/fs.h"
 #include "deploy/check.h"
-#include "deploy/compose.h"
+#include "deploy/compose-internal.h"
 #include "deploy/write.h"
 
 static const char *const environment[] = {"HOME=/home/me", "MYSQL_PASSWORD=from here",
@@ -203,11 +203,40 @@ static void they_are_the_same_in_the_own_format(void **state)
         through_v1(names[i]);
 }
 
+/* docs/man/dray-compose-file.5.scd has a word for each. */
+static void the_manual_has_every_field(void **state)
+{
+    dr_auto_buf struct dr_buf page = DR_BUF_INIT(1 << 20);
+    struct dr_error err = DR_ERROR_INIT;
+    if (dr_file_read(AT_FDCWD, SOURCE_DIR "/../../../docs/man/dray-compose-file.5.scd",
+                     &page, &err) < 0)
+        fail_msg("%s", err.text);
+    const char *services = strstr(page.data, "# SERVICES"),
+               *warnings = strstr(page.data, "## Warnings"),
+               *refused = strstr(page.data, "## Refused");
+    assert_true(services && warnings && refused);
+    for (const struct compose_field *f = compose_service_fields; f->name; f++) {
+        const char *part = f->kind == COMPOSE_NOTED     ? warnings
+                           : f->kind == COMPOSE_REFUSED ? refused
+                                                        : services;
+        const char *end = part == services ? warnings : part == warnings ? refused : NULL;
+        const char *at = part;
+        size_t len = strlen(f->name);
+        /* a word of its own */
+        while ((at = strstr(at, f->name)) &&
+               (!strchr(" \n", at[-1]) || !strchr(",\n", at[len])))
+            at++;
+        if (!at || (end && at > end))
+            fail_msg("%s is not where it belongs in the manual", f->name);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(published_shapes_become_deployments),
         cmocka_unit_test(they_are_the_same_in_the_own_format),
+        cmocka_unit_test(the_manual_has_every_field),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -175,6 +175,8 @@ static void values_have_their_forms(void **state)
     refused("services:\n 'a b': {image: x}\n",
             "2:2: a service's name is made of letters, digits, '.', '_' and '-'\n");
     refused("services:\n a: {tty: true}\n", "2:2: the service has no image\n");
+    refused("services:\n a: {image: }\n", "2:2: the service has no image\n");
+    refused("services:\n a: {image: , build: }\n", "2:2: the service has no image\n");
     refused("services:\n a: x\n", "2:5: expected a mapping\n");
     refused("- a\n", "1:1: expected a mapping with 'services' and the like\n");
     refused("services: [a]\n", "1:11: expected a mapping of names\n");
