@@ -134,6 +134,8 @@ void dray_cancel_free(struct dray_cancel *cancel);
 
 /* --- registries: who one is there, and how they are reached (C08) --- */
 
+struct dray_progress;
+
 /* A member that is 0 or NULL means what the target was opened with; where that is 0 or
  * NULL too, the user's own files, as Docker and Podman write them. */
 struct dray_registry_options {
@@ -150,6 +152,10 @@ struct dray_registry_options {
     /* The registry's certificate is not verified, and HTTP without TLS will do. (On
      * loopback that always does.) */
     bool insecure;
+    /* Of calls that have no progress of their own, a login or a search: gets steps of
+     * DRAY_PROGRESS_RETRY. Per call, not of a target. May be NULL. */
+    void (*progress)(void *arg, const struct dray_progress *step);
+    void *progress_arg;
 };
 
 /*
@@ -342,10 +348,11 @@ struct dray_progress {
         DRAY_LAYER_PREPARING = 3, /* push: it is made again out of the unpacked layer */
         DRAY_LAYER_PUSHING = 4
     } stage;
-    const char *layer; /* digest; borrowed for the callback */
-    int64_t done, total;
-    const char *from; /* a repository, borrowed; or NULL */
-    const char *why;  /* one line for a person, borrowed; or NULL */
+    const char *layer;   /* digest, or the name of the file that an import downloads;
+                            borrowed for the callback */
+    int64_t done, total; /* of that file 0 in all when nobody knows */
+    const char *from;    /* a repository; the URL of a file; borrowed; or NULL */
+    const char *why;     /* one line for a person, borrowed; or NULL */
     int64_t wait_ms;
 };
 

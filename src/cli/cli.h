@@ -267,6 +267,8 @@ struct cli_progress;
 struct cli_progress *cli_progress_new(FILE *out);
 /* dray_image_pull's callback; arg is the struct. */
 void cli_progress_step(void *arg, const struct dray_progress *step);
+/* For calls without bars: says on stderr what is tried again; arg is not used. */
+void cli_progress_retry(void *arg, const struct dray_progress *step);
 /* Takes the bars away and frees; NULL is fine. */
 void cli_progress_end(struct cli_progress *progress);
 

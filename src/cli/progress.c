@@ -14,10 +14,12 @@
 #define REDRAW_MS 100
 #define BARS_MAX 16
 #define BAR_MAX 50
+#define FILE_NAME_MAX 30 /* characters that are shown */
 #define WIDTH_DEFAULT 80
 
 struct layer {
-    char *digest; /* owned */
+    char *digest; /* owned; of a file its name */
+    bool file;    /* that an import downloads */
     int stage;
     int64_t done_bytes, total_bytes;
     bool listed; /* its line "Pulling fs layer" was printed */
@@ -69,6 +71,12 @@ static void erase(struct cli_progress *p)
     p->drawn = 0;
 }
 
+static char *name_of(const struct layer *layer)
+{
+    return layer->file ? dr_escape(layer->digest, FILE_NAME_MAX)
+                       : dr_strdup(cli_short_id(layer->digest));
+}
+
 static void draw_bar(struct cli_progress *p, const struct layer *layer, size_t width)
 {
     dr_auto_free char *done = dr_size_text(layer->done_bytes);
@@ -78,8 +86,10 @@ static void draw_bar(struct cli_progress *p, const struct layer *layer, size_t w
     const char *word = layer->stage < (int)DR_COUNT(words) && words[layer->stage]
                            ? words[layer->stage]
                            : "Downloading";
-    dr_auto_free char *head = dr_printf("%s: %s", cli_short_id(layer->digest), word);
-    dr_auto_free char *tail = dr_printf("%s/%s", done, total);
+    dr_auto_free char *name = name_of(layer);
+    dr_auto_free char *head = dr_printf("%s: %s", name, word);
+    dr_auto_free char *tail =
+        layer->total_bytes > 0 ? dr_printf("%s/%s", done, total) : dr_strdup(done);
     size_t used = strlen(head) + strlen(tail) + 5;
     size_t room = width > used + 1 ? width - used - 1 : 0;
     if (room > BAR_MAX)
@@ -122,7 +132,8 @@ static void draw(struct cli_progress *p, bool now)
 static void say(struct cli_progress *p, const struct layer *layer, const char *text)
 {
     erase(p);
-    fprintf(p->out, "%s: %s\n", cli_short_id(layer->digest), text);
+    dr_auto_free char *name = name_of(layer);
+    fprintf(p->out, "%s: %s\n", name, text);
     if (!p->terminal)
         fflush(p->out);
 }
@@ -138,11 +149,22 @@ static void finish(struct cli_progress *p, struct layer *layer, const char *text
 }
 
 /* In the registry's words, which may be anybody's. */
-static void say_retry(struct cli_progress *p, const struct dray_progress *step)
+static void print_retry(FILE *out, const struct dray_progress *step)
 {
     dr_auto_free char *why = dr_escape(step->why, 300);
+    fprintf(out, "Retrying in %.1f s: %s\n", (double)step->wait_ms / 1000, why);
+}
+
+void cli_progress_retry(void *arg, const struct dray_progress *step)
+{
+    if (step->what == DRAY_PROGRESS_RETRY)
+        print_retry(stderr, step);
+}
+
+static void say_retry(struct cli_progress *p, const struct dray_progress *step)
+{
     erase(p);
-    fprintf(p->out, "Retrying in %.1f s: %s\n", (double)step->wait_ms / 1000, why);
+    print_retry(p->out, step);
     if (p->terminal)
         draw(p, true);
     fflush(p->out);
@@ -159,6 +181,7 @@ void cli_progress_step(void *arg, const struct dray_progress *step)
         return;
     struct layer *layer = find(p, step->layer);
     bool push = step->stage == DRAY_LAYER_PUSHING || step->stage == DRAY_LAYER_PREPARING;
+    layer->file = step->from && step->what != DRAY_PROGRESS_LAYER_MOUNTED;
     layer->done_bytes = step->done;
     layer->total_bytes = step->total;
     switch (step->what) {
@@ -166,7 +189,10 @@ void cli_progress_step(void *arg, const struct dray_progress *step)
         finish(p, layer, push ? "Layer already exists" : "Already exists");
         return;
     case DRAY_PROGRESS_LAYER_DONE:
-        finish(p, layer, push ? "Pushed" : "Pull complete");
+        finish(p, layer,
+               push          ? "Pushed"
+               : layer->file ? "Download complete"
+                             : "Pull complete");
         return;
     case DRAY_PROGRESS_LAYER_MOUNTED: {
         dr_auto_free char *text =
@@ -184,7 +210,10 @@ void cli_progress_step(void *arg, const struct dray_progress *step)
         draw(p, false);
     } else if (!layer->listed) {
         layer->listed = true;
-        say(p, layer, push ? "Preparing" : "Pulling fs layer");
+        say(p, layer,
+            push          ? "Preparing"
+            : layer->file ? "Downloading"
+                          : "Pulling fs layer");
     }
 }
 

@@ -94,6 +94,7 @@ int cli_registry(const struct registry_args *args, struct cli_registry *ret,
         .cert_dir = args->cert_dir,
         .signature_policy = args->signature_policy,
         .insecure = !args->tls_verify,
+        .progress = cli_progress_retry,
     };
     *ret = registry;
     return 0;

@@ -171,6 +171,22 @@ static void on_wait(void *context, const char *why, int64_t wait_ms)
     registries_tell_wait(options->progress, options->progress_arg, why, wait_ms);
 }
 
+static void on_progress(void *context, const struct registry_progress *p)
+{
+    const struct dray_import_options *options = context;
+    dr_auto_free char *url = download_shown(options->url);
+    const char *slash = strrchr(url, '/');
+    struct dray_progress step = {.size = sizeof step,
+                                 .stage = DRAY_LAYER_DOWNLOADING,
+                                 .layer = slash[1] ? slash + 1 : "download",
+                                 .from = url,
+                                 .done = p->done_bytes,
+                                 .total = p->total_bytes};
+    step.what =
+        p->state == REGISTRY_BLOB_DONE ? DRAY_PROGRESS_LAYER_DONE : DRAY_PROGRESS_LAYER;
+    options->progress(options->progress_arg, &step);
+}
+
 /* The tarball, downloaded to a nameless file. */
 static int download(const struct dray_import_options *options,
                     struct registry_options *ro, const struct limits *limits,
@@ -179,6 +195,7 @@ static int download(const struct dray_import_options *options,
     ro->deadline_ms = limits->deadline_ms;
     ro->cancel = limits->cancel ? &limits->cancel->triggered : NULL;
     ro->waiting = on_wait;
+    ro->progress = options->progress ? on_progress : NULL;
     ro->context = (void *)(uintptr_t)options;
     if (files_spool(directory, ret_fd, err) < 0 ||
         download_file(options->url, ro, *ret_fd, err) < 0)

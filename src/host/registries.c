@@ -54,6 +54,12 @@ void registries_release(struct dray_registry_options *options)
     *options = (struct dray_registry_options){0};
 }
 
+static void tell_wait(void *context, const char *why, int64_t wait_ms)
+{
+    const struct dray_registry_options *call = context;
+    registries_tell_wait(call->progress, call->progress_arg, why, wait_ms);
+}
+
 int registries_options(const struct dray_registry_options *call,
                        const struct dray_registry_options *target,
                        struct registry_options *to, struct dr_error *err)
@@ -75,6 +81,10 @@ int registries_options(const struct dray_registry_options *call,
     to->cert_dir = own.cert_dir;
     to->policy_file = own.signature_policy;
     to->insecure = own.insecure || defaults.insecure;
+    if (own.progress && !to->waiting) {
+        to->waiting = tell_wait;
+        to->context = (void *)(uintptr_t)call;
+    }
     return 0;
 }
 

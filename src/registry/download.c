@@ -10,11 +10,13 @@
 #include "registry/internal.h"
 
 #define POLL_MS 100
+#define TELL_MS 50 /* between two steps of progress */
 
 struct download {
     struct exchange exchange;
     int fd;
     int64_t have;
+    int64_t told_ms;     /* when the last progress was told */
     bool body_seen;      /* of this answer */
     struct dr_error why; /* of the sink */
 };
@@ -59,6 +61,24 @@ static bool begin_answer(struct download *d)
     return false;
 }
 
+static void tell(struct download *d, enum registry_blob_state state)
+{
+    const struct registry_options *o = &d->exchange.reg->options;
+    const struct http_call *call = &d->exchange.call;
+    int64_t now = dr_clock_ms(), from = call->request.range_from;
+    if (!o->progress || (state == REGISTRY_BLOB_LOADING && now - d->told_ms < TELL_MS))
+        return;
+    d->told_ms = now;
+    struct registry_progress progress = {
+        .state = state,
+        .done_bytes = d->have,
+        .total_bytes = state == REGISTRY_BLOB_DONE ? d->have
+                       : call->content_length < 0  ? 0
+                       : call->status == 206       ? from + call->content_length
+                                                   : call->content_length};
+    o->progress(o->context, &progress);
+}
+
 static bool on_bytes(void *context, const void *data, size_t len)
 {
     struct download *d = context;
@@ -69,6 +89,7 @@ static bool on_bytes(void *context, const void *data, size_t len)
         return false;
     }
     d->have += (int64_t)len;
+    tell(d, REGISTRY_BLOB_LOADING);
     return true;
 }
 
@@ -86,6 +107,8 @@ static int run(struct registry *reg, struct download *d, struct dr_error *err)
         int rc = exchange_step(x, err);
         if (rc > 0 && !seen && ftruncate(d->fd, 0) < 0) /* an empty one, after another */
             return dr_fail_errno(err, DR_ERR_INTERNAL, "keep the file for a while");
+        if (rc > 0)
+            tell(d, REGISTRY_BLOB_DONE);
         if (rc != 0)
             return rc < 0 ? -1 : 0;
         if (http_pump(reg->http, x->not_before_ms > 0 ? 20 : POLL_MS, err) < 0)
@@ -103,7 +126,7 @@ int download_file(const char *url, const struct registry_options *options, int f
     anonymous.store = NULL;
     if (registry_open_server(url, &anonymous, &reg, err) < 0)
         return -1;
-    struct download d = {.fd = fd};
+    struct download d = {.fd = fd, .told_ms = INT64_MIN / 2};
     d.exchange = (struct exchange){.reg = reg,
                                    .path = url,
                                    .bulk = true,

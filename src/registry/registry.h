@@ -34,8 +34,8 @@ enum registry_blob_state {
 };
 
 struct registry_progress {
-    size_t index; /* of the blob in the call's arrays */
-    const struct oci_descriptor *descriptor;
+    size_t index; /* of the blob in the call's arrays; 0 for a file */
+    const struct oci_descriptor *descriptor; /* NULL for a file, see download.h */
     enum registry_blob_state state;
     int64_t done_bytes, total_bytes;
 };
@@ -76,7 +76,7 @@ struct registry_options {
     atomic_bool *cancel; /* borrowed; set by any thread: calls end within 100 ms with
                             DR_ERR_CANCELLED */
     /* Called in the thread of registry_fetch_blobs, per blob at a change of state and at
-     * most every 50 ms in between. May be NULL. */
+     * most every 50 ms in between; of download_file too. May be NULL. */
     void (*progress)(void *context, const struct registry_progress *progress);
     /* Called in the thread of any call that is about to wait, and then tries again what
      * failed: why, in one line. Not for the moment that a line that brought something

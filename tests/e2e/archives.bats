@@ -198,6 +198,7 @@ Loaded image: real:1"
     ok import "$url?token=geheim" web:1
     has "$stderr" "Retrying in"
     has "$stderr" "is in trouble (503)"
+    has "$stderr" "Download complete"
     ok run --rm web:1 /bin/echo from the web
     same "$output" "from the web"
     ok history --no-trunc --format '{{.Comment}}' web:1

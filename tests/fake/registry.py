@@ -275,19 +275,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.repository = match.group(1) if match else ""
         if self.server.side == "main" and not self.allowed():
             return self.challenge()
-        if path == "/v2/":
-            return self.answer(200, b"{}")
-        if not match:
-            return self.refuse(404, "NOT_FOUND", "no such page")
-        kind, reference = match.group(2), match.group(3)
+        kind, reference = (match.group(2), match.group(3)) if match else ("", "")
         status = (faults.get("status", self.path) or
-                  faults.get("manifest-status" if kind == "manifests" else "blob-status",
-                             self.path))
+                  kind and faults.get("manifest-status" if kind == "manifests" else "blob-status",
+                                      self.path))
         if status:
             after = faults.get("retry-after")
             headers = [("Retry-After", str(after))] if after else []
             return self.refuse(int(status), "DENIED" if status == "403" else "UNKNOWN",
                                "requested access to the resource is denied", headers)
+        if path == "/v2/":
+            return self.answer(200, b"{}")
+        if not match:
+            return self.refuse(404, "NOT_FOUND", "no such page")
         to = faults.get("redirect-to", self.path)
         if to:
             return self.answer(307, headers=[("Location", str(to))])

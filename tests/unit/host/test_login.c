@@ -120,6 +120,37 @@ static void a_login_that_is_refused_changes_nothing_C08(void **state)
     }
 }
 
+static void count_retry(void *arg, const struct dray_progress *step)
+{
+    int *retries = arg;
+    assert_int_equal(step->what, DRAY_PROGRESS_RETRY);
+    assert_non_null(strstr(step->why, "503"));
+    assert_true(step->wait_ms > 0);
+    ++*retries;
+}
+
+static void a_login_and_a_search_tell_that_they_try_again(void **state)
+{
+    struct fixture *f = *state;
+    struct dray_error *err = NULL;
+    int retries = 0;
+    start_registry(f, "--fault", "status=503@1", "--auth", "basic", "--user", "ann",
+                   "--password", "pw", NULL);
+    struct dray_registry_options options = {.size = sizeof options,
+                                            .user = "ann",
+                                            .password = "pw",
+                                            .progress = count_retry,
+                                            .progress_arg = &retries};
+    dr_auto_free char *name = registry_name(f), *term = dr_printf("%s/app", name);
+    if (dray_registry_login(name, &options, NULL, NULL, &err) < 0)
+        fail_msg("%s", err->text);
+    assert_int_equal(retries, 1);
+    char *text = NULL;
+    assert_int_equal(dray_registry_search(term, 0, &options, NULL, &text, &err), -1);
+    assert_refused(err, DRAY_ERR_UNSUPPORTED, 404, "the registry has no search");
+    assert_int_equal(retries, 3); /* a search, and a list */
+}
+
 static void a_refresh_token_is_kept_instead_of_the_password_C08(void **state)
 {
     struct fixture *f = *state;
@@ -286,6 +317,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_login_is_kept_with_all_else_of_the_file_C08),
         TEST(a_login_that_is_refused_changes_nothing_C08),
+        TEST(a_login_and_a_search_tell_that_they_try_again),
         TEST(a_refresh_token_is_kept_instead_of_the_password_C08),
         TEST(a_helper_gets_the_secret_on_stdin_only_and_gives_it_up_again_C08),
         TEST(a_broken_helper_keeps_nothing_in_the_file_instead_H4),

@@ -60,6 +60,42 @@ static void fine(struct fixture *f)
         fail_msg("%s", err.text);
 }
 
+struct seen {
+    size_t steps;
+    struct registry_progress last;
+};
+
+static void on_progress(void *context, const struct registry_progress *p)
+{
+    struct seen *seen = context;
+    if (seen->steps++ > 0 && p->done_bytes < seen->last.done_bytes)
+        fail_msg("%lld bytes after %lld", (long long)p->done_bytes,
+                 (long long)seen->last.done_bytes);
+    if (p->total_bytes < p->done_bytes)
+        fail_msg("%lld of %lld bytes", (long long)p->done_bytes,
+                 (long long)p->total_bytes);
+    seen->last = *p;
+}
+
+static void its_progress_is_told_with_the_whole_size_after_a_break_too(void **state)
+{
+    struct fixture *f = *state;
+    struct seen seen = {0};
+    make_image(f, "1", "--layer", MB, NULL);
+    start_registry(f, "--fault", "truncate=300000", "--fault", "etag", NULL);
+    f->options.progress = on_progress;
+    f->options.context = &seen;
+    fine(f);
+    dr_auto_free char *name = largest(f);
+    dr_auto_free char *blob = dr_printf("%s/blobs/sha256/%s", f->layout, name);
+    struct stat st;
+    assert_int_equal(stat(blob, &st), 0);
+    assert_in_range(seen.steps, 2, 100);
+    assert_int_equal(seen.last.state, REGISTRY_BLOB_DONE);
+    assert_int_equal(seen.last.done_bytes, st.st_size);
+    assert_int_equal(seen.last.total_bytes, st.st_size);
+}
+
 static void a_file_comes_whole_and_nobodys_password_goes(void **state)
 {
     struct fixture *f = *state;
@@ -181,6 +217,7 @@ int main(void)
     signal(SIGPIPE, SIG_IGN);
     alarm(170);
     const struct CMUnitTest tests[] = {
+        TEST(its_progress_is_told_with_the_whole_size_after_a_break_too),
         TEST(a_file_comes_whole_and_nobodys_password_goes),
         TEST(what_breaks_off_goes_on_only_in_the_same_file_H4),
         TEST(troubles_are_waited_out_or_told_H4),
