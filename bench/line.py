@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The parts of bench/run for the registry's issue: a bad line, TLS, a push of what is there."""
+import json
 import os
 import re
+import resource
 import shutil
 import statistics
 import subprocess
@@ -98,16 +100,34 @@ class LineParts:
             "REGISTRY_HTTP_TLS_CERTIFICATE": at + "/cert.pem",
             "REGISTRY_HTTP_TLS_KEY": at + "/key.pem"})
         sources = {"plain": [self.address], "TLS": [secure, "--tls-ca", at + "/cert.pem"]}
+        layer = json.loads(subprocess.run(
+            ["skopeo", "inspect", "--raw", "--tls-verify=false",
+             f"docker://{self.address}/heavy:1"], check=True,
+            stdout=subprocess.PIPE).stdout)["layers"][0]["digest"]
+        urls = {"plain": [f"http://{self.address}/v2/heavy/blobs/{layer}"],
+                "TLS": ["--cacert", at + "/cert.pem",
+                        f"https://{secure}/v2/heavy/blobs/{layer}"]}
         times = {name: [] for name in sources}
-        for turn in range(self.args.pulls):
+        cpu, curl = ({name: [] for name in sources} for _ in range(2))
+        for turn in range(max(self.args.pulls, 5)):
             for name, (address, *words) in sources.items():
                 os.sync()
                 env = dict(self.env, **self.stores(f"tls-{name}-{turn}"))
+                before = resource.getrusage(resource.RUSAGE_CHILDREN)
                 took, _ = self.peaks([self.dray, "pull", "-q", *words, address + "/heavy:1"], env)
+                after = resource.getrusage(resource.RUSAGE_CHILDREN)
                 times[name].append(took)
-        ms = {name: statistics.median(t) for name, t in times.items()}
+                cpu[name].append(1000 * (after.ru_utime + after.ru_stime -
+                                         before.ru_utime - before.ru_stime))
+                curl[name].append(self.timed(["curl", "-sf", "--http1.1", "-o", "/dev/null",
+                                              *urls[name]]))
+        median = lambda of: {name: statistics.median(t) for name, t in of.items()}
+        ms, floor = median(times), median(curl)
         self.shown("pull of 256 MB", ms)
+        self.shown("its processor time", median(cpu))
+        self.shown("curl of the layer to /dev/null", floor)
         self.ratio("pull over TLS / plain", ms["TLS"], ms["plain"], 1.15)
+        self.ratio("the same of curl, which keeps nothing", floor["TLS"], floor["plain"])
 
     def part_push(self):
         self.make_heavy()
