@@ -1202,6 +1202,107 @@ int dray_deployment_config(const struct dray_deployment *deployment, const char 
 /* JSON Schema of dray's own format, for editors and validators. */
 char *dray_deployment_schema(void);
 
+/* --- deployments: from what is there to what shall be (C35) --- */
+
+/*
+ * A deployment is brought to what its files say in two steps. A plan asks what is there,
+ * by one request however many services there are, and says what is to be done and why; it
+ * can be shown. Applying it does that: pulls, networks, volumes, containers; what does
+ * not depend on each other at the same time.
+ *
+ * While a plan that can be applied exists, nobody else plans that deployment on that
+ * target: he waits. The lock is over there and goes with the helper.
+ */
+struct dray_plan;
+
+/* So many replicas of a service from now on, whatever its files say. DRAY_ERR_NOT_FOUND:
+ * no such service; DRAY_ERR_INVALID: there can be one of it only. */
+int dray_deployment_scale(struct dray_deployment *deployment, const char *service,
+                          int64_t replicas, struct dray_error **ret_err);
+
+struct dray_plan_options {
+    size_t size;
+    /* Only these, and what they depend on; NULL-terminated; NULL: all. */
+    const char *const *services;
+    bool no_deps;        /* … and not what they depend on */
+    bool force_recreate; /* containers that have not changed too */
+    bool no_recreate;    /* none that has changed */
+    bool remove_orphans; /* containers of services that the files do not have any more */
+    bool wait;           /* ends when all are healthy, or run where they have no health
+                            check, and jobs have ended with 0 */
+    const char *pull;    /* "missing", "always", "newer", "never"; NULL: the services' */
+    bool show_only;      /* it will not be applied: no lock is taken */
+    void (*waiting)(void *arg); /* somebody else has the lock; may be NULL */
+    void *waiting_arg;
+};
+/*
+ * The deployment is borrowed until the plan is freed. DRAY_ERR_EXISTS: the name of a
+ * container or a network is somebody else's; DRAY_ERR_NOT_FOUND: a service of options,
+ * or an external network or volume, is missing. Nothing was changed then.
+ */
+int dray_deployment_plan(struct dray_target *target,
+                         const struct dray_deployment *deployment,
+                         const struct dray_plan_options *options,
+                         const struct dray_call *call, struct dray_plan **ret_plan,
+                         struct dray_error **ret_err);
+struct dray_down_options {
+    size_t size;
+    bool volumes; /* its volumes too, but not external ones */
+    bool remove_orphans;
+    bool show_only;
+    void (*waiting)(void *arg);
+    void *waiting_arg;
+};
+/* To take it away. deployment NULL: all that is there under that name; else only what its
+ * files know, and orphans when asked for. */
+int dray_deployment_plan_down(struct dray_target *target, const char *name,
+                              const struct dray_deployment *deployment,
+                              const struct dray_down_options *options,
+                              const struct dray_call *call, struct dray_plan **ret_plan,
+                              struct dray_error **ret_err);
+/* {"deployment","steps":[{"action":"pull|create|recreate|start|restart|remove|wait",
+ * "kind":"image|network|volume|container","name","service","why","after":[indices of
+ * steps]}…],"unchanged":[{"name","service","id"}…],"warnings":[sentences]} */
+char *dray_plan_json(const struct dray_plan *plan);
+
+enum dray_step_state {
+    DRAY_STEP_BEGUN = 0,
+    DRAY_STEP_DONE = 1,
+    DRAY_STEP_UNCHANGED = 2, /* a pull brought what is there already */
+    DRAY_STEP_FAILED = 3,
+    DRAY_STEP_SKIPPED = 4 /* one that it waits for has failed */
+};
+/* Borrowed for the callback; NULL where there is none. */
+struct dray_step {
+    size_t size;
+    enum dray_step_state state;
+    const char *action, *kind, *name, *service, *why;
+    const char *container; /* its id, once that is known */
+    const char *warnings;  /* JSON array of sentences */
+    const char *error;
+};
+struct dray_apply_options {
+    size_t size;
+    int64_t stop_timeout_s;                       /* of what is stopped; -1: its own */
+    const struct dray_registry_options *registry; /* NULL: the target's */
+    /* On threads of the library, never two at once. */
+    void (*progress)(void *arg, const struct dray_step *step);
+    void *progress_arg;
+};
+#define DRAY_APPLY_INIT                                                                  \
+    {                                                                                    \
+        sizeof(struct dray_apply_options), -1, NULL, NULL, NULL                          \
+    }
+/*
+ * Carries it out, once. A step that fails is undone; those that wait for it are not
+ * begun, the others go on; the error is the first one's and names service and container.
+ * Planning again goes on from there. A deadline or a cancellation begins nothing more.
+ */
+int dray_plan_apply(struct dray_target *target, struct dray_plan *plan,
+                    const struct dray_apply_options *options,
+                    const struct dray_call *call, struct dray_error **ret_err);
+void dray_plan_free(struct dray_plan *plan); /* NULL is fine */
+
 #ifdef __cplusplus
 }
 #endif

@@ -256,6 +256,40 @@ struct format_args {
     const char *format;
 };
 
+/* Of every verb of deployments: which one is meant. */
+struct compose_args {
+    char **files, **profiles, **env_files;
+    const char *name, *directory, *secrets_file;
+};
+
+struct up_args {
+    struct compose_args of;
+    bool detach, dry_run, wait, force_recreate, no_recreate, remove_orphans, no_deps,
+        quiet, no_color, no_prefix, timestamps;
+    const char *pull, *format, *timeout;
+    int64_t stop_timeout_s; /* -1: the containers' own */
+    char **scale;
+};
+
+struct down_args {
+    struct compose_args of;
+    bool dry_run, volumes, remove_orphans, quiet;
+    const char *format;
+    int64_t timeout_s; /* -1: the containers' own */
+};
+
+struct compose_logs_args {
+    struct compose_args of;
+    bool follow, timestamps, no_color, no_prefix;
+    const char *tail, *since, *until;
+};
+
+struct compose_ps_args {
+    struct compose_args of;
+    bool all, quiet, no_trunc;
+    const char *format;
+};
+
 struct no_args {
     char unused;
 };
@@ -312,5 +346,9 @@ extern const struct cli_option cli_target_add_options[];
 extern const struct cli_option cli_target_create_options[];
 extern const struct cli_option cli_target_rm_options[];
 extern const struct cli_option cli_volume_rm_options[];
+extern const struct cli_option cli_up_options[];
+extern const struct cli_option cli_down_options[];
+extern const struct cli_option cli_compose_logs_options[];
+extern const struct cli_option cli_compose_ps_options[];
 
 #endif

@@ -169,6 +169,9 @@ char *cli_timestamp(int64_t ns);
 int cli_time_parse(const char *text, int64_t now_ns, int64_t *ret_ns,
                    struct dr_error *err);
 
+/* --tail: "all" or a number of lines; -1: all, as a negative number is. */
+int cli_tail_parse(const char *text, int64_t *ret, struct dr_error *err);
+
 /* A signal's name or number as a person may write it, wrong ones refused (C22). */
 int cli_signal_check(const char *text, struct dr_error *err);
 /* "1.5GiB": units of 1024, four digits, as Docker's stats; owned. */
@@ -335,10 +338,13 @@ CLI_VERB(cache_prune);
 CLI_VERB(commit);
 CLI_VERB(completion);
 CLI_VERB(container_prune);
+CLI_VERB(compose_logs);
+CLI_VERB(compose_ps);
 CLI_VERB(copy);
 CLI_VERB(cp);
 CLI_VERB(create);
 CLI_VERB(diff);
+CLI_VERB(down);
 CLI_VERB(events);
 CLI_VERB(exec);
 CLI_VERB(export);
@@ -382,6 +388,7 @@ CLI_VERB(target_rm);
 CLI_VERB(target_use);
 CLI_VERB(top);
 CLI_VERB(unpause);
+CLI_VERB(up);
 CLI_VERB(update);
 CLI_VERB(version);
 CLI_VERB(network_connect);

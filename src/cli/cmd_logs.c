@@ -6,8 +6,7 @@
 #include "cli/args.h"
 #include "cli/cli.h"
 
-/* -1: all. Docker takes "all" and numbers; a negative number is all too. */
-static int tail_parse(const char *text, int64_t *ret, struct dr_error *err)
+int cli_tail_parse(const char *text, int64_t *ret, struct dr_error *err)
 {
     *ret = -1;
     if (!text || strcmp(text, "all") == 0)
@@ -60,7 +59,7 @@ int cmd_logs(struct cli *cli, void *arg)
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
     struct dray_logs_options options = DRAY_LOGS_INIT;
     options.follow = args->follow;
-    if (tail_parse(args->tail, &options.tail, &err) < 0 ||
+    if (cli_tail_parse(args->tail, &options.tail, &err) < 0 ||
         set_time(&options.since_ns, "--since", args->since, &err) < 0 ||
         set_time(&options.until_ns, "--until", args->until, &err) < 0)
         return cli_usage_error(cli, &err);

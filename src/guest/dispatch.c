@@ -22,8 +22,8 @@
 #define HANDLER_STACK (512u << 10)
 
 static const struct guest_op *const tables[] = {
-    guest_image_ops,   guest_container_ops, guest_event_ops, guest_files_ops,
-    guest_network_ops, guest_system_ops,    guest_volume_ops};
+    guest_image_ops,   guest_container_ops, guest_event_ops,  guest_files_ops,
+    guest_network_ops, guest_system_ops,    guest_volume_ops, guest_deployment_ops};
 
 struct server {
     struct wire_mux *mux;
@@ -72,7 +72,8 @@ static int wait_ready(struct server *server, struct dr_error *err)
 static int look_after(struct server *server, const char *op, struct dr_error *err)
 {
     if (strncmp(op, "container.", strlen("container.")) != 0 &&
-        strncmp(op, "network.", strlen("network.")) != 0)
+        strncmp(op, "network.", strlen("network.")) != 0 &&
+        strncmp(op, "deployment.", strlen("deployment.")) != 0)
         return 0;
     pthread_mutex_lock(&server->lock);
     bool fresh = server->fresh;

@@ -34,12 +34,13 @@ struct guest_op {
 };
 
 /* The tables that dispatch.c puts together; each ends with a NULL name. */
-extern const struct guest_op guest_image_ops[];     /* images/ops.c */
-extern const struct guest_op guest_container_ops[]; /* container/ops.c */
-extern const struct guest_op guest_event_ops[];     /* events/ops.c */
-extern const struct guest_op guest_files_ops[];     /* files/ops.c */
-extern const struct guest_op guest_network_ops[];   /* net/ops.c */
-extern const struct guest_op guest_system_ops[];    /* system.c */
-extern const struct guest_op guest_volume_ops[];    /* volumes/ops.c */
+extern const struct guest_op guest_image_ops[];      /* images/ops.c */
+extern const struct guest_op guest_container_ops[];  /* container/ops.c */
+extern const struct guest_op guest_deployment_ops[]; /* deployment.c */
+extern const struct guest_op guest_event_ops[];      /* events/ops.c */
+extern const struct guest_op guest_files_ops[];      /* files/ops.c */
+extern const struct guest_op guest_network_ops[];    /* net/ops.c */
+extern const struct guest_op guest_system_ops[];     /* system.c */
+extern const struct guest_op guest_volume_ops[];     /* volumes/ops.c */
 
 #endif

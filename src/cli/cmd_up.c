@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* up, down, scale: a deployment is brought to what its files say. */
+#include <string.h>
+
+#include "base/text.h"
+#include "cli/compose-logs.h"
+
+/* --- flags --- */
+
+static int scale_one(struct dray_deployment *deployment, const char *text,
+                     struct dr_error *err)
+{
+    const char *equals = strchr(text, '=');
+    struct dray_error *failed = NULL;
+    int64_t replicas;
+    if (!equals || equals == text || !dr_int_parse(equals + 1, 0, 1000, &replicas))
+        return dr_fail(err, DR_ERR_INVALID,
+                       "'%s': it must be SERVICE=N, with N from 0 to 1000", text);
+    dr_auto_free char *service = dr_strndup(text, (size_t)(equals - text));
+    return cli_rc(dray_deployment_scale(deployment, service, replicas, &failed), &failed,
+                  err);
+}
+
+static int scale_all(struct dray_deployment *deployment, char *const *texts,
+                     struct dr_error *err)
+{
+    for (; texts && *texts; texts++)
+        if (scale_one(deployment, *texts, err) < 0)
+            return -1;
+    return 0;
+}
+
+static int deadline(const char *text, int64_t *ret_ms, struct dr_error *err)
+{
+    int64_t ns;
+    *ret_ms = -1;
+    if (!text)
+        return 0;
+    if (dr_duration_parse(text, &ns, err) < 0)
+        return dr_wrap(err, "--timeout");
+    if (ns <= 0)
+        return dr_fail(err, DR_ERR_INVALID, "--timeout %s: it must be above 0", text);
+    *ret_ms = ns / 1000000 + 1;
+    return 0;
+}
+
+static int check_up(const struct up_args *args, int64_t *ret_ms, struct dr_error *err)
+{
+    enum dray_pull_policy ignored;
+    if (deadline(args->timeout, ret_ms, err) < 0 ||
+        cli_format_check(args->format, err) < 0 ||
+        (args->pull && cli_pull_policy(args->pull, &ignored, err) < 0))
+        return -1;
+    if (args->format && !args->dry_run)
+        return dr_fail(err, DR_ERR_INVALID, "--format is for --dry-run");
+    if (args->force_recreate && args->no_recreate)
+        return dr_fail(err, DR_ERR_INVALID,
+                       "--force-recreate and --no-recreate exclude each other");
+    return 0;
+}
+
+/* --- doing --- */
+
+/* Shows it, or carries it out. */
+static int carry_out(struct cli *cli, struct dray_plan *plan, bool dry_run, bool quiet,
+                     const char *format, int64_t stop_timeout_s,
+                     const struct dray_call *call, struct dr_error *err)
+{
+    struct dray_apply_options options = DRAY_APPLY_INIT;
+    struct dray_error *failed = NULL;
+    cli_plan_warn(plan);
+    if (dry_run)
+        return cli_plan_print(plan, format, err);
+    options.stop_timeout_s = stop_timeout_s;
+    options.progress = cli_step;
+    options.progress_arg = &quiet;
+    return cli_rc(dray_plan_apply(cli->target, plan, &options, call, &failed), &failed,
+                  err);
+}
+
+/* What is left of a deadline for the next call. */
+static struct dray_call left(const struct dray_call *call, int64_t begun_ms)
+{
+    struct dray_call rest = *call;
+    if (rest.timeout_ms > 0) {
+        rest.timeout_ms -= dr_clock_ms() - begun_ms;
+        if (rest.timeout_ms <= 0)
+            rest.timeout_ms = 1;
+    }
+    return rest;
+}
+
+static int bring_up(struct cli *cli, const struct up_args *args,
+                    const struct dray_deployment *deployment, char *const *services,
+                    int64_t timeout_ms, json_t **ret_old, struct dr_error *err)
+{
+    struct dray_target *target = cli_target(cli, err);
+    struct dray_plan_options options = DRAY_INIT(options);
+    struct dray_error *failed = NULL;
+    struct dray_plan *plan = NULL;
+    if (!target)
+        return -1;
+    int64_t begun_ms = dr_clock_ms();
+    struct dray_call call = {timeout_ms, cli_signals_cancel()};
+    options.services = (const char *const *)services;
+    options.no_deps = args->no_deps;
+    options.force_recreate = args->force_recreate;
+    options.no_recreate = args->no_recreate;
+    options.remove_orphans = args->remove_orphans;
+    options.wait = args->wait;
+    options.pull = args->pull;
+    options.show_only = args->dry_run;
+    options.waiting = cli_step_waiting;
+    options.waiting_arg = (void *)dray_deployment_name(deployment);
+    int rc =
+        cli_rc(dray_deployment_plan(target, deployment, &options, &call, &plan, &failed),
+               &failed, err);
+    if (rc == 0) {
+        struct dray_call rest = left(&call, begun_ms);
+        *ret_old = cli_plan_unchanged(plan);
+        rc = carry_out(cli, plan, args->dry_run, args->quiet, args->format,
+                       args->stop_timeout_s, &rest, err);
+    }
+    dray_plan_free(plan);
+    cli_signals_default();
+    return rc;
+}
+
+static int stop_one(struct cli *cli, const char *word, const void *arg, char **ret_line,
+                    struct dr_error *err)
+{
+    const int64_t *timeout_s = arg;
+    struct dray_error *failed = NULL;
+    return cli_rc(dray_container_stop(cli->target, word, *timeout_s, NULL, &failed),
+                  &failed, err);
+}
+
+/* Stays with them: what they say, until they have ended or a signal comes. Then they are
+ * stopped, as docker compose does. Returns the exit code. */
+static int stay(struct cli *cli, const struct up_args *args, const char *name,
+                const json_t *old)
+{
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    struct cli_members members;
+    const struct cli_logs how = {.follow = true,
+                                 .timestamps = args->timestamps,
+                                 .no_color = args->no_color,
+                                 .no_prefix = args->no_prefix,
+                                 .tail = -1,
+                                 .old = old};
+    if (cli_members(cli, name, cli->words, true, &members, &err) < 0)
+        return cli_error(cli, &err);
+    struct dray_call call = {-1, cli_signals_cancel()};
+    int code = CLI_OK, rc = cli_logs_print(cli, &members, &how, &call, &err);
+    cli_signals_default();
+    if (rc < 0 && err.kind == DR_ERR_CANCELLED) {
+        if (!args->quiet)
+            fprintf(stderr, "stopping\n");
+        cli_members_each(cli, &members, stop_one, &args->stop_timeout_s);
+        code = CLI_INTERRUPTED;
+    } else if (rc < 0) {
+        code = cli_error(cli, &err);
+    }
+    cli_members_release(&members);
+    return code;
+}
+
+int cmd_up(struct cli *cli, void *arg)
+{
+    const struct up_args *args = arg;
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    dr_auto_json json_t *old = NULL;
+    int64_t timeout_ms;
+    if (check_up(args, &timeout_ms, &err) < 0)
+        return cli_usage_error(cli, &err);
+    struct dray_deployment *deployment = cli_deployment(&args->of, &err);
+    if (!deployment)
+        return cli_error(cli, &err);
+    int rc = scale_all(deployment, args->scale, &err);
+    if (rc < 0)
+        dr_wrap(&err, "--scale");
+    if (rc == 0)
+        rc = bring_up(cli, args, deployment, cli->words, timeout_ms, &old, &err);
+    int code = rc < 0 ? cli_error(cli, &err) : CLI_OK;
+    if (rc == 0 && !args->detach && !args->wait && !args->dry_run)
+        code = stay(cli, args, dray_deployment_name(deployment), old);
+    dray_deployment_free(deployment);
+    return code;
+}
+
+static int take_down(struct cli *cli, const struct down_args *args, const char *name,
+                     const struct dray_deployment *deployment, struct dr_error *err)
+{
+    struct dray_target *target = cli_target(cli, err);
+    struct dray_down_options options = DRAY_INIT(options);
+    struct dray_error *failed = NULL;
+    struct dray_plan *plan = NULL;
+    if (!target)
+        return -1;
+    struct dray_call call = {-1, cli_signals_cancel()};
+    options.volumes = args->volumes;
+    options.remove_orphans = args->remove_orphans;
+    options.show_only = args->dry_run;
+    options.waiting = cli_step_waiting;
+    options.waiting_arg = (void *)name;
+    int rc = cli_rc(dray_deployment_plan_down(target, name, deployment, &options, &call,
+                                              &plan, &failed),
+                    &failed, err);
+    if (rc == 0)
+        rc = carry_out(cli, plan, args->dry_run, args->quiet, args->format,
+                       args->timeout_s, &call, err);
+    dray_plan_free(plan);
+    cli_signals_default();
+    return rc;
+}
+
+int cmd_down(struct cli *cli, void *arg)
+{
+    const struct down_args *args = arg;
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    struct dray_deployment *deployment;
+    dr_auto_free char *name = NULL;
+    if (cli_format_check(args->format, &err) < 0)
+        return cli_usage_error(cli, &err);
+    if (cli_deployment_or_name(&args->of, &deployment, &name, &err) < 0)
+        return cli_error(cli, &err);
+    int rc = take_down(cli, args, name, deployment, &err);
+    dray_deployment_free(deployment);
+    return rc < 0 ? cli_error(cli, &err) : CLI_OK;
+}

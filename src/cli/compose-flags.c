@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The flags of the verbs of deployments. */
+#include "cli/args.h"
+
+/* -f is --follow of logs, as with docker compose. */
+#define OPTION_FILE(letter, type)                                                        \
+    {                                                                                    \
+        letter, "file", CLI_LIST, offsetof(struct type, of.files), "file",               \
+            "A deployment's or Compose file; several are merged; - is stdin"             \
+    }
+#define OPTIONS_OF(type)                                                                 \
+    {0,        "profile",                                                                \
+     CLI_LIST, offsetof(struct type, of.profiles),                                       \
+     "name",   "Services of this profile too"},                                          \
+        {0,        "project-directory",                                                  \
+         CLI_TEXT, offsetof(struct type, of.directory),                                  \
+         "dir",    "What relative paths begin at (default: the first file's)"},          \
+    {                                                                                    \
+        'p', "project-name", CLI_TEXT, offsetof(struct type, of.name), "name",           \
+            "The deployment's name (default: the file's, or its directory's)"            \
+    }
+#define OPTION_ENV_FILE(type)                                                            \
+    {                                                                                    \
+        0, "env-file", CLI_LIST, offsetof(struct type, of.env_files), "file",            \
+            "Variables for the files, instead of .env beside them"                       \
+    }
+#define OPTION_SECRETS_FILE(type)                                                        \
+    {                                                                                    \
+        0, "secrets-file", CLI_TEXT, offsetof(struct type, of.secrets_file), "file",     \
+            "KEY=VALUE lines for $S:NAME"                                                \
+    }
+
+#define UP(member) offsetof(struct up_args, member)
+const struct cli_option cli_up_options[] = {
+    {'d', "detach", CLI_BOOL, UP(detach), NULL, "Let them run, and return"},
+    {0, "dry-run", CLI_BOOL, UP(dry_run), NULL, "Show what would be done, and why"},
+    OPTION_ENV_FILE(up_args),
+    OPTION_FILE('f', up_args),
+    {0, "force-recreate", CLI_BOOL, UP(force_recreate), NULL,
+     "Replace containers that have not changed too"},
+    {0, "format", CLI_TEXT, UP(format), "string",
+     "Of --dry-run: table, json, or a template as '{{.Name}}'"},
+    {0, "no-color", CLI_BOOL, UP(no_color), NULL, "Logs without colours"},
+    {0, "no-deps", CLI_BOOL, UP(no_deps), NULL,
+     "Leave alone what the named services depend on"},
+    {0, "no-log-prefix", CLI_BOOL, UP(no_prefix), NULL,
+     "Logs without the service's name"},
+    {0, "no-recreate", CLI_BOOL, UP(no_recreate), NULL,
+     "Leave containers alone that have changed"},
+    OPTIONS_OF(up_args),
+    {0, "pull", CLI_TEXT, UP(pull), "policy",
+     "always, missing, newer or never, instead of what the files say"},
+    {'q', "quiet", CLI_BOOL, UP(quiet), NULL, "Say nothing of what is done"},
+    {0, "remove-orphans", CLI_BOOL, UP(remove_orphans), NULL,
+     "Remove containers of services that are not in the files any more"},
+    {0, "scale", CLI_LIST, UP(scale), "SERVICE=N", "So many replicas of a service"},
+    OPTION_SECRETS_FILE(up_args),
+    {'t', "stop-timeout", CLI_INT, UP(stop_timeout_s), "seconds",
+     "Before what is replaced is killed (default: its own)", 0, INT32_MAX, -1},
+    {0, "timeout", CLI_TEXT, UP(timeout), "duration",
+     "Give up after that time, as 90s or 5m (default: never)", .alias = "wait-timeout"},
+    {0, "timestamps", CLI_BOOL, UP(timestamps), NULL, "Logs with the time of each line"},
+    {0, "wait", CLI_BOOL, UP(wait), NULL,
+     "Return when all are healthy, and jobs have ended"},
+    {0}};
+
+#define DOWN(member) offsetof(struct down_args, member)
+const struct cli_option cli_down_options[] = {
+    {0, "dry-run", CLI_BOOL, DOWN(dry_run), NULL, "Show what would be done, and why"},
+    OPTION_ENV_FILE(down_args),
+    OPTION_FILE('f', down_args),
+    {0, "format", CLI_TEXT, DOWN(format), "string",
+     "Of --dry-run: table, json, or a template as '{{.Name}}'"},
+    OPTIONS_OF(down_args),
+    {'q', "quiet", CLI_BOOL, DOWN(quiet), NULL, "Say nothing of what is done"},
+    {0, "remove-orphans", CLI_BOOL, DOWN(remove_orphans), NULL,
+     "Remove containers of services that are not in the files any more"},
+    OPTION_SECRETS_FILE(down_args),
+    {'t', "timeout", CLI_INT, DOWN(timeout_s), "seconds",
+     "Before they are killed (default: their own)", 0, INT32_MAX, -1},
+    {'v', "volumes", CLI_BOOL, DOWN(volumes), NULL,
+     "Remove its volumes too, and anonymous ones"},
+    {0}};
+
+#define LOGS(member) offsetof(struct compose_logs_args, member)
+const struct cli_option cli_compose_logs_options[] = {
+    OPTION_ENV_FILE(compose_logs_args),
+    OPTION_FILE(0, compose_logs_args),
+    {'f', "follow", CLI_BOOL, LOGS(follow), NULL, "Go on with what comes"},
+    {0, "no-color", CLI_BOOL, LOGS(no_color), NULL, "Without colours"},
+    {0, "no-log-prefix", CLI_BOOL, LOGS(no_prefix), NULL,
+     "Without the service's name before each line"},
+    OPTIONS_OF(compose_logs_args),
+    OPTION_SECRETS_FILE(compose_logs_args),
+    {0, "since", CLI_TEXT, LOGS(since), "time",
+     "From then on: RFC 3339, a date, unix seconds, or a duration as 10m"},
+    {'n', "tail", CLI_TEXT, LOGS(tail), "lines", "The last lines of each container"},
+    {'t', "timestamps", CLI_BOOL, LOGS(timestamps), NULL, "With the time of each line"},
+    {0, "until", CLI_TEXT, LOGS(until), "time", "Up to then, as --since"},
+    {0}};
+
+#define PS(member) offsetof(struct compose_ps_args, member)
+const struct cli_option cli_compose_ps_options[] = {
+    {'a', "all", CLI_BOOL, PS(all), NULL, "Those too that do not run"},
+    OPTION_ENV_FILE(compose_ps_args),
+    OPTION_FILE('f', compose_ps_args),
+    {0, "format", CLI_TEXT, PS(format), "string",
+     "table, json, 'table TEMPLATE' or a template as '{{.Name}}'"},
+    {0, "no-trunc", CLI_BOOL, PS(no_trunc), NULL, "Do not cut what is long"},
+    OPTIONS_OF(compose_ps_args),
+    {'q', "quiet", CLI_BOOL, PS(quiet), NULL, "Only show ids"},
+    OPTION_SECRETS_FILE(compose_ps_args),
+    {0}};

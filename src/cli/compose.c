@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/compose.h"
+
+#include <string.h>
+
+#include "base/fs.h"
+#include "base/text.h"
+
+#define PROBLEMS_MAX (1u << 20)
+
+/* --- which files --- */
+
+static const char *const file_names[] = {"dray.yaml",          "dray.yml",
+                                         "compose.yaml",       "compose.yml",
+                                         "docker-compose.yml", "docker-compose.yaml"};
+
+static char *find_in(const char *dir)
+{
+    for (size_t i = 0; i < DR_COUNT(file_names); i++) {
+        char *path = dr_path_join(dir, file_names[i]);
+        if (access(path, F_OK) == 0)
+            return path;
+        free(path);
+    }
+    return NULL;
+}
+
+static bool go_up(char *dir)
+{
+    size_t len = strlen(dir);
+    while (len > 0 && dir[len - 1] != '/' && dir[len - 1] != '\\')
+        len--;
+    if (len == 0 || dir[len] == '\0')
+        return false; /* it was the root */
+    dir[len > 1 ? len - 1 : len] = '\0';
+    return true;
+}
+
+/* In this directory, else in the nearest one above; owned, or NULL. */
+static char *find_file(void)
+{
+    dr_auto_free char *dir = dr_path_real(".");
+    char *found = NULL;
+    do
+        found = dir ? find_in(dir) : NULL;
+    while (!found && dir && go_up(dir));
+    return found;
+}
+
+/* --- reading --- */
+
+/* The files are wrong: all that is wrong with them, a line each. */
+static int tell_problems(const char *text, struct dr_error *err)
+{
+    dr_auto_error struct dr_error unused = DR_ERROR_INIT;
+    dr_auto_json json_t *problems =
+        text ? dr_json_parse(text, strlen(text), PROBLEMS_MAX, &unused) : NULL;
+    size_t i, count = json_array_size(problems);
+    json_t *one;
+    if (count < 2)
+        return -1;
+    json_array_foreach (problems, i, one)
+        cli_warn("%s:%lld:%lld: %s", dr_json_str(one, "file") ?: "",
+                 (long long)dr_json_int(one, "line", 0),
+                 (long long)dr_json_int(one, "column", 0),
+                 dr_json_str(one, "text") ?: "");
+    dr_error_release(err);
+    return dr_fail(err, DR_ERR_CONFIG, "%zu problems in the deployment's files", count);
+}
+
+static int parse(const struct dray_deployment_options *options,
+                 struct dray_deployment **ret, struct dr_error *err)
+{
+    struct dray_error *failed = NULL;
+    char *problems = NULL;
+    int rc =
+        cli_rc(dray_deployment_parse(options, ret, &problems, &failed), &failed, err);
+    if (rc == 0) {
+        dray_free(problems);
+        problems = NULL;
+        rc = cli_rc(dray_deployment_validate(*ret, &problems, &failed), &failed, err);
+        if (rc < 0)
+            dray_deployment_free(*ret);
+    }
+    if (rc < 0)
+        tell_problems(problems, err);
+    dray_free(problems);
+    return rc;
+}
+
+static char *read_stdin(struct dr_error *err)
+{
+    struct dr_buf text = DR_BUF_INIT(4u << 20);
+    char piece[16384];
+    ssize_t n;
+    while ((n = read(STDIN_FILENO, piece, sizeof piece)) > 0)
+        if (dr_buf_add(&text, piece, (size_t)n, err) < 0)
+            break;
+    if (n < 0)
+        dr_fail_errno(err, DR_ERR_NONE, "read stdin");
+    if (n != 0) {
+        dr_buf_release(&text);
+        return NULL;
+    }
+    return dr_buf_take(&text);
+}
+
+struct dray_deployment *cli_deployment(const struct compose_args *args,
+                                       struct dr_error *err)
+{
+    struct dray_deployment_options options = DRAY_INIT(options);
+    struct dray_deployment *deployment = NULL;
+    bool given = args->files && args->files[0];
+    dr_auto_free char *found = given ? NULL : find_file();
+    dr_auto_free char *text = NULL;
+    const char *const one[] = {found, NULL};
+    if (!given && !found) {
+        dr_fail(err, DR_ERR_CONFIG,
+                "there is no dray.yaml and no compose.yaml, here or above: name one with "
+                "--file");
+        return NULL;
+    }
+    for (size_t i = 0; given && args->files[i]; i++)
+        if (strcmp(args->files[i], "-") == 0 && !text && !(text = read_stdin(err)))
+            return NULL;
+    options.files = given ? (const char *const *)args->files : one;
+    options.text = text;
+    options.name = args->name;
+    options.directory = args->directory;
+    options.profiles = (const char *const *)args->profiles;
+    options.env_files = (const char *const *)args->env_files;
+    options.secrets_file = args->secrets_file;
+    if (parse(&options, &deployment, err) < 0)
+        return NULL;
+    char *warnings = dray_deployment_warnings(deployment);
+    cli_warn_all(warnings);
+    dray_free(warnings);
+    return deployment;
+}
+
+int cli_deployment_or_name(const struct compose_args *args,
+                           struct dray_deployment **ret_deployment, char **ret_name,
+                           struct dr_error *err)
+{
+    *ret_deployment = NULL;
+    if (args->name && (!args->files || !args->files[0])) {
+        *ret_name = dr_strdup(args->name);
+        return 0;
+    }
+    *ret_deployment = cli_deployment(args, err);
+    if (!*ret_deployment)
+        return -1;
+    *ret_name = dr_strdup(dray_deployment_name(*ret_deployment));
+    return 0;
+}
+
+/* --- what is told --- */
+
+void cli_step_waiting(void *arg)
+{
+    cli_warn("another command is at work on deployment %s: waiting for it",
+             (const char *)arg);
+}
+
+static const char *done_word(const char *action)
+{
+    static const char *const words[][2] = {
+        {"pull", "pulled"},   {"create", "created"},    {"recreate", "recreated"},
+        {"start", "started"}, {"restart", "restarted"}, {"remove", "removed"},
+        {"wait", "ready"}};
+    for (size_t i = 0; i < DR_COUNT(words); i++)
+        if (strcmp(words[i][0], action) == 0)
+            return words[i][1];
+    return action;
+}
+
+void cli_step(void *arg, const struct dray_step *step)
+{
+    const bool *quiet = arg;
+    cli_warn_all(step->warnings);
+    if (step->state == DRAY_STEP_BEGUN || (quiet && *quiet))
+        return;
+    const char *word = step->state == DRAY_STEP_DONE        ? done_word(step->action)
+                       : step->state == DRAY_STEP_UNCHANGED ? "unchanged"
+                       : step->state == DRAY_STEP_SKIPPED   ? "not begun"
+                                                            : "failed";
+    dr_auto_free char *name = dr_escape(step->name, 0);
+    fprintf(stderr, "%s %s: %s", step->kind, name, word);
+    if (step->state == DRAY_STEP_DONE && step->why && strcmp(step->action, "wait") != 0 &&
+        strcmp(step->why, "missing") != 0)
+        fprintf(stderr, " (%s)", step->why);
+    fputc('\n', stderr);
+}
+
+static json_t *plan_json(const struct dray_plan *plan)
+{
+    dr_auto_error struct dr_error unused = DR_ERROR_INIT;
+    char *text = dray_plan_json(plan);
+    json_t *json = dr_json_parse(text, strlen(text), SIZE_MAX, &unused);
+    dray_free(text);
+    return json;
+}
+
+void cli_plan_warn(const struct dray_plan *plan)
+{
+    dr_auto_json json_t *json = plan_json(plan);
+    dr_auto_free char *warnings = dr_json_text(dr_json_array(json, "warnings"));
+    cli_warn_all(warnings);
+}
+
+json_t *cli_plan_unchanged(const struct dray_plan *plan)
+{
+    dr_auto_json json_t *json = plan_json(plan);
+    json_t *ids = json_object(), *one;
+    size_t i;
+    json_array_foreach (dr_json_array(json, "unchanged"), i, one)
+        dr_json_set_bool(ids, dr_json_str(one, "id") ?: "", true);
+    return ids;
+}
+
+int cli_plan_print(const struct dray_plan *plan, const char *format, struct dr_error *err)
+{
+    static const struct cli_column columns[] = {
+        {"Action", "ACTION", true},   {"Kind", "KIND", true}, {"Name", "NAME", true},
+        {"Service", "SERVICE", true}, {"Why", "WHY", true},   {0}};
+    static const char *const members[][2] = {{"Action", "action"},
+                                             {"Kind", "kind"},
+                                             {"Name", "name"},
+                                             {"Service", "service"},
+                                             {"Why", "why"}};
+    dr_auto_json json_t *json = plan_json(plan), *rows = json_array();
+    size_t i;
+    json_t *step;
+    if (format && strcmp(format, "json") == 0) {
+        dr_auto_free char *text = dr_json_text(json);
+        cli_line(text);
+        return 0;
+    }
+    json_array_foreach (dr_json_array(json, "steps"), i, step) {
+        json_t *row = json_object();
+        for (size_t m = 0; m < DR_COUNT(members); m++)
+            dr_json_set_str(row, members[m][0], dr_json_str(step, members[m][1]) ?: "");
+        json_array_append_new(rows, row);
+    }
+    return cli_list_print(format, columns, rows, err);
+}
+
+/* --- who is there --- */
+
+char *cli_label(const struct dray_container *container, const char *key)
+{
+    dr_auto_error struct dr_error unused = DR_ERROR_INIT;
+    dr_auto_json json_t *labels =
+        dr_json_parse(container->labels, strlen(container->labels), SIZE_MAX, &unused);
+    return dr_strdup(dr_json_str(labels, key));
+}
+
+static int by_service(const void *a, const void *b)
+{
+    const struct dray_container *left = *(const struct dray_container *const *)a;
+    const struct dray_container *right = *(const struct dray_container *const *)b;
+    int order = strcmp(left->service ?: "", right->service ?: "");
+    if (order == 0 && left->replica != right->replica)
+        order = left->replica < right->replica ? -1 : 1;
+    return order ? order : strcmp(left->name, right->name);
+}
+
+static bool is_one_of(const char *name, char *const *names)
+{
+    bool any = false;
+    for (; names && *names; names++) {
+        any = true;
+        if (name && strcmp(*names, name) == 0)
+            return true;
+    }
+    return !any;
+}
+
+int cli_members(struct cli *cli, const char *name, char *const *services, bool all,
+                struct cli_members *ret, struct dr_error *err)
+{
+    struct dray_target *target = cli_target(cli, err);
+    struct dray_error *failed = NULL;
+    struct cli_members found = {0};
+    if (!target || cli_rc(dray_container_list(target, all, NULL, &found.list, &failed),
+                          &failed, err) < 0)
+        return -1;
+    found.items = dr_alloc((found.list.count + 1) * sizeof(*found.items));
+    for (size_t i = 0; i < found.list.count; i++) {
+        const struct dray_container *c = &found.list.items[i];
+        if (c->deployment && strcmp(c->deployment, name) == 0 &&
+            is_one_of(c->service, services))
+            found.items[found.count++] = c;
+    }
+    qsort(found.items, found.count, sizeof(*found.items), by_service);
+    *ret = found;
+    return 0;
+}
+
+void cli_members_release(struct cli_members *members)
+{
+    dray_container_list_free(&members->list);
+    free(members->items);
+    *members = (struct cli_members){0};
+}
+
+int cli_members_each(struct cli *cli, const struct cli_members *members, cli_one one,
+                     const void *arg)
+{
+    char **words = cli->words;
+    size_t count = cli->word_count;
+    dr_auto_free char **names = dr_alloc((members->count + 1) * sizeof(*names));
+    for (size_t i = 0; i < members->count; i++)
+        names[i] = (char *)members->items[i]->name;
+    cli->words = names;
+    cli->word_count = members->count;
+    int code = members->count ? cli_each(cli, 16, one, arg) : CLI_OK;
+    cli->words = words;
+    cli->word_count = count;
+    return code;
+}

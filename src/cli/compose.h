@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the verbs of deployments share: up, down and the group `compose`. */
+#ifndef DRAY_CLI_COMPOSE_H
+#define DRAY_CLI_COMPOSE_H
+
+#include "cli/args.h"
+#include "cli/cli.h"
+
+/* The files that the flags name, or those that are found here, read and checked. What is
+ * wrong with them is printed when it is more than one thing. NULL with err. */
+struct dray_deployment *cli_deployment(const struct compose_args *args,
+                                       struct dr_error *err);
+/* For verbs that can do with the name: *ret_deployment is NULL when only --project-name
+ * is given. *ret_name: owned. */
+int cli_deployment_or_name(const struct compose_args *args,
+                           struct dray_deployment **ret_deployment, char **ret_name,
+                           struct dr_error *err);
+
+/* dray_step's callback, a line on stderr for each step that ended; arg: NULL, or a bool
+ * that says that only failures are told. */
+void cli_step(void *arg, const struct dray_step *step);
+/* "another command is at work …"; arg is the deployment's name. */
+void cli_step_waiting(void *arg);
+/* The plan as a table, or as format says; and what it warns of. */
+int cli_plan_print(const struct dray_plan *plan, const char *format,
+                   struct dr_error *err);
+void cli_plan_warn(const struct dray_plan *plan);
+/* {id: true} of the containers that it leaves as they are; a new reference. */
+json_t *cli_plan_unchanged(const struct dray_plan *plan);
+
+/* The containers of a deployment, sorted by service and replica; words (may be empty):
+ * only of these services. all: those that do not run too, and one-offs. */
+struct cli_members {
+    struct dray_container_list list;
+    const struct dray_container **items;
+    size_t count;
+};
+int cli_members(struct cli *cli, const char *name, char *const *services, bool all,
+                struct cli_members *ret, struct dr_error *err);
+void cli_members_release(struct cli_members *members);
+/* cli_each over them. */
+int cli_members_each(struct cli *cli, const struct cli_members *members, cli_one one,
+                     const void *arg);
+/* A label of a container; owned, NULL: it has none such. */
+char *cli_label(const struct dray_container *container, const char *key);
+
+#endif
