@@ -78,12 +78,6 @@ int mux_wait_prepared(struct wire_mux *mux, const struct wire_limit *limit,
     return 0;
 }
 
-void mux_send_hello(struct wire_mux *mux)
-{
-    dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
-    mux_send_json(mux, WIRE_HELLO, 0, mux->own_hello, &WIRE_NO_LIMIT, &ignored);
-}
-
 /* lock held */
 void mux_end(struct wire_mux *mux, const struct dr_error *why)
 {
@@ -133,22 +127,34 @@ int mux_send_failed(struct wire_mux *mux, struct dr_error *err)
     return -1;
 }
 
+/* -1 with errno. */
+static int send_frame(struct wire_mux *mux, struct wire_header header,
+                      const void *payload, const struct wire_limit *limit)
+{
+    unsigned char small[WIRE_HEADER_BYTES + 4096];
+    wire_header_encode(&header, small);
+    if (header.length > sizeof small - WIRE_HEADER_BYTES)
+        return wire_out_frame(&mux->out, limit, small, WIRE_HEADER_BYTES, payload,
+                              header.length);
+    if (payload)
+        memcpy(small + WIRE_HEADER_BYTES, payload, header.length);
+    return wire_out_frame(&mux->out, limit, small, WIRE_HEADER_BYTES + header.length,
+                          NULL, 0);
+}
+
 int mux_send(struct wire_mux *mux, struct wire_header header, const void *payload,
              const struct wire_limit *limit, struct dr_error *err)
 {
-    unsigned char small[WIRE_HEADER_BYTES + 4096];
-    int rc;
-    wire_header_encode(&header, small);
-    if (header.length <= sizeof small - WIRE_HEADER_BYTES) {
-        if (payload)
-            memcpy(small + WIRE_HEADER_BYTES, payload, header.length);
-        rc = wire_out_frame(&mux->out, limit, small, WIRE_HEADER_BYTES + header.length,
-                            NULL, 0);
-    } else {
-        rc = wire_out_frame(&mux->out, limit, small, WIRE_HEADER_BYTES, payload,
-                            header.length);
-    }
-    return rc < 0 ? mux_send_failed(mux, err) : 0;
+    return send_frame(mux, header, payload, limit) < 0 ? mux_send_failed(mux, err) : 0;
+}
+
+/* By who reads, too: when it cannot be sent, reading tells why. */
+void mux_send_hello(struct wire_mux *mux)
+{
+    dr_auto_free char *text = dr_json_text(mux->own_hello);
+    const struct wire_header header = {.length = (uint32_t)strlen(text),
+                                       .type = WIRE_HELLO};
+    send_frame(mux, header, text, &WIRE_NO_LIMIT);
 }
 
 /* Small frames that nobody waits for. */

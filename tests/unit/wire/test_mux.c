@@ -677,6 +677,41 @@ static void more_data_than_the_credit_breaks_the_session(void **state)
     dr_error_release(&err);
 }
 
+static int brought(void *arg, int cancel_fd, struct dr_error *err)
+{
+    return 0;
+}
+
+static void knows_more(void *arg, struct dr_error *err)
+{
+    dr_error_release(err);
+    dr_fail(err, DR_ERR_UNAVAILABLE, "far: the connection was lost");
+}
+
+/* It is not what could not be written that a person wants to hear. */
+static void c33_a_helper_that_is_gone_before_our_hello_is_explained(void **state)
+{
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    dr_auto_json json_t *hello = json_object();
+    json_t *unused;
+    struct wire_mux *mux;
+    int in[2], out[2];
+    assert_int_equal(pipe2(in, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+    close(in[1]);
+    close(out[0]);
+    const struct wire_mux_options options = {.side = WIRE_HOST,
+                                             .read_fd = in[0],
+                                             .write_fd = out[1],
+                                             .prepare = brought,
+                                             .explain = knows_more};
+    assert_int_equal(wire_mux_start(&options, hello, &mux, &err), 0);
+    assert_int_equal(wire_mux_hello(mux, 0, &unused, &err), -1);
+    assert_int_equal(err.kind, DR_ERR_UNAVAILABLE);
+    assert_string_equal(err.text, "far: the connection was lost");
+    wire_mux_free(mux);
+}
+
 int main(void)
 {
     signal(SIGPIPE, SIG_IGN);
@@ -702,6 +737,7 @@ int main(void)
         cmocka_unit_test(endless_words_before_the_magic_are_cut_off),
         cmocka_unit_test(a_helper_of_another_protocol_is_refused),
         cmocka_unit_test(a_peer_that_breaks_the_rules_is_told_from_one_that_died),
+        cmocka_unit_test(c33_a_helper_that_is_gone_before_our_hello_is_explained),
         cmocka_unit_test(more_data_than_the_credit_breaks_the_session),
     };
     return cmocka_run_group_tests_name("wire mux", tests, NULL, NULL);
