@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # C02, C04: WSL's distros, by a stand-in for wsl.exe: those that cannot be used, and why.
 # bats file_tags=any-runtime,plain-build
+# shellcheck disable=SC2030,SC2031 # each test has an environment of its own
 load lib/common
 load lib/wsl
 
@@ -37,6 +38,34 @@ teardown() { test_teardown; }
     refused 78 "WSL1" -- target check
     wsl --set-version dray 2 >/dev/null
     ok ps
+}
+
+@test "C33: over wsl.exe: garbage, a line that is cut, closed, stuck or full: typed errors, nothing half-made" {
+    local client code=0
+    export DRAY_TARGET=wsl://dray IMAGE
+    IMAGE=$(image busybox:1)
+    ok pull -q "$IMAGE"
+    wsl_faults cut=0 cut=30 cut=1000 cut=200000 close=0 close=30 close=200000
+    # a pull that is cut off in what it asks, and in its first layer: nothing of the image is there
+    local fault
+    for fault in cut-up=100 cut-up=300000 cut=300; do
+        WSL_TWIN_FAULT=$fault refused 69 "wsl://dray: " -- pull -q "$(image real:1)"
+        ok images -q "$(image real:1)"
+        same "$output" "" "$fault"
+    done
+    ok pull -q "$(image real:1)"
+    ok rmi "$(image real:1)"
+    # wsl.exe is killed while both ends wait
+    ok run -d --name on "$IMAGE" sleep 100
+    "$DRAY" exec on sh -c 'echo there; exec sleep 50' >"$OUT/o" 2>"$OUT/e" 3>&- &
+    client=$!
+    within 10 grep -q there "$OUT/o"
+    pkill -KILL -x wsl.exe
+    wait "$client" || code=$?
+    same "$code $(<"$OUT/e")" "125 dray: wsl://dray: the connection was lost"
+    ok exec on true
+    ok rm -f on
+    ok rmi "$IMAGE"
 }
 
 # As it was before: no distro but the first one, no target, no directory, nothing at work.

@@ -179,6 +179,21 @@ in_distro() { win_wsl -d dray -u root --cd / --exec "$@"; }
 }
 no_containers() { [[ -z $(dray ps -aq) ]]; }
 
+# Wine keeps a pipe open whose end its process has closed: that is tried on Linux alone (distros.bats).
+@test "C33: dray.exe: garbage, a line that is cut, stuck or full: typed errors, nothing half-made" {
+    needs_exe
+    local client code=0
+    wsl_faults cut=30 cut=200000
+    ok run -d --name on "$IMAGE" sleep 100
+    dray exec on sh -c 'echo there; exec sleep 50' >"$OUT/o" 2>"$OUT/e" 3>&- &
+    client=$!
+    within 10 grep -q there "$OUT/o"
+    pkill -KILL -x wsl.exe
+    wait "$client" || code=$?
+    same "$code $(tr -d '\r' <"$OUT/e")" "125 dray: wsl://dray: the connection was lost"
+    ok exec on true
+}
+
 # in_console CODE ARGS... <STEPS: in a console, which Wine makes of a terminal
 in_console() {
     local want=$1

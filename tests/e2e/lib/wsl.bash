@@ -63,6 +63,37 @@ distro_image() {
     rm -rf "$E2E/t"
 }
 
+# What is the matter with a line through wsl.exe (C33), and what is said then; dray is the program
+# that is tried, busybox:1 is there.
+wsl_faults() { # CUT... (see wsl-relay.py)
+    local much="exec on head -c 1000000 /dev/zero" fault
+    ok run -d --name on "$IMAGE" sleep 100
+    # before the helper has spoken it is a banner; behind that it is none
+    WSL_TWIN_FAULT=say=0 ok exec on echo fine
+    same "$output" fine
+    # shellcheck disable=SC2086 # words
+    {
+        WSL_TWIN_FAULT=say=5000 refused 125 "wsl://dray: protocol" -- $much
+        # in the boot, in HELLO, behind it; what is seen first differs
+        for fault; do
+            WSL_TWIN_FAULT=$fault refused 125 "wsl://dray" -- $much
+        done
+    }
+    # one that hangs is waited for as long as was said
+    ok target add --connect-timeout 500ms slow wsl://dray
+    WSL_TWIN_FAULT=stuck=0 refused 69 "wsl://dray did not answer in time" -- --target slow ps
+    WSL_TWIN_FAULT=stuck=30 refused 69 " in time" -- --target slow ps
+    ok target rm slow
+    # who was running runs
+    ok exec on echo whole
+    same "$output" whole
+    # all pipes on the way are full before anything is taken at the end
+    head -c 3000000 /dev/urandom >"$OUT/bytes"
+    # shellcheck disable=SC2094 # nothing writes to it
+    dray exec -i on cat <"$OUT/bytes" | (sleep 1; cat) | cmp - "$OUT/bytes"
+    ok rm -f on
+}
+
 wsl_stop() {
     [[ ! -f $E2E/wsl/pid ]] || kill "$(<"$E2E/wsl/pid")"
     rm -rf "$E2E/wsl"
