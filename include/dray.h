@@ -1179,6 +1179,14 @@ struct dray_deployment_options {
 };
 
 /*
+ * The files that are meant when none is named, as a JSON array: those of COMPOSE_FILE,
+ * from environment (NULL: the process's own) or .env; else, in directory (NULL: the
+ * current one) or the nearest one above it, dray.yaml, dray.yml, or compose.yaml,
+ * compose.yml, docker-compose.yaml, docker-compose.yml with their override file. Empty:
+ * there is none.
+ */
+char *dray_deployment_find(const char *directory, const char *const *environment);
+/*
  * Syntax, fields and types, all that is wrong at once: *ret_problems (may be NULL) is a
  * JSON array [{"file","line","column","text"}…] in the order of the file, on failure too
  * (empty when a file cannot be read at all). DRAY_ERR_CONFIG says the first of them.

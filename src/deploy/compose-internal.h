@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the parts of the Compose reader share. */
+/*
+ * What the parts of the Compose reader share (deploy_compose_read of read.h). Rule: the
+ * Compose Specification, as docker compose 2 reads it. What is not supported is a
+ * problem, what means nothing here a warning.
+ */
 #ifndef DRAY_DEPLOY_COMPOSE_INTERNAL_H
 #define DRAY_DEPLOY_COMPOSE_INTERNAL_H
 
 #include "deploy/compose-env.h"
-#include "deploy/compose.h"
+#include "deploy/read.h"
 
 #define COMPOSE_SERVICES_MAX 1000
 #define COMPOSE_FILES_MAX 100

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a Compose deployment is called, which files it is made of, and which of its
- * profiles are on. */
+/* What a Compose deployment is called, and which of its profiles are on. */
 #include <string.h>
 
-#include "base/fs.h"
 #include "base/text.h"
 #include "deploy/compose-internal.h"
-#include "deploy/compose-interpolate.h"
 
 int compose_name(struct compose *c, const struct deploy_value *name, struct dr_error *err)
 {
@@ -76,83 +73,4 @@ bool compose_has_profile(const struct compose *c, const struct deploy_value *pro
             is_on(c, profiles->items[i]->text))
             return true;
     return false;
-}
-
-/* --- files --- */
-
-static bool is_there(const char *path)
-{
-    return access(path, F_OK) == 0;
-}
-
-/* COMPOSE_FILE's, which are told apart by COMPOSE_PATH_SEPARATOR. */
-static char **listed(const struct compose_env *env, const char *directory,
-                     const char *list)
-{
-#ifdef _WIN32
-    const char *separator = ";";
-#else
-    const char *separator = ":";
-#endif
-    const char *other = compose_env_get(env, "COMPOSE_PATH_SEPARATOR");
-    if (other && *other)
-        separator = other;
-    char **files = NULL;
-    for (const char *p = list; *p;) {
-        const char *end = strstr(p, separator);
-        size_t len = end ? (size_t)(end - p) : strlen(p);
-        if (len) {
-            dr_auto_free char *name = dr_strndup(p, len),
-                              *path =
-                                  dr_path_is_absolute(name) || strcmp(directory, ".") == 0
-                                      ? dr_strdup(name)
-                                      : dr_path_join(directory, name);
-            dr_strv_add(&files, path);
-        }
-        p += len + (end ? strlen(separator) : 0);
-    }
-    return files;
-}
-
-char **deploy_compose_files(const char *directory, const char *const *environment)
-{
-    compose_auto_env struct compose_env env;
-    compose_env_init(&env, environment);
-    dr_auto_free char *dotenv = dr_path_join(directory, ".env");
-    dr_auto_strv char **pairs = NULL;
-    dr_auto_error struct dr_error err = DR_ERROR_INIT;
-    const struct compose_dotenv how = {dotenv, &env, false};
-    /* one that cannot be read is an error as soon as the file is */
-    if (is_there(dotenv) && compose_dotenv_read(&how, dotenv, &pairs, &err) == 0)
-        for (size_t i = 0; pairs && pairs[i]; i++) {
-            dr_auto_free char *name = dr_strndup(pairs[i], strcspn(pairs[i], "="));
-            compose_env_set(&env, name, pairs[i] + strlen(name) + 1, false);
-        }
-    const char *list = compose_env_get(&env, "COMPOSE_FILE");
-    if (list && *list)
-        return listed(&env, directory, list);
-    static const char *const stems[] = {"compose", "docker-compose"}, *const ends[] = {
-                                                                          "yaml", "yml"};
-    char **files = NULL;
-    for (size_t i = 0; i < 2 * DR_COUNT(stems); i++) {
-        dr_auto_free char *name = dr_printf("%s.%s", stems[i / 2], ends[i % 2]),
-                          *path = strcmp(directory, ".") == 0
-                                      ? dr_strdup(name)
-                                      : dr_path_join(directory, name);
-        if (!is_there(path))
-            continue;
-        dr_strv_add(&files, path);
-        for (size_t j = 0; j < DR_COUNT(ends); j++) {
-            dr_auto_free char *over = dr_printf("%s.override.%s", stems[i / 2], ends[j]),
-                              *over_path = strcmp(directory, ".") == 0
-                                               ? dr_strdup(over)
-                                               : dr_path_join(directory, over);
-            if (!is_there(over_path))
-                continue;
-            dr_strv_add(&files, over_path);
-            break;
-        }
-        break;
-    }
-    return files;
 }

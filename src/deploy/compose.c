@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "deploy/compose.h"
-
 #include "deploy/compose-internal.h"
 
 static void version(struct compose_service *s, const struct deploy_value *value)

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "deploy/check.h"
+#include "deploy/find.h"
 #include "deploy/read.h"
 #include "deploy/schema.h"
 #include "deploy/write.h"
@@ -19,6 +20,13 @@ static int end(int rc, const struct deploy_problems *problems, char **ret_proble
         *ret_problems = dr_json_text(list);
     }
     return api_end(rc, err, ret_err);
+}
+
+char *dray_deployment_find(const char *directory, const char *const *environment)
+{
+    dr_auto_strv char **files = deploy_find(directory ? directory : ".", environment);
+    dr_auto_json json_t *list = dr_json_from_strv(files);
+    return dr_json_text(list);
 }
 
 int dray_deployment_parse(const struct dray_deployment_options *options,

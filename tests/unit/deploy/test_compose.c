@@ -16,6 +16,7 @@
 #include "base/fs.h"
 #include "deploy/check.h"
 #include "deploy/compose-internal.h"
+#include "deploy/find.h"
 #include "deploy/write.h"
 
 static const char *const environment[] = {"HOME=/home/me", "MYSQL_PASSWORD=from here",
@@ -124,7 +125,7 @@ static char *without(const char *text, const char *path)
 
 static struct deploy_model *read_fixture(const char *directory)
 {
-    dr_auto_strv char **files = deploy_compose_files(directory, environment);
+    dr_auto_strv char **files = deploy_find(directory, environment);
     assert_non_null(files);
     const struct deploy_sources sources = {.files = (const char *const *)files,
                                            .environment = environment};

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
-#include "deploy/compose.h"
+#include "deploy/read.h"
 
 static const char *const environment[] = {"HOME=/home/me", "SET=x", NULL};
 
