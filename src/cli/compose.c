@@ -3,48 +3,29 @@
 
 #include <string.h>
 
-#include "base/fs.h"
 #include "base/text.h"
 
 #define PROBLEMS_MAX (1u << 20)
+#define FILES_MAX (1u << 20)
 
 /* --- which files --- */
 
-static const char *const file_names[] = {"dray.yaml",          "dray.yml",
-                                         "compose.yaml",       "compose.yml",
-                                         "docker-compose.yml", "docker-compose.yaml"};
-
-static char *find_in(const char *dir)
+/* Those that are meant when none is named; owned, or NULL. */
+static char **find_files(struct dr_error *err)
 {
-    for (size_t i = 0; i < DR_COUNT(file_names); i++) {
-        char *path = dr_path_join(dir, file_names[i]);
-        if (access(path, F_OK) == 0)
-            return path;
-        free(path);
-    }
+    char *text = dray_deployment_find(NULL, NULL);
+    dr_auto_json json_t *list = dr_json_parse(text, strlen(text), FILES_MAX, err);
+    dray_free(text);
+    if (!list)
+        return NULL;
+    char **files = dr_json_strv(list);
+    if (files && files[0])
+        return files;
+    dr_strv_free(files);
+    dr_fail(err, DR_ERR_CONFIG,
+            "there is no dray.yaml and no compose.yaml, here or above: name one with "
+            "--file");
     return NULL;
-}
-
-static bool go_up(char *dir)
-{
-    size_t len = strlen(dir);
-    while (len > 0 && dir[len - 1] != '/' && dir[len - 1] != '\\')
-        len--;
-    if (len == 0 || dir[len] == '\0')
-        return false; /* it was the root */
-    dir[len > 1 ? len - 1 : len] = '\0';
-    return true;
-}
-
-/* In this directory, else in the nearest one above; owned, or NULL. */
-static char *find_file(void)
-{
-    dr_auto_free char *dir = dr_path_real(".");
-    char *found = NULL;
-    do
-        found = dir ? find_in(dir) : NULL;
-    while (!found && dir && go_up(dir));
-    return found;
 }
 
 /* --- reading --- */
@@ -111,19 +92,14 @@ struct dray_deployment *cli_deployment(const struct compose_args *args,
     struct dray_deployment_options options = DRAY_INIT(options);
     struct dray_deployment *deployment = NULL;
     bool given = args->files && args->files[0];
-    dr_auto_free char *found = given ? NULL : find_file();
+    dr_auto_strv char **found = given ? NULL : find_files(err);
     dr_auto_free char *text = NULL;
-    const char *const one[] = {found, NULL};
-    if (!given && !found) {
-        dr_fail(err, DR_ERR_CONFIG,
-                "there is no dray.yaml and no compose.yaml, here or above: name one with "
-                "--file");
+    if (!given && !found)
         return NULL;
-    }
     for (size_t i = 0; given && args->files[i]; i++)
         if (strcmp(args->files[i], "-") == 0 && !text && !(text = read_stdin(err)))
             return NULL;
-    options.files = given ? (const char *const *)args->files : one;
+    options.files = (const char *const *)(given ? args->files : found);
     options.text = text;
     options.name = args->name;
     options.directory = args->directory;
