@@ -10,7 +10,9 @@ setup_file() {
     suite_setup
     FOREIGN_MISSING=$(foreign_missing)
     export FOREIGN_MISSING
-    [[ -n $FOREIGN_MISSING ]] || foreign_start
+    [[ -z $FOREIGN_MISSING ]] || return 0
+    foreign_start
+    foreign_image
 }
 teardown_file() {
     foreign_stop
@@ -27,28 +29,28 @@ teardown() {
     unset DRAY_TARGET
     test_teardown
 }
-dray() { in_foreign timeout --foreground -k 5 120 "$DRAY" "$@"; }
+dray() { in_foreign timeout --foreground -k 5 240 "$DRAY" "$@"; }
 fetched() { [[ $(busybox wget -qO- "http://$1/") == "from afar" ]]; }
 
 @test "pull, run, exec, logs, ports, stop, rm on another kernel with cgroup v2, by ssh" {
     [[ -z $FOREIGN_MISSING ]] || skip "$FOREIGN_MISSING"
-    local image address forward
-    image=$(image busybox:1)
+    local address forward
     ok target check
     for part in "Linux 6.1" "ok       cgroups        v2, with memory, cpu and pids" "ok       packet filter  nf_tables" \
         "ok       overlayfs" "crun"; do has "$output" "$part"; done
     lacks "$output" missing
+    same "$(dray info --format '{{.arch}}')" "$FOREIGN_ARCH"
     # C11: the image comes through us, nothing over there reaches the registry
-    ok pull -q "$image"
+    ok pull -q "$IMAGE"
     same "$(dray info --format '{{.cgroup}}')" v2
 
-    ok run --rm --memory 64m --cpus 0.5 --pids-limit 50 "$image" sh -c 'cd /sys/fs/cgroup; cat memory.max pids.max cpu.max'
+    ok run --rm --memory 64m --cpus 0.5 --pids-limit 50 "$IMAGE" sh -c 'cd /sys/fs/cgroup; cat memory.max pids.max cpu.max'
     same "$output" $'67108864\n50\n50000 100000'
-    exits 7 run --rm "$image" sh -c 'exit 7'
+    exits 7 run --rm "$IMAGE" sh -c 'exit 7'
     # the limit is the kernel's: it ends by the OOM killer, and dray says so
-    exits 137 run --name big --memory 16m "$image" sh -c 'x=$(head -c 100000000 /dev/zero | tr "\0" x); echo ${#x}'
+    exits 137 run --name big --memory 16m "$IMAGE" sh -c 'x=$(head -c 100000000 /dev/zero | tr "\0" x); echo ${#x}'
     same "$(inspect big '{{.State.OOMKilled}}')" true
-    ok run -d --name web -p 8080:80 --memory 64m "$image" sh -c 'echo serving; mkdir /w; echo from afar >/w/index.html; exec httpd -f -h /w'
+    ok run -d --name web -p 8080:80 --memory 64m "$IMAGE" sh -c 'echo serving; mkdir /w; echo from afar >/w/index.html; exec httpd -f -h /w'
     within 60 has_logged web serving
     ok exec web sh -c 'echo inside; wget -qO- http://127.0.0.1/'
     same "$output" $'inside\nfrom afar'
@@ -74,7 +76,7 @@ fetched() { [[ $(busybox wget -qO- "http://$1/") == "from afar" ]]; }
     same "$output" ""
     # a network: bridge, veth, address, and the rules of nf_tables
     ok network create --subnet 10.99.0.0/24 inside
-    ok run --rm --network inside "$image" sh -c 'ip -4 addr show eth0 | grep -o "10.99.0.[0-9]*/24"; ping -c 1 -q 10.99.0.1 | grep -o "1 packets received"'
+    ok run --rm --network inside "$IMAGE" sh -c 'ip -4 addr show eth0 | grep -o "10.99.0.[0-9]*/24"; ping -c 1 -q 10.99.0.1 | grep -o "1 packets received"'
     same "$output" $'10.99.0.2/24\n1 packets received'
     lacks "$stderr" nf_tables
     ok network rm inside

@@ -2,14 +2,43 @@
 # shellcheck shell=bash
 # A far side with a kernel of its own: what scripts/build-foreign made, under qemu (software
 # emulation), reached by ssh through a forwarded port of loopback. It reaches nothing itself.
+# FOREIGN_ARCH=arm64: a machine of that kind, five times as slow.
 
 FOREIGN_PORT=2223
+FOREIGN_ARCH=${FOREIGN_ARCH:-amd64}
 FOREIGN_CACHE=${DRAY_BUILD_CACHE:-/var/cache/dray-build}/foreign
+case $FOREIGN_ARCH in
+amd64) FOREIGN_QEMU="qemu-system-x86_64 -M q35 -cpu max" FOREIGN_CONSOLE=ttyS0 ;;
+arm64)
+    FOREIGN_QEMU="qemu-system-aarch64 -M virt -cpu cortex-a57" FOREIGN_CONSOLE=ttyAMA0
+    FOREIGN_CACHE+=-arm64
+    ;;
+esac
 
 # Why it cannot be had; empty: it can.
 foreign_missing() {
-    command -v qemu-system-x86_64 >/dev/null || echo "qemu-system-x86 is not installed"
-    [[ -f $FOREIGN_CACHE/initrd ]] || echo "nothing in $FOREIGN_CACHE: scripts/build-foreign makes it"
+    command -v "${FOREIGN_QEMU%% *}" >/dev/null || echo "${FOREIGN_QEMU%% *} is not installed"
+    [[ -f $FOREIGN_CACHE/initrd ]] || echo "nothing in $FOREIGN_CACHE: scripts/build-foreign $FOREIGN_ARCH makes it"
+}
+
+# Exports IMAGE, in the registry: busybox for that machine.
+foreign_image() {
+    IMAGE=$(image busybox:1)
+    export IMAGE
+    [[ $FOREIGN_ARCH != amd64 ]] || return 0
+    local tree=$E2E/foreign/tree layout=$E2E/foreign/layout
+    # shellcheck source=tests/e2e/lib/images.bash
+    source "$E2E_LIB/images.bash"
+    # shellcheck source=tests/e2e/lib/registry.bash
+    source "$E2E_LIB/registry.bash"
+    mkdir -p "$tree"
+    busybox_rootfs "$tree"
+    cp "$FOREIGN_CACHE/busybox" "$tree/bin/busybox"
+    umoci init --layout "$layout"
+    image_from_tree "$layout" busybox "$tree"
+    umoci config --image "$layout:busybox" --architecture "$FOREIGN_ARCH" --config.env PATH=/bin:/usr/bin
+    registry_push "$layout:busybox" "busybox:$FOREIGN_ARCH"
+    IMAGE=$(image "busybox:$FOREIGN_ARCH")
 }
 
 foreign_start() {
@@ -25,13 +54,14 @@ foreign_start() {
     # the kernel unpacks one archive after the other
     (cd "$dir/add" && find . | busybox cpio -o -H newc 2>/dev/null | gzip -1) |
         cat "$FOREIGN_CACHE/initrd" - >"$dir/initrd"
-    qemu-system-x86_64 -M q35 -cpu max -smp 2 -m 768 -nodefaults -display none -no-reboot \
+    # shellcheck disable=SC2086 # words
+    $FOREIGN_QEMU -smp 2 -m 768 -nodefaults -display none -no-reboot \
         -serial "file:$dir/console" -kernel "$FOREIGN_CACHE/vmlinuz" -initrd "$dir/initrd" \
-        -append "console=ttyS0 panic=-1 quiet" -device virtio-net-pci,netdev=n \
+        -append "console=$FOREIGN_CONSOLE panic=-1 quiet" -device virtio-net-pci,netdev=n \
         -netdev "user,id=n,restrict=on,hostfwd=tcp:127.0.0.1:$FOREIGN_PORT-:22" \
         </dev/null >"$dir/qemu" 2>&1 3>&- &
     echo $! >"$dir/pid"
-    within 200 foreign_up
+    within 400 foreign_up
 }
 foreign_up() { grep -qs "Server listening" "$E2E/foreign/console"; }
 
