@@ -1240,6 +1240,8 @@ struct dray_plan_options {
                             check, and jobs have ended with 0 */
     const char *pull;    /* "missing", "always", "newer", "never"; NULL: the services' */
     bool show_only;      /* it will not be applied: no lock is taken */
+    bool surroundings;   /* not the services themselves, but all that they need: their
+                            image, networks, volumes, and what they depend on */
     void (*waiting)(void *arg); /* somebody else has the lock; may be NULL */
     void *waiting_arg;
 };
@@ -1310,6 +1312,21 @@ int dray_plan_apply(struct dray_target *target, struct dray_plan *plan,
                     const struct dray_apply_options *options,
                     const struct dray_call *call, struct dray_error **ret_err);
 void dray_plan_free(struct dray_plan *plan); /* NULL is fine */
+
+/*
+ * One more container of a service, for one command, as `compose run` makes it: not a
+ * replica, without published ports, never restarted. words (NULL-terminated; NULL: the
+ * service's own) are behind its entrypoint. The spec may be changed before the container
+ * is created, with the service's files in it; it is started as any other.
+ */
+int dray_deployment_oneoff(const struct dray_deployment *deployment, const char *service,
+                           const char *const *words, struct dray_spec **ret_spec,
+                           struct dray_error **ret_err);
+int dray_deployment_create_oneoff(struct dray_target *target,
+                                  const struct dray_deployment *deployment,
+                                  const char *service, const struct dray_spec *spec,
+                                  const struct dray_call *call, char ret_id[DRAY_ID_SIZE],
+                                  struct dray_error **ret_err);
 
 #ifdef __cplusplus
 }

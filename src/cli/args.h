@@ -284,6 +284,23 @@ struct compose_logs_args {
     const char *tail, *since, *until;
 };
 
+struct compose_stop_args {
+    struct compose_args of;
+    int64_t timeout_s; /* -1: the containers' own */
+};
+
+struct compose_ls_args {
+    bool all, quiet;
+    const char *format;
+};
+
+struct compose_run_args {
+    struct compose_args of;
+    bool detach, remove, no_deps, no_tty, interactive, quiet;
+    const char *name, *user, *workdir, *entrypoint, *pull;
+    char **env;
+};
+
 struct compose_ps_args {
     struct compose_args of;
     bool all, quiet, no_trunc;
@@ -350,5 +367,10 @@ extern const struct cli_option cli_up_options[];
 extern const struct cli_option cli_down_options[];
 extern const struct cli_option cli_compose_logs_options[];
 extern const struct cli_option cli_compose_ps_options[];
+extern const struct cli_option cli_compose_ls_options[];
+extern const struct cli_option cli_compose_run_options[];
+extern const struct cli_option cli_compose_start_options[];
+extern const struct cli_option cli_compose_stop_options[];
+extern const struct cli_option cli_scale_options[];
 
 #endif

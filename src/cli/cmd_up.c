@@ -188,6 +188,36 @@ int cmd_up(struct cli *cli, void *arg)
     return code;
 }
 
+static char **services_of(char *const *texts)
+{
+    char **services = NULL;
+    for (; *texts; texts++) {
+        dr_auto_free char *name = dr_strndup(*texts, strcspn(*texts, "="));
+        dr_strv_add(&services, name);
+    }
+    return services;
+}
+
+int cmd_scale(struct cli *cli, void *arg)
+{
+    struct up_args *args = arg;
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    dr_auto_json json_t *old = NULL;
+    dr_auto_strv char **services = services_of(cli->words);
+    int64_t timeout_ms;
+    args->stop_timeout_s = -1;
+    if (check_up(args, &timeout_ms, &err) < 0)
+        return cli_usage_error(cli, &err);
+    struct dray_deployment *deployment = cli_deployment(&args->of, &err);
+    if (!deployment)
+        return cli_error(cli, &err);
+    int rc = scale_all(deployment, cli->words, &err);
+    if (rc == 0)
+        rc = bring_up(cli, args, deployment, services, timeout_ms, &old, &err);
+    dray_deployment_free(deployment);
+    return rc < 0 ? cli_error(cli, &err) : CLI_OK;
+}
+
 static int take_down(struct cli *cli, const struct down_args *args, const char *name,
                      const struct dray_deployment *deployment, struct dr_error *err)
 {

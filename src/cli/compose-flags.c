@@ -111,3 +111,65 @@ const struct cli_option cli_compose_ps_options[] = {
     {'q', "quiet", CLI_BOOL, PS(quiet), NULL, "Only show ids"},
     OPTION_SECRETS_FILE(compose_ps_args),
     {0}};
+
+const struct cli_option cli_compose_start_options[] = {
+    OPTION_ENV_FILE(compose_stop_args),
+    OPTION_FILE('f', compose_stop_args),
+    OPTIONS_OF(compose_stop_args),
+    OPTION_SECRETS_FILE(compose_stop_args),
+    {0}};
+
+const struct cli_option cli_compose_stop_options[] = {
+    OPTION_ENV_FILE(compose_stop_args),
+    OPTION_FILE('f', compose_stop_args),
+    OPTIONS_OF(compose_stop_args),
+    OPTION_SECRETS_FILE(compose_stop_args),
+    {'t', "timeout", CLI_INT, offsetof(struct compose_stop_args, timeout_s), "seconds",
+     "Before they are killed (default: their own)", 0, INT32_MAX, -1},
+    {0}};
+
+#define LS(member) offsetof(struct compose_ls_args, member)
+const struct cli_option cli_compose_ls_options[] = {
+    {'a', "all", CLI_BOOL, LS(all), NULL, "Those too of which nothing runs"},
+    {0, "format", CLI_TEXT, LS(format), "string",
+     "table, json, 'table TEMPLATE' or a template as '{{.Name}}'"},
+    {'q', "quiet", CLI_BOOL, LS(quiet), NULL, "Only show names"},
+    {0}};
+
+#define RUN(member) offsetof(struct compose_run_args, member)
+const struct cli_option cli_compose_run_options[] = {
+    {'d', "detach", CLI_BOOL, RUN(detach), NULL, "Let it run, and print its id"},
+    {0, "entrypoint", CLI_TEXT, RUN(entrypoint), "string",
+     "Instead of the service's entrypoint"},
+    {'e', "env", CLI_LIST, RUN(env), "list", "Set a variable: KEY=VALUE, or KEY"},
+    OPTION_ENV_FILE(compose_run_args),
+    OPTION_FILE('f', compose_run_args),
+    {'i', "interactive", CLI_BOOL, RUN(interactive), NULL,
+     "Give it our stdin (--interactive=false: none)", 0, 0, 1},
+    {0, "name", CLI_TEXT, RUN(name), "string", "The container's name"},
+    {0, "no-deps", CLI_BOOL, RUN(no_deps), NULL, "Do not bring up what it depends on"},
+    {'T', "no-tty", CLI_BOOL, RUN(no_tty), NULL,
+     "No terminal (default: one when ours is one)"},
+    OPTIONS_OF(compose_run_args),
+    {0, "pull", CLI_TEXT, RUN(pull), "policy",
+     "always, missing, newer or never, instead of what the files say"},
+    {'q', "quiet", CLI_BOOL, RUN(quiet), NULL, "Say nothing of what is brought up"},
+    {0, "rm", CLI_BOOL, RUN(remove), NULL, "Remove it at its end (--rm=false: it stays)",
+     0, 0, 1},
+    OPTION_SECRETS_FILE(compose_run_args),
+    {'u', "user", CLI_TEXT, RUN(user), "string", "User[:group] in the container"},
+    {'w', "workdir", CLI_TEXT, RUN(workdir), "string", "Working directory"},
+    {0}};
+
+const struct cli_option cli_scale_options[] = {
+    OPTION_ENV_FILE(up_args),
+    OPTION_FILE('f', up_args),
+    {0, "no-deps", CLI_BOOL, UP(no_deps), NULL, "Leave alone what they depend on"},
+    OPTIONS_OF(up_args),
+    {'q', "quiet", CLI_BOOL, UP(quiet), NULL, "Say nothing of what is done"},
+    OPTION_SECRETS_FILE(up_args),
+    {0, "timeout", CLI_TEXT, UP(timeout), "duration",
+     "Give up after that time, as 90s or 5m (default: never)"},
+    {0, "wait", CLI_BOOL, UP(wait), NULL,
+     "Return when all are healthy, and jobs have ended"},
+    {0}};

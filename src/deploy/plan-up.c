@@ -107,7 +107,7 @@ static void before_users(struct up *u, const char *name, size_t step,
     for (size_t i = 0; i < u->model->service_count; i++) {
         struct part *part = &u->parts[i];
         if (part->chosen && uses(&u->model->services[i], name))
-            part_after(part, step);
+            part_after(part, step, false);
     }
 }
 
@@ -218,13 +218,11 @@ static void wait_for(struct up *u, struct part *dependant, const struct deploy_d
         return;
     for (size_t i = 0; i < part->replica_count; i++) {
         struct replica *r = &part->replicas[i];
-        if (d->condition == DEPLOY_STARTED)
-            part_after(dependant, r->last);
-        else
-            part_after(dependant, replica_wait(u, s, r,
-                                               d->condition == DEPLOY_HEALTHY
-                                                   ? DEPLOY_UNTIL_HEALTHY
-                                                   : DEPLOY_UNTIL_COMPLETED));
+        size_t step = d->condition == DEPLOY_STARTED ? r->last
+                      : d->condition == DEPLOY_HEALTHY
+                          ? replica_wait(u, s, r, DEPLOY_UNTIL_HEALTHY)
+                          : replica_wait(u, s, r, DEPLOY_UNTIL_COMPLETED);
+        part_after(dependant, step, d->optional);
     }
 }
 
@@ -254,6 +252,11 @@ static int plan_service(struct up *u, size_t index, struct dr_error *err)
             deploy_model_service(u->model, s->depends[i].service);
         if (on && plan_service(u, (size_t)(on - u->model->services), err) < 0)
             return -1;
+    }
+    if (u->options->surroundings && part->named) {
+        for (size_t i = 0; i < s->depend_count; i++)
+            wait_for(u, part, &s->depends[i]);
+        return 0;
     }
     if (part_decide(u, s, part, err) < 0)
         return -1;

@@ -39,16 +39,30 @@ size_t plan_add(struct deploy_plan *plan, enum deploy_action action, const char 
     return plan->count++;
 }
 
-void plan_after(struct deploy_plan *plan, size_t step, size_t other)
+static void add_after(struct deploy_plan *plan, size_t step, size_t other, bool soft)
 {
     struct deploy_step *s = &plan->steps[step];
     if (other == DEPLOY_NO_STEP)
         return;
     for (size_t i = 0; i < s->after_count; i++)
-        if (s->after[i] == other)
+        if (s->after[i] == other) {
+            s->soft[i] = s->soft[i] && soft;
             return;
+        }
     s->after = dr_realloc(s->after, (s->after_count + 1) * sizeof *s->after);
+    s->soft = dr_realloc(s->soft, (s->after_count + 1) * sizeof *s->soft);
+    s->soft[s->after_count] = soft;
     s->after[s->after_count++] = other;
+}
+
+void plan_after(struct deploy_plan *plan, size_t step, size_t other)
+{
+    add_after(plan, step, other, false);
+}
+
+void plan_after_end(struct deploy_plan *plan, size_t step, size_t other)
+{
+    add_after(plan, step, other, true);
 }
 
 void plan_warn(struct deploy_plan *plan, const char *fmt, ...)
@@ -80,6 +94,7 @@ void deploy_plan_free(struct deploy_plan *plan)
         free(s->container);
         free(s->image_id);
         free(s->after);
+        free(s->soft);
         json_decref(s->spec);
     }
     free(plan->steps);

@@ -68,7 +68,8 @@ struct deploy_step {
     char *image_id;
     bool start;     /* … and when it stays it is started, since it does not run */
     size_t made_by; /* WAIT: the step that makes the container; else `container` */
-    size_t *after;  /* steps that must have succeeded */
+    size_t *after;  /* steps that must have succeeded … */
+    bool *soft;     /* … or, these, only ended */
     size_t after_count;
 };
 
@@ -84,9 +85,9 @@ struct deploy_plan_options {
     char *const *services; /* only these, and what they depend on; NULL or empty: all */
     bool no_deps;
     bool force_recreate, no_recreate, remove_orphans;
-    bool no_start; /* networks, volumes and dependencies only: before a one-off */
-    bool wait;     /* at the end every replica is ready, every job has ended */
-    int pull;      /* enum deploy_pull instead of the services' own; -1: theirs */
+    bool surroundings; /* not the named ones themselves, but all that they need */
+    bool wait;         /* at the end every replica is ready, every job has ended */
+    int pull;          /* enum deploy_pull instead of the services' own; -1: theirs */
 };
 #define DEPLOY_PLAN_OPTIONS_INIT ((struct deploy_plan_options){.pull = -1})
 

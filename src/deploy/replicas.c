@@ -5,11 +5,13 @@
 
 #include "deploy/plan-private.h"
 
-void part_after(struct part *part, size_t step)
+void part_after(struct part *part, size_t step, bool soft)
 {
     if (step == DEPLOY_NO_STEP)
         return;
     part->after = dr_realloc(part->after, (part->after_count + 1) * sizeof *part->after);
+    part->soft = dr_realloc(part->soft, (part->after_count + 1) * sizeof *part->soft);
+    part->soft[part->after_count] = soft;
     part->after[part->after_count++] = step;
 }
 
@@ -22,6 +24,7 @@ void part_release(struct part *part)
     free(part->replicas);
     free(part->gone);
     free(part->after);
+    free(part->soft);
 }
 
 static struct replica *add(struct replica **list, size_t *count)
@@ -156,6 +159,7 @@ static void see_replicas(struct up *u, const struct deploy_service *s, struct pa
             continue;
         struct replica *r = add(&part->replicas, &part->replica_count);
         r->there = c;
+        part->seen_any = true;
         r->number = dr_json_int(c, "replica", 0);
         r->stale = why_stale(u, s, part, c, hash);
         r->ask_image =
@@ -218,7 +222,7 @@ static size_t add_step(struct up *u, const struct deploy_service *s, struct part
     u->plan->steps[step].of = s;
     u->plan->steps[step].container = dr_strdup(dr_json_str(r->there, "id"));
     for (size_t i = 0; i < part->after_count; i++)
-        plan_after(u->plan, step, part->after[i]);
+        (part->soft[i] ? plan_after_end : plan_after)(u->plan, step, part->after[i]);
     return step;
 }
 
@@ -342,9 +346,8 @@ static int bring_up(struct up *u, const struct deploy_service *s, struct part *p
 {
     bool over = r->there && is_over(s, r->there);
     if (!r->there) {
-        r->made = add_step(
-            u, s, part, DEPLOY_CREATE, r,
-            part->gone_count || part->replica_count > 1 ? "one more replica" : "missing");
+        r->made = add_step(u, s, part, DEPLOY_CREATE, r,
+                           part->seen_any ? "one more replica" : "missing");
         r->last = r->made;
         return give_spec(u, s, part, r->made, r->number, err);
     }
@@ -401,6 +404,8 @@ static bool is_already(const struct deploy_service *s, const struct replica *r,
 size_t replica_wait(struct up *u, const struct deploy_service *s, struct replica *r,
                     enum deploy_until until)
 {
+    if (until == DEPLOY_UNTIL_READY && r->waits[DEPLOY_UNTIL_HEALTHY] != DEPLOY_NO_STEP)
+        until = DEPLOY_UNTIL_HEALTHY; /* that is more */
     if (r->waits[until] != DEPLOY_NO_STEP)
         return r->waits[until];
     if (is_already(s, r, until))

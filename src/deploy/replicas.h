@@ -18,6 +18,7 @@ struct replica {
 struct part {
     bool chosen, named, done;
     bool replaced;            /* one of its replicas is made anew, or started again */
+    bool seen_any;            /* a replica of it is there */
     size_t work;              /* replicas that something is done with */
     struct replica *replicas; /* those that shall be there in the end */
     size_t replica_count;
@@ -27,6 +28,7 @@ struct part {
     const char *image_id; /* what the reference means there now; NULL: missing */
     size_t pull;
     size_t *after; /* what its first steps wait for */
+    bool *soft;    /* … for its end only, however that is */
     size_t after_count;
 };
 
@@ -38,7 +40,7 @@ struct up {
     struct part *parts; /* as model->services */
 };
 
-void part_after(struct part *part, size_t step);
+void part_after(struct part *part, size_t step, bool soft);
 void part_release(struct part *part);
 /* What becomes of each replica. DR_ERR_EXISTS: a name is taken. */
 int part_decide(struct up *u, const struct deploy_service *s, struct part *part,

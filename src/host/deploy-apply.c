@@ -52,6 +52,8 @@ static int turn(const struct deploy_run *run, size_t index)
     int is = 1;
     for (size_t i = 0; i < s->after_count; i++) {
         const struct deploy_outcome *before = &run->outcomes[s->after[i]];
+        if (before->state == DEPLOY_FAILED && s->soft[i])
+            continue;
         if (before->state == DEPLOY_FAILED)
             return -1;
         if (before->state != DEPLOY_DONE && before->state != DEPLOY_SAME)

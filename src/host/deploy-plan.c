@@ -95,6 +95,7 @@ int dray_deployment_plan(struct dray_target *target,
                                             .force_recreate = o.force_recreate,
                                             .no_recreate = o.no_recreate,
                                             .remove_orphans = o.remove_orphans,
+                                            .surroundings = o.surroundings,
                                             .wait = o.wait,
                                             .pull = pull};
     int rc = observe(target, deployment->model->name, images, o.show_only, &waiting,
