@@ -1,0 +1,135 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Compose files, for real: what they say is there, and what is inside. How each field is
+# read is tested without a target, in tests/unit/deploy.
+# bats file_tags=plain-build,any-runtime
+load lib/common
+
+setup_file() {
+    suite_setup
+    suite_pull busybox:1
+    IMAGE=$(image busybox:1)
+    export IMAGE
+}
+teardown_file() { suite_teardown; }
+setup() {
+    test_setup
+    mkdir "$OUT/shop"
+    cd "$OUT/shop" || return
+}
+teardown() {
+    dray compose down -p shop -v -q -t 0
+    dray compose down -p other -v -q -t 0
+    test_teardown
+}
+names() { dray compose ps "$@" --format '{{.Name}}' | tr '\n' ' '; }
+
+@test "a Compose file with its override, .env, profiles, extends, configs and secrets is brought up and taken down" {
+    export TOKEN=hunter2
+    mkdir conf data
+    echo 'from a file' >conf/app.conf
+    echo 'KEPT=below' >data/note
+    printf 'IMAGE=%s\nGREETING="good day"\n' "$IMAGE" >.env
+    echo "export FROM_FILE='a # b'" >app.env
+    cat >common.yaml <<'YAML'
+services:
+  base:
+    image: ${IMAGE:?}
+    command: sleep 100
+    stop_signal: KILL
+    env_file: app.env
+YAML
+    cat >compose.yaml <<'YAML'
+x-health: &health
+  healthcheck: {test: ["CMD", "test", "-f", "/ready"], interval: 100ms, retries: 100}
+services:
+  db:
+    extends: {file: common.yaml, service: base}
+    <<: *health
+    command: ["sh", "-c", "touch /ready; exec sleep 100"]
+    volumes: ["rows:/rows"]
+    networks: {back: {aliases: [database]}}
+  web:
+    extends: {file: common.yaml, service: base}
+    depends_on: {db: {condition: service_healthy}}
+    environment: {GREETING: , PLAIN: "${GREETING-no} $$HOME", GONE: }
+    volumes: ["./data:/data:ro"]
+    configs: [{source: app, target: /etc/app.conf, mode: 0440}, words]
+    secrets: [{source: token, uid: "7"}]
+    networks: [back, front]
+    labels: [shop.part=web]
+    deploy: {replicas: 2}
+  debug:
+    extends: web
+    profiles: [debug]
+    network_mode: service:db
+    networks: !reset []
+    deploy: !reset null
+configs:
+  app: {file: conf/app.conf}
+  words: {content: "port ${PORT:-80}\n"}
+secrets:
+  token: {environment: TOKEN}
+networks: {back: {internal: true}, front: }
+volumes: {rows: }
+YAML
+    cat >compose.override.yaml <<'YAML'
+services:
+  web: {environment: [OVER=ridden], labels: {shop.part: front}}
+YAML
+    ok up -d
+    same "$(names)" "shop-db-1 shop-web-1 shop-web-2 "
+    same "$(dray exec shop-web-2 sh -c 'echo "$GREETING|$PLAIN|$OVER|$FROM_FILE|${GONE-none}"')" \
+        'good day|good day $HOME|ridden|a # b|none'
+    same "$(dray exec shop-web-1 cat /etc/app.conf /words /run/secrets/token /data/note)" \
+        "$(printf 'from a file\nport 80\nhunter2KEPT=below')"
+    same "$(dray exec shop-web-1 stat -c '%a %u' /etc/app.conf /run/secrets/token | tr '\n' ' ')" \
+        "440 0 444 7 "
+    same "$(inspect shop-web-1 '{{index .Config.Labels "shop.part"}}')" front
+    dray exec shop-web-1 ping -c 1 -W 5 database
+    dray exec shop-web-1 ping -c 1 -W 5 db
+    same "$(dray exec shop-db-1 ip -o link | grep -c eth)" 1
+    has "$(dray volume ls -q)" shop_rows
+
+    ok up -d
+    same "$stderr" ""
+    TOKEN=other ok up -d --profile debug
+    same "$(dray exec shop-debug-1 cat /run/secrets/token)" other
+    same "$(dray exec shop-debug-1 cat /sys/class/net/eth0/address)" \
+        "$(dray exec shop-db-1 cat /sys/class/net/eth0/address)"
+
+    ok down --profile debug
+    same "$(dray ps -aq)$(dray network ls -q --filter name=shop_)" ""
+    has "$(dray volume ls -q)" shop_rows
+    ok down -v --profile debug
+    same "$(dray volume ls -q)" ""
+}
+
+@test "what is wrong is named with its line and nothing is made; include, stdin and names as docker compose has them" {
+    cat >compose.yaml <<'YAML'
+services:
+  web: {imgae: x, build: .}
+  db: {image: "${NO:?which}", pid: host}
+YAML
+    exits 78 up -d
+    has "$stderr" "compose.yaml:2:9: a service has no field 'imgae'; did you mean 'image'?"
+    has "$stderr" "compose.yaml:2:26: build: images cannot be built here yet"
+    has "$stderr" "compose.yaml:3:15: the variable NO must be set: which"
+    has "$stderr" "compose.yaml:3:31: pid: a container has a PID namespace of its own here"
+    same "$(dray ps -aq)" ""
+
+    mkdir part
+    printf 'PART=included\n' >part/.env
+    printf 'services: {inner: {image: "%s", command: "sleep 100", stop_signal: KILL, container_name: "$PART"}}\n' \
+        "$IMAGE" >part/compose.yaml
+    try dray up -d -f - <<YAML
+version: "3"
+name: other
+include: [part/compose.yaml]
+services: {outer: {image: "$IMAGE", command: [sleep, "100"], stop_signal: KILL, mem_swappiness: 1, depends_on: [inner]}}
+YAML
+    same "$status" 0 "$stderr"
+    has "$stderr" "'version' is obsolete"
+    has "$stderr" "mem_swappiness: this limit is not set here"
+    same "$(names -p other)" "included other-outer-1 "
+}
