@@ -52,8 +52,12 @@ static int write_end(struct container *c, struct dr_error *err)
     return -1;
 }
 
+/* The event of a run's end, once its state says the same: who hears it looks there. */
 static void tell_end(struct monitor *m)
 {
+    if (!m->end_untold)
+        return;
+    m->end_untold = false;
     container_auto struct container c = {0};
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
     if (container_load_state(&m->guest, m->id, &c, &err) < 0 || !c.state)
@@ -70,7 +74,7 @@ void monitor_take_end(struct monitor *m, int wait_status)
         WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
     /* only a kill can be the OOM killer's; looking costs some calls */
     m->oom_killed = m->exit_code == 137 && cgroup_oom_kills(m->cgroup) > 0;
-    tell_end(m);
+    m->end_untold = true;
 }
 
 static json_t *exit_code_json(const struct monitor *m)
@@ -104,7 +108,9 @@ int monitor_write_end(struct monitor *m, const char *status, const char *error)
         dr_json_set_bool(c.state, "stopped", true);
     if (m->log.lost_bytes > 0)
         dr_json_set_int(c.state, "log_lost_bytes", m->log.lost_bytes);
-    return write_end(&c, &err);
+    int result = write_end(&c, &err);
+    tell_end(m);
+    return result;
 }
 
 int monitor_clear_run(struct monitor *m, struct dr_error *err)
@@ -220,6 +226,7 @@ void monitor_finish(struct monitor *m)
     monitor_ports_close(m); /* who hears of the end may want them */
     if (m->auto_remove && !is_kept(m)) {
         tell_who_asks(m);
+        tell_end(m);
         monitor_unmount(m);
         /* it is gone for everybody; the kernel takes its time with links, which nobody
          * needs to wait for */

@@ -90,6 +90,7 @@ struct monitor {
     bool exit_known;   /* false: nobody saw how it ended (a lost monitor) */
     int exit_code;     /* when it is over */
     bool oom_killed;
+    bool end_untold;   /* its event is still to be written */
     long gather_ns;    /* so long its output is left to gather; 0: it is not */
     bool stdin_came;   /* since it wrote last */
     int64_t logged_ns; /* the time of the last output that was logged, or of the start */
