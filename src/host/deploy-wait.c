@@ -6,6 +6,8 @@
  */
 #include <string.h>
 
+#include "base/text.h"
+
 #include "host/deploy-run.h"
 #include "host/stream.h"
 
@@ -41,6 +43,8 @@ static enum verdict judge(const json_t *s, enum deploy_until until, struct dr_er
         dr_fail(err, DR_ERR_CONFLICT, "it is torn: %s", text_of(s, "error"));
         return NEVER;
     }
+    if (until == DEPLOY_UNTIL_READY && strcmp(status, "scheduled") == 0)
+        return IT_IS; /* a cron, whose time will come */
     if (until == DEPLOY_UNTIL_COMPLETED || !running)
         return NOT_YET;
     if (strcmp(health, "healthy") == 0 || (until == DEPLOY_UNTIL_READY && !*health))
@@ -99,6 +103,30 @@ static int too_long(const json_t *s, struct dr_error *err)
                    text_of(s, "status"), *health ? ", its health check is " : "", health);
 }
 
+#define WORDS_MAX 300
+
+/* Why it ended is mostly the last thing that it said. */
+static void add_last_line(struct dray_target *target, const char *container,
+                          struct dr_error *err)
+{
+    const struct dray_logs_options options = {.size = sizeof options, .tail = 1};
+    const struct dray_call call = {.timeout_ms = DEFAULT_TIMEOUT_MS};
+    struct dray_error *ignored = NULL;
+    struct dray_stream *logs = NULL;
+    struct dray_event event;
+    if (dray_container_logs(target, container, &options, &call, &logs, &ignored) == 0 &&
+        dray_stream_next(logs, &call, &event, &ignored) == 1 && event.len > 0) {
+        dr_auto_free char *line = dr_strndup(event.data, event.len);
+        dr_auto_free char *safe = dr_escape(line, WORDS_MAX);
+        dr_auto_free char *why = dr_strdup(err->text);
+        enum dr_kind kind = err->kind;
+        dr_error_release(err);
+        dr_fail(err, kind, "%s; the last that it said: %s", why, safe);
+    }
+    dray_error_free(ignored);
+    dray_stream_free(logs);
+}
+
 int deploy_wait(struct dray_target *target, const char *container,
                 enum deploy_until until, const struct limits *limits,
                 struct dr_error *err)
@@ -128,6 +156,8 @@ int deploy_wait(struct dray_target *target, const char *container,
     }
     dray_stream_free(events);
     if (rc < 0)
-        return too_long(summary, err);
-    return verdict == IT_IS ? 0 : -1;
+        too_long(summary, err);
+    if (verdict == NEVER || (rc < 0 && err->kind == DR_ERR_TIMEOUT))
+        add_last_line(target, container, err);
+    return rc == 0 && verdict == IT_IS ? 0 : -1;
 }
