@@ -53,7 +53,7 @@ edit() { sed -i "$1" dray.yaml; } # SCRIPT of sed
     up
     same "$(curl -s -m 20 http://127.0.0.1:18080/version)" "web 2"
     same "$(page 18080)" "hits=3 rows=3 greeting=changed"
-    same "$(ids | grep -v web)" "$(grep -v web <<<"$before")"
+    same "$(ids | grep -v web-)" "$(grep -v web- <<<"$before")"
     # three of a service: its name means all of them
     up --scale cache=3
     ok ps --format '{{.Names}}'
@@ -70,13 +70,13 @@ edit() { sed -i "$1" dray.yaml; } # SCRIPT of sed
     has "$(page 18080)" "rows=4 greeting"
     # a configuration that cannot work is told as such, and the one before is another up away
     cp dray.yaml good.yaml
-    before=$(ids | grep db)
+    before=$(ids | grep db-)
     edit 's|    stop_grace_period: 5s|    command: {entrypoint: [/usr/sbin/nginx, -c, /nowhere.conf]}|'
     try dray up -q --wait --timeout 60s --secrets-file "$E2E/secrets"
     [[ $status -ne 0 ]]
     has "$stderr" "web"
     has "$stderr" "nowhere.conf"
-    same "$(ids | grep db)" "$before"
+    same "$(ids | grep db-)" "$before"
     cp good.yaml dray.yaml
     up
     has "$(page 18080)" "rows=5 greeting"
@@ -101,16 +101,17 @@ edit() { sed -i "$1" dray.yaml; } # SCRIPT of sed
     local db
     ok ps --format '{{.Names}} {{.Status}}'
     same "$(grep -c '(healthy)' <<<"$output")" 3
-    db=$(ids | grep db)
+    db=$(ids | grep db-)
     ok exec boutique-web-1 cat /etc/banner
     same "$output" "the boutique"
     # what a variable changes is changed, and no more
     WEB_VERSION=2 ok up -f compose.yaml -q --wait --timeout 150s
     same "$(curl -s -m 20 http://127.0.0.1:18081/version)" "web 2"
-    same "$(ids | grep db)" "$db"
+    same "$(ids | grep db-)" "$db"
     # what stands in its way is said before anything is made
     unset DB_PASSWORD
-    refused 125 "DB_PASSWORD" "is needed" "compose.yaml:" -- up -f compose.yaml -d
+    exits 78 up -f compose.yaml -d
+    has "$stderr" "compose.yaml:14:20: the variable DB_PASSWORD must be set: is needed"
     export DB_PASSWORD=pw
     ok down -f compose.yaml -q --volumes
     same "$(ids)" ""
