@@ -86,6 +86,13 @@ static void forgive(struct source *s)
         dr_error_release(&s->failed);
 }
 
+/* What it says of this run comes after the end of the last one: the time of its start is
+ * written down later than its first words may be. 0: this is its first run. */
+static int64_t last_end(const struct dray_container *c)
+{
+    return c->state.finished_ns < c->state.started_ns ? c->state.finished_ns : 0;
+}
+
 static bool is_old(const struct source *s)
 {
     return json_object_get(s->all->how->old, s->container->id) != NULL;
@@ -101,7 +108,7 @@ static void *read_history(void *arg)
     options.until_ns = how->until_ns;
     s->last_ns = how->since_ns;
     if (how->old)
-        options.since_ns = s->container->state.started_ns;
+        options.since_ns = last_end(s->container);
     if (is_old(s))
         return NULL;
     if (open_source(s, &options, &s->failed) == 0)

@@ -254,6 +254,8 @@ static void remove_one(struct up *u, const struct deploy_service *s, struct part
     struct part nothing = {0};
     size_t step = add_step(u, s, &nothing, DEPLOY_REMOVE, r, why);
     plan_after(u->plan, step, after);
+    /* its successor has volumes of its own, so nobody would find these again */
+    u->plan->steps[step].volumes = after != DEPLOY_NO_STEP;
 }
 
 /* The new one under a free number, and only when it is ready the old one goes. */

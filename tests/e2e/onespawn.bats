@@ -68,6 +68,26 @@ spawns() {
     same "$(spawns rmi made:1 made:2)" 1 rmi
 }
 
+@test "a deployment of twenty services: one for up, up again, ps, logs, scale and down" {
+    local n
+    {
+        printf 'version: v1\ndeployment: twenty\nservices:\n'
+        for ((n = 1; n <= 20; n++)); do
+            printf '  s%s: {image: {name: "%s"}, stop_signal: KILL, command: {args: [sleep, 100]}%s}\n' \
+                "$n" "$IMAGE" "$( ((n % 5)) || echo ", depends: [s1]")"
+        done
+    } >"$OUT/dray.yaml"
+    cd "$OUT" || return
+    same "$(spawns up -d)" 1 up
+    same "$(dray compose ps -q | grep -c '')" 20
+    same "$(spawns up -d)" 1 "up again"
+    same "$(spawns compose ps)" 1 "compose ps"
+    same "$(spawns compose logs)" 1 "compose logs"
+    same "$(spawns scale s1=2)" 1 scale
+    same "$(spawns down)" 1 down
+    same "$(dray ps -aq)" ""
+}
+
 @test "rm of several containers: one" {
     ok create --name a "$IMAGE" true
     ok create --name b "$IMAGE" true
