@@ -255,26 +255,6 @@ int policy_choose_place(const json_t *doc, const struct policy_place *place,
                : no_signature(policy, place->transport, err);
 }
 
-/* 0: there is none. */
-static int read_file(const char *path, bool must_exist, json_t **ret_doc,
-                     struct dr_error *err)
-{
-    dr_auto_buf struct dr_buf buf = DR_BUF_INIT(POLICY_MAX);
-    dr_auto_error struct dr_error problem = DR_ERROR_INIT;
-    if (dr_file_read(AT_FDCWD, path, &buf, &problem) < 0) {
-        if (!must_exist && (problem.code == ENOENT || problem.code == ENOTDIR))
-            return 0;
-        dr_error_move(err, &problem);
-        err->kind = DR_ERR_CONFIG;
-        return -1;
-    }
-    *ret_doc = dr_json_parse(buf.data ? buf.data : "", buf.len, POLICY_MAX, err);
-    if (*ret_doc)
-        return 1;
-    err->kind = DR_ERR_CONFIG;
-    return -1;
-}
-
 /* The file that counts: 1, 0 when there is none. */
 static int find_file(const char *file, json_t **ret_doc, char **ret_path,
                      struct dr_error *err)
@@ -284,9 +264,11 @@ static int find_file(const char *file, json_t **ret_doc, char **ret_path,
     if (file && !*file)
         return 0;
     for (size_t i = 0; i < DR_COUNT(places); i++) {
-        int rc = places[i] ? read_file(places[i], file != NULL, ret_doc, err) : 0;
+        int rc = places[i] ? route_read(places[i], file != NULL, POLICY_MAX,
+                                        dr_json_parse, ret_doc, err)
+                           : 0;
         if (rc < 0)
-            return dr_wrap(err, "the signature policy %s", places[i]);
+            return dr_wrap(err, "the signature policy");
         if (rc > 0) {
             *ret_path = dr_strdup(places[i]);
             return 1;

@@ -40,22 +40,30 @@ struct endpoint *route_add(struct route *route, struct dr_error *err)
     return &route->endpoints[route->n++];
 }
 
-int route_read_toml(const char *path, json_t **ret_doc, struct dr_error *err)
+int route_read(const char *path, bool must_exist, size_t max,
+               json_t *(*parse)(const char *text, size_t len, size_t max,
+                                struct dr_error *err),
+               json_t **ret_doc, struct dr_error *err)
 {
-    dr_auto_buf struct dr_buf buf = DR_BUF_INIT(FILE_MAX);
+    dr_auto_buf struct dr_buf buf = DR_BUF_INIT(max);
     dr_auto_error struct dr_error problem = DR_ERROR_INIT;
     if (dr_file_read(AT_FDCWD, path, &buf, &problem) < 0) {
-        if (problem.code == ENOENT || problem.code == ENOTDIR)
+        if (!must_exist && (problem.code == ENOENT || problem.code == ENOTDIR))
             return 0;
         dr_error_move(err, &problem);
         err->kind = DR_ERR_CONFIG;
         return -1;
     }
-    *ret_doc = dr_toml_parse(buf.data ? buf.data : "", buf.len, FILE_MAX, err);
+    *ret_doc = parse(buf.data ? buf.data : "", buf.len, max, err);
     if (*ret_doc)
         return 1;
     err->kind = DR_ERR_CONFIG;
     return dr_wrap(err, "%s", path);
+}
+
+int route_read_toml(const char *path, json_t **ret_doc, struct dr_error *err)
+{
+    return route_read(path, false, FILE_MAX, dr_toml_parse, ret_doc, err);
 }
 
 char *route_user_file(const char *tail)

@@ -62,7 +62,12 @@ int route_from_registries_conf(const struct oci_ref *ref, const char *conf_file,
                                bool direct, struct route *route, struct dr_error *err);
 int route_from_hosts_toml(const struct oci_ref *ref, bool direct, struct route *route,
                           struct dr_error *err);
-/* A file of TOML; 0: it is not there. Errors name it. */
+/* A configuration file, of at most max bytes. 1; 0: it is not there and need not be.
+ * Errors name it and are DR_ERR_CONFIG. */
+int route_read(const char *path, bool must_exist, size_t max,
+               json_t *(*parse)(const char *text, size_t len, size_t max,
+                                struct dr_error *err),
+               json_t **ret_doc, struct dr_error *err);
 int route_read_toml(const char *path, json_t **ret_doc, struct dr_error *err);
 /* "<user's config>/tail", owned; NULL: there is no home. */
 char *route_user_file(const char *tail);

@@ -172,7 +172,7 @@ static void what_the_policy_rejects_is_not_even_asked_for(void **state)
     assert_error(&err, DR_ERR_CONFIG, 0, "is no public key in PEM form");
     unlink(s->policy);
     assert_int_equal(pull(s, &err), -1); /* it was named */
-    assert_error(&err, DR_ERR_CONFIG, ENOENT, "the signature policy ");
+    assert_error(&err, DR_ERR_CONFIG, ENOENT, "the signature policy: open ");
 }
 
 int main(void)
