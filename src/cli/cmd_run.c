@@ -112,7 +112,11 @@ static int pull(struct running *r, enum dray_pull_policy policy, bool quiet,
         .quiet = quiet,
         .out = stderr,
     };
-    return cli_pull(r->cli, &request, &image, err);
+    if (cli_pull(r->cli, &request, &image, err) < 0)
+        return -1;
+    /* what was looked at is what is used: the name may mean another one by then */
+    const char *id = dr_json_str(image, "id");
+    return request.lock_file && id ? cli_spec_set(r->spec, "image_id", id, err) : 0;
 }
 
 static int ask_detached(struct running *r, bool run, struct dr_error *err)

@@ -99,6 +99,7 @@ static const struct spec_field container_fields[] = {
     TEXT(spec_container, deployment),
     NUMBER(spec_container, replica, 0, 0, UINT32_MAX),
     TEXT(spec_container, image),
+    TEXT(spec_container, image_id),
     BYTES(spec_container, args),
     BYTES(spec_container, entrypoint),
     FLAG(spec_container, has_entrypoint),

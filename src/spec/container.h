@@ -77,6 +77,7 @@ struct spec_container {
                                    service and no name the name is its slug */
     int64_t replica;
     char *image;       /* canonical reference, or an image id or its prefix */
+    char *image_id;    /* which one it is made of, whatever has the name; or NULL */
     char **args;       /* the words behind the image; empty: the image's cmd */
     char **entrypoint; /* NULL: the image's; has_entrypoint with an empty vector: none */
     bool has_entrypoint;

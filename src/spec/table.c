@@ -114,6 +114,15 @@ char *spec_image_name(const char *text, struct dr_error *err)
     return oci_ref_text(&ref);
 }
 
+static int image_id(struct spec_container *spec, const struct spec_row *row,
+                    const char *value, struct dr_error *err)
+{
+    struct oci_digest id;
+    if (oci_digest_parse(value, strlen(value), &id, err) < 0)
+        return expected(err, value, row->form);
+    return text(spec, row, value, err);
+}
+
 static int image(struct spec_container *spec, const struct spec_row *row,
                  const char *value, struct dr_error *err)
 {
@@ -385,6 +394,8 @@ const struct spec_row spec_rows[] = {
      .meaning = "which deployment the service belongs to (C24)"},
     {"image", false, image, AT(image), .form = "a reference as typed, or an id",
      .meaning = "the image"},
+    {"image_id", false, image_id, AT(image_id), .form = "sha256: and 64 hex digits",
+     .meaning = "the image's id, when another one may get its name meanwhile"},
     {"workdir", false, workdir, AT(workdir), .form = "an absolute path",
      .meaning = "working directory"},
     {"user", false, text, AT(user), .form = "name or uid, then : and group or gid",

@@ -39,6 +39,23 @@ static void C13_the_bundle_is_at_its_place_with_rootfs_and_config(void **s)
     assert_false(exists(text("%s/bundles/bundled", root)));
 }
 
+static void C13_an_image_s_id_counts_more_than_who_has_its_name(void **s)
+{
+    char id[DRAY_ID_SIZE];
+    struct dray_spec *spec = spec_for("by-id", "true", NULL);
+    const char *is = str_at(image_inspected(busybox), "Id");
+    set(spec, "image", "no.such/name:1");
+    set(spec, "image_id", is);
+    created(spec);
+    SAME(str_at(inspected("by-id"), "Image"), is);
+    SAME(str_at(inspected("by-id"), "Config.Image"), "no.such/name:1");
+    OK(dray_container_remove(target, "by-id", false, false, NULL, ERR));
+    spec = spec_for("by-id", "true", NULL);
+    set(spec, "image_id", text("sha256:%064d", 7));
+    FAILS(DRAY_ERR_NOT_FOUND, dray_container_create(target, spec, NULL, id, NULL, ERR),
+          "is not on this target");
+}
+
 static void C13_the_hostname_is_the_slug_unless_given(void **s)
 {
     struct dray_spec *spec = spec_for("named.host", "hostname", NULL);
@@ -316,6 +333,7 @@ static void C16_a_container_sees_three_descriptors_and_its_own_processes(void **
 }
 
 TESTS(create_tests, TEST(C13_the_bundle_is_at_its_place_with_rootfs_and_config),
+      TEST(C13_an_image_s_id_counts_more_than_who_has_its_name),
       TEST(C13_the_hostname_is_the_slug_unless_given),
       TEST(C13_entrypoint_command_env_workdir_and_user_come_from_the_image),
       TEST(C13_the_spec_wins_over_the_image),

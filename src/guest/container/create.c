@@ -169,7 +169,8 @@ static int look_up(struct plan *plan, struct dr_error *err)
         return -1;
     /* A missing runtime is told now, not when the container is started. */
     if (runtime_find(plan->guest->runtime, &plan->runtime, err) < 0 ||
-        image_lookup(plan->guest, spec->image, &plan->image, err) < 0)
+        image_lookup(plan->guest, spec->image_id ? spec->image_id : spec->image,
+                     &plan->image, err) < 0)
         return -1;
     return layer_store_stack(plan->guest->layers, plan->image.diff_ids,
                              plan->image.diff_id_count, &plan->stack, err);

@@ -79,6 +79,10 @@ static const struct {
     {"replica", false, "3", "{\"replica\":3}"},
     {"deployment", false, "prod", "{\"deployment\":\"prod\"}"},
     {"image", false, "alpine", "{\"image\":\"docker.io/library/alpine:latest\"}"},
+    {"image_id", false,
+     "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+     "{\"image_id\":\"sha256:"
+     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"}"},
     {"workdir", false, "/a", "{\"workdir\":\"/a\"}"},
     {"user", false, "u:g", "{\"user\":\"u:g\"}"},
     {"hostname", false, "h", "{\"hostname\":\"h\"}"},
@@ -199,6 +203,7 @@ static void a_bad_value_names_field_value_and_what_would_be_right(void **state)
         {"workdir", false, "a", {"workdir: 'a': expected an absolute path"}},
         {"name", false, "-a", {"name: ", "-a"}},
         {"image", false, "Bad Name", {"image: ", "Bad Name"}},
+        {"image_id", false, "sha256:e3b0", {"image_id: ", "64 hex digits"}},
         {"stop_signal", false, "SIGNOPE", {"stop_signal: ", "SIGNOPE"}},
         {"health_interval", false, "soon", {"health_interval: ", "soon"}},
         {"env", true, "=x", {"env: '=x': expected NAME=VALUE"}},
