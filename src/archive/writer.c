@@ -73,9 +73,9 @@ static int check_dir(struct archive_writer *w, struct dr_error *err)
     const char *mark = w->kind == PLACE_OCI ? "oci-layout" : "version";
     if (faccessat(w->fd, mark, F_OK, 0) == 0)
         return 0;
-    dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+    close(w->fd); /* what is open stays for a while on Windows */
+    w->fd = -1;
     if (rmdir(w->path) == 0 && mkdir(w->path, 0755) == 0) { /* it was empty */
-        close(w->fd);
         w->fd = open(w->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (w->fd >= 0)
             return 0;

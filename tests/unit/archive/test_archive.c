@@ -39,6 +39,9 @@ static void c12_places_are_told_from_references(void **state)
         {"docker-archive:x.tar:", PLACE_DOCKER_ARCHIVE, "x.tar", NULL},
         {"dir:/a:b", PLACE_DIR, "/a:b", NULL},
         {"oci:C:\\images:x", PLACE_OCI, "C:\\images", "x"},
+        {"oci-archive:c:/x\\y.tar", PLACE_OCI_ARCHIVE, "c:/x\\y.tar", NULL},
+        {"docker-archive:C:/x.tar:a:1", PLACE_DOCKER_ARCHIVE, "C:/x.tar", "a:1"},
+        {"dir:C:\\d", PLACE_DIR, "C:\\d", NULL},
     };
     for (size_t i = 0; i < DR_COUNT(cases); i++) {
         dr_auto_error struct dr_error err = DR_ERROR_INIT;
