@@ -34,10 +34,9 @@ struct verify_key *verify_key_new(const char *pem)
                             CRYPT_DECODE_ALLOC_FLAG, NULL, &info, &n) &&
         CryptImportPublicKeyInfoEx2(X509_ASN_ENCODING, info, 0, NULL, &key->handle)) {
         key->rsa = strcmp(info->Algorithm.pszObjId, szOID_RSA_RSA) == 0;
-        DWORD bits = 0;
-        BCryptGetProperty(key->handle, BCRYPT_KEY_LENGTH, (BYTE *)&bits, sizeof bits, &n,
-                          0);
-        key->half = (bits + 7) / 8;
+        /* of ECDSA it is a point: a 4, x and y, each as long as r and s */
+        if (info->PublicKey.cbData > 0 && info->PublicKey.pbData[0] == 4)
+            key->half = (info->PublicKey.cbData - 1) / 2;
     }
     if (info)
         LocalFree(info);
