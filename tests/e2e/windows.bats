@@ -6,6 +6,7 @@
 load lib/common
 load lib/wsl
 load lib/windows
+load lib/registry
 
 setup_file() {
     windows_suite_setup || return 0
@@ -192,6 +193,77 @@ no_containers() { [[ -z $(dray ps -aq) ]]; }
     wait "$client" || code=$?
     same "$code $(tr -d '\r' <"$OUT/e")" "125 dray: wsl://dray: the connection was lost"
     ok exec on true
+}
+
+@test "C12: dray.exe: images in files of a drive: oci:, oci-archive:, docker-archive:, dir:" {
+    needs_exe
+    local home at id
+    home=$(windows_home)
+    ok copy -q "docker://$IMAGE" 'oci:C:\users\me\layout:box:1'
+    [[ -f $home/layout/oci-layout ]]
+    ok copy -q 'oci:C:\users\me\layout:box:1' 'oci-archive:C:/users/me/oci.tar:box:1'
+    ok copy -q 'oci-archive:C:/users/me/oci.tar:box:1' 'docker-archive:C:\users\me\docker.tar:box:1'
+    ok copy -q 'docker-archive:C:/users/me/docker.tar:box:1' 'dir:C:\users\me\dir'
+    [[ -f $home/dir/manifest.json ]]
+    ok images -q --no-trunc "$IMAGE"
+    id=$output
+    for at in 'oci:C:\users\me\layout:box:1' 'oci-archive:c:\users\me\oci.tar' 'docker-archive:C:/users/me/docker.tar'; do
+        ok pull -q "$at"
+        ok images -q --no-trunc box:1
+        same "$output" "$id"
+        ok rmi box:1
+    done
+    ok pull -q 'dir:C:\users\me\dir'
+    refused 1 'C:\users\me\none.tar' -- pull -q 'oci-archive:C:\users\me\none.tar:box:1'
+}
+
+@test "C13: dray.exe: signatures under a policy, checked by Windows: good ones, another key's, none" {
+    needs_exe
+    local home kind
+    home=$(windows_home)
+    mkdir "$OUT/keys"
+    openssl ecparam -name prime256v1 -genkey -noout -out "$OUT/keys/ec"
+    openssl ecparam -name prime256v1 -genkey -noout -out "$OUT/keys/other"
+    openssl genrsa -out "$OUT/keys/rsa" 2048 2>/dev/null
+    umoci init --layout "$OUT/layout"
+    skopeo copy -q --insecure-policy --src-tls-verify=false "docker://$IMAGE" "oci:$OUT/layout:1"
+    registry_push "$OUT/layout:1" signed:1
+    for kind in ec rsa; do
+        openssl pkey -in "$OUT/keys/$kind" -pubout -out "$home/$kind.pub"
+        printf '{"default":[{"type":"reject"}],"transports":{"docker":{"%s":[{"type":"sigstoreSigned","keyPath":"C:\\\\users\\\\me\\\\%s.pub","signedIdentity":{"type":"matchRepository"}}]}}}' \
+            "$REGISTRY" "$kind" >"$home/policy-$kind.json"
+    done
+    refused 1 "the image is not signed" -- pull -q --signature-policy 'C:\users\me\policy-ec.json' "$(image signed:1)"
+    sign rsa
+    ok pull -q --signature-policy policy-rsa.json "$(image signed:1)"
+    sign other
+    refused 1 "the signature is not by the policy's key" -- pull -q --signature-policy policy-ec.json "$(image signed:1)"
+    sign ec
+    ok pull -q --signature-policy policy-ec.json "$(image signed:1)"
+}
+sign() { # KEY: one signature more
+    local tag
+    "$E2E_LIB/../../fake/cosign-sign.py" "$OUT/layout" 1 "$OUT/keys/$1" "$REGISTRY/signed" >"$OUT/signed"
+    tag=$(sed 's/:/-/' "$OUT/signed").sig
+    registry_push "$OUT/layout:$tag" "signed:$tag"
+}
+
+@test "dray.exe: forward, of connections and of datagrams" {
+    needs_exe
+    local tcp udp pid
+    ok run -d --name f --network none "$IMAGE" sleep 1000
+    pid=$(dray() { "$DRAY" "$@"; }; DRAY_TEST_OVER=wsl pid_of f)
+    nsenter -t "$pid" -n python3 "$E2E_LIB/port-tool.py" serve 80 >"$OUT/server" 3>&- &
+    within 10 grep -qs ready "$OUT/server"
+    dray forward f :80 :80/udp :81/udp >"$OUT/forward" 2>"$OUT/err" 3>&- &
+    within 10 grep -q '> 80/udp' "$OUT/forward"
+    tcp=$(sed -n 's/^Forwarding from .*:\([0-9]*\) -> 80\r*$/\1/p' "$OUT/forward")
+    udp=$(sed -n 's/^Forwarding from .*:\([0-9]*\) -> 80\/udp\r*$/\1/p' "$OUT/forward")
+    python3 "$E2E_LIB/port-tool.py" transfer 127.0.0.1 "$tcp" 3000000
+    python3 "$E2E_LIB/port-tool.py" udp 127.0.0.1 "$udp"
+    pkill -INT -x dray.exe
+    wait -n || true
+    kill %1 2>/dev/null || true
 }
 
 # in_console CODE ARGS... <STEPS: in a console, which Wine makes of a terminal
