@@ -8,35 +8,14 @@
 
 #define SPEC_BYTES_MAX (1u << 20) /* what one message can carry */
 
-/* Services by name, for bsearch. */
-struct by_name {
-    const struct deploy_service *service;
-};
-
-static int compare(const void *a, const void *b)
-{
-    const struct by_name *x = a, *y = b;
-    return strcmp(x->service->name, y->service->name);
-}
-
 struct checker {
     const struct deploy_model *model;
     struct deploy_problems *problems;
-    struct by_name *sorted;
     /* the search for circles */
     unsigned char *state; /* 0: not seen, 1: on the way, 2: done */
     const struct deploy_service **way;
     size_t way_len;
 };
-
-static const struct deploy_service *find(const struct checker *c, const char *name)
-{
-    struct deploy_service key = {.name = (char *)name};
-    struct by_name wanted = {&key};
-    const struct by_name *found =
-        bsearch(&wanted, c->sorted, c->model->service_count, sizeof wanted, compare);
-    return found ? found->service : NULL;
-}
 
 struct names {
     const struct deploy_model *model;
@@ -63,10 +42,12 @@ static bool ends(const struct deploy_service *s)
 static void check_depend(struct checker *c, const struct deploy_service *s,
                          const struct deploy_depend *d)
 {
-    const struct deploy_service *on = find(c, d->service);
+    const struct deploy_service *on = deploy_model_service(c->model, d->service);
     if (!on && !d->optional) {
         struct names names = {c->model, 0};
-        const char *near = dr_nearest(d->service, next_name, &names);
+        const char *near = deploy_problems_full(c->problems)
+                               ? NULL
+                               : dr_nearest(d->service, next_name, &names);
         deploy_problem(c->problems, &d->where,
                        "%s depends on '%s', which is no service here%s%s%s", s->name,
                        d->service, near ? "; did you mean '" : "", near ? near : "",
@@ -112,7 +93,8 @@ static void walk(struct checker *c, const struct deploy_service *s)
     c->state[at] = 1;
     c->way[c->way_len++] = s;
     for (size_t i = 0; i < s->depend_count; i++) {
-        const struct deploy_service *on = find(c, s->depends[i].service);
+        const struct deploy_service *on =
+            deploy_model_service(c->model, s->depends[i].service);
         if (!on)
             continue;
         size_t there = (size_t)(on - c->model->services);
@@ -272,12 +254,8 @@ int deploy_check(const struct deploy_model *model, struct deploy_problems *probl
         return deploy_problems_end(problems, err);
     }
     struct checker c = {.model = model, .problems = problems};
-    c.sorted = dr_alloc((count + 1) * sizeof *c.sorted);
     c.state = dr_alloc(count + 1);
     c.way = dr_alloc((count + 1) * sizeof *c.way);
-    for (size_t i = 0; i < count; i++)
-        c.sorted[i].service = &model->services[i];
-    qsort(c.sorted, count, sizeof *c.sorted, compare);
     for (size_t i = 0; i < count; i++) {
         const struct deploy_service *s = &model->services[i];
         check_service(&c, s);
@@ -289,7 +267,6 @@ int deploy_check(const struct deploy_model *model, struct deploy_problems *probl
             walk(&c, &model->services[i]);
     check_ports(&c);
     check_container_names(&c);
-    free(c.sorted);
     free(c.state);
     free(c.way);
     return deploy_problems_end(problems, err);

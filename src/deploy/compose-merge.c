@@ -279,6 +279,7 @@ void compose_unique(struct deploy_value *root)
 void compose_sweep(struct deploy_value *value)
 {
     size_t kept = 0;
+    deploy_index_release(&value->index);
     for (size_t i = 0; i < value->count; i++) {
         struct deploy_value *item = value->items[i];
         if (has_tag(item, "!reset")) {

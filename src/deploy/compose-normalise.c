@@ -13,6 +13,7 @@ static void clear(struct deploy_value *value, enum deploy_type type)
         if (value->keys)
             free(value->keys[i]);
     }
+    deploy_index_release(&value->index);
     free(value->items);
     free(value->keys);
     free(value->key_where);

@@ -6,6 +6,8 @@
 #include "base/text.h"
 #include "deploy/value.h"
 
+#define ANCHORS_MAX 1000
+
 struct anchor {
     char *name;
     struct deploy_value *value; /* borrowed: a part of the tree that is there already */
@@ -63,20 +65,23 @@ static int count(struct loader *l, const yaml_mark_t *mark, size_t more)
                       "(aliases count each time)");
 }
 
-static void remember(struct loader *l, const yaml_char_t *name,
-                     struct deploy_value *value, size_t values)
+static int remember(struct loader *l, const yaml_mark_t *mark, const yaml_char_t *name,
+                    struct deploy_value *value, size_t values)
 {
     if (!name)
-        return;
+        return 0;
     for (size_t i = 0; i < l->anchor_count; i++)
         if (strcmp(l->anchors[i].name, (const char *)name) == 0) {
             l->anchors[i].value = value;
             l->anchors[i].values = values;
-            return;
+            return 0;
         }
+    if (l->anchor_count == ANCHORS_MAX)
+        return fail(l, mark, "there are more than 1000 anchors");
     l->anchors = dr_realloc(l->anchors, (l->anchor_count + 1) * sizeof *l->anchors);
     l->anchors[l->anchor_count++] =
         (struct anchor){dr_strdup((const char *)name), value, values};
+    return 0;
 }
 
 static struct deploy_value *scalar(struct loader *l, const yaml_event_t *event)
@@ -259,8 +264,9 @@ static struct deploy_value *node(struct loader *l, yaml_event_t *event, unsigned
             map ? event->data.mapping_start.anchor : event->data.sequence_start.anchor;
         tag = map ? event->data.mapping_start.tag : event->data.sequence_start.tag;
         value = deploy_value_new(map ? DEPLOY_MAP : DEPLOY_LIST, NULL, &where);
-        remember(l, anchor, NULL, 0); /* an alias inside it would hold itself */
-        if (children(l, value, depth) < 0) {
+        /* an alias inside it would hold itself */
+        if (remember(l, &event->start_mark, anchor, NULL, 0) < 0 ||
+            children(l, value, depth) < 0) {
             deploy_value_free(value);
             return NULL;
         }
@@ -273,7 +279,10 @@ static struct deploy_value *node(struct loader *l, yaml_event_t *event, unsigned
     if (!value)
         return NULL;
     value->tag = dr_strdup((const char *)tag);
-    remember(l, anchor, value, l->values - before);
+    if (remember(l, &event->start_mark, anchor, value, l->values - before) < 0) {
+        deploy_value_free(value);
+        return NULL;
+    }
     return value;
 }
 

@@ -54,6 +54,9 @@ void deploy_model_free(struct deploy_model *model)
         free(model->volumes[i].name);
         dr_strv_free(model->volumes[i].labels);
     }
+    deploy_index_release(&model->service_index);
+    deploy_index_release(&model->network_index);
+    deploy_index_release(&model->volume_index);
     free(model->services);
     free(model->networks);
     free(model->volumes);
@@ -128,31 +131,43 @@ struct deploy_file *deploy_service_add_file(struct deploy_service *service,
     return f;
 }
 
+static const char *service_name(const void *model, size_t at)
+{
+    return ((const struct deploy_model *)model)->services[at].name;
+}
+
 struct deploy_service *deploy_model_service(const struct deploy_model *model,
                                             const char *name)
 {
-    for (size_t i = 0; i < model->service_count; i++)
-        if (strcmp(model->services[i].name, name) == 0)
-            return &model->services[i];
-    return NULL;
+    struct deploy_index *index = (struct deploy_index *)&model->service_index;
+    size_t at = deploy_index_find(index, name, model->service_count, service_name, model);
+    return at < model->service_count ? &model->services[at] : NULL;
+}
+
+static const char *network_name(const void *model, size_t at)
+{
+    return ((const struct deploy_model *)model)->networks[at].name;
 }
 
 struct deploy_network *deploy_model_network(const struct deploy_model *model,
                                             const char *name)
 {
-    for (size_t i = 0; i < model->network_count; i++)
-        if (strcmp(model->networks[i].name, name) == 0)
-            return &model->networks[i];
-    return NULL;
+    struct deploy_index *index = (struct deploy_index *)&model->network_index;
+    size_t at = deploy_index_find(index, name, model->network_count, network_name, model);
+    return at < model->network_count ? &model->networks[at] : NULL;
+}
+
+static const char *volume_name(const void *model, size_t at)
+{
+    return ((const struct deploy_model *)model)->volumes[at].name;
 }
 
 struct deploy_volume *deploy_model_volume(const struct deploy_model *model,
                                           const char *name)
 {
-    for (size_t i = 0; i < model->volume_count; i++)
-        if (strcmp(model->volumes[i].name, name) == 0)
-            return &model->volumes[i];
-    return NULL;
+    struct deploy_index *index = (struct deploy_index *)&model->volume_index;
+    size_t at = deploy_index_find(index, name, model->volume_count, volume_name, model);
+    return at < model->volume_count ? &model->volumes[at] : NULL;
 }
 
 char *deploy_replica_name(const struct deploy_model *model,

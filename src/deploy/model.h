@@ -117,6 +117,8 @@ struct deploy_model {
     size_t network_count;
     struct deploy_volume *volumes; /* the named ones that a service has */
     size_t volume_count;
+    /* of the names above; the functions below have them */
+    struct deploy_index service_index, network_index, volume_index;
     char **warnings;   /* what was read and means nothing here, with its place */
     char **file_names; /* what the places borrow from */
 };

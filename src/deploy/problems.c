@@ -33,6 +33,11 @@ static void add(struct deploy_problems *problems, const struct deploy_where *whe
     p->column = where->column;
 }
 
+bool deploy_problems_full(const struct deploy_problems *problems)
+{
+    return problems->count == DEPLOY_PROBLEMS_MAX;
+}
+
 void deploy_problem(struct deploy_problems *problems, const struct deploy_where *where,
                     const char *fmt, ...)
 {

@@ -30,6 +30,8 @@ void deploy_problem(struct deploy_problems *problems, const struct deploy_where 
 /* The text of an error that somebody else found. */
 void deploy_problem_error(struct deploy_problems *problems,
                           const struct deploy_where *where, const struct dr_error *found);
+/* Whether more problems are only counted: no use to look for what to say of them. */
+bool deploy_problems_full(const struct deploy_problems *problems);
 /* 0 when there are none; else DR_ERR_CONFIG with the first as "FILE:LINE:COLUMN: TEXT"
  * and how many more there are. */
 int deploy_problems_end(const struct deploy_problems *problems, struct dr_error *err);

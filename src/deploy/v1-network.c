@@ -28,7 +28,8 @@ char *v1_whole_name(struct v1 *r, const struct deploy_value *definitions,
     bool usual = strcmp(key, DEFAULT_NETWORK) == 0 && definitions == r->networks;
     if (map && !definition && !usual) {
         struct keys keys = {definitions, 0};
-        const char *near = dr_nearest(key, next_key, &keys);
+        const char *near =
+            deploy_problems_full(r->problems) ? NULL : dr_nearest(key, next_key, &keys);
         dr_auto_free char *safe = dr_escape(key, 80);
         dr_auto_free char *safe_near = dr_escape(near ? near : "", 80);
         v1_problem(r, where, "'%s' is not under %s%s%s%s", safe, section,

@@ -71,19 +71,17 @@ static char *variable_name(struct v1 *r, const struct deploy_value *env, size_t 
     return DR_TAKE(name);
 }
 
-static size_t find_variable(char *const *list, const char *name)
+static const char *name_at(const void *names, size_t at)
 {
-    size_t len = strlen(name), i = 0;
-    while (list[i] && (strncmp(list[i], name, len) != 0 ||
-                       (list[i][len] != '=' && list[i][len] != '\0')))
-        i++;
-    return i;
+    return ((char *const *)names)[at];
 }
 
 /* Vectors of the whole length at once: there may be thousands. */
 void v1_take_env(struct v1 *r, const struct deploy_value *env)
 {
     struct deploy_service *s = r->service;
+    struct deploy_index index = {0};
+    dr_auto_strv char **names = dr_alloc((env->count + 1) * sizeof *names);
     size_t count = 0;
     s->spec->env = dr_alloc((env->count + 1) * sizeof *s->spec->env);
     s->env_written = dr_alloc((env->count + 1) * sizeof *s->env_written);
@@ -99,13 +97,15 @@ void v1_take_env(struct v1 *r, const struct deploy_value *env)
             v1_problem_error(r, &env->items[i]->where, &err);
             continue;
         }
-        size_t at = env->type == DEPLOY_LIST ? find_variable(s->spec->env, name) : count;
+        size_t at = deploy_index_find(&index, name, count, name_at, names);
         free(s->spec->env[at]);
         free(s->env_written[at]);
         s->spec->env[at] = value ? dr_printf("%s=%s", name, value) : dr_strdup(name);
         s->env_written[at] = value ? dr_printf("%s=%s", name, written) : dr_strdup(name);
-        count += at == count;
+        if (at == count)
+            names[count++] = DR_TAKE(name);
     }
+    deploy_index_release(&index);
 }
 
 /* --- limits --- */

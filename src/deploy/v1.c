@@ -31,6 +31,10 @@ static void add_path(struct dr_buf *buf, const struct v1_step *step)
 void v1_problem(struct v1 *r, const struct deploy_where *where, const char *fmt, ...)
 {
     dr_auto_buf struct dr_buf path = DR_BUF_INIT(PATH_MAX_BYTES);
+    if (deploy_problems_full(r->problems)) {
+        deploy_problem(r->problems, where, "more");
+        return;
+    }
     va_list ap;
     va_start(ap, fmt);
     dr_auto_free char *text = dr_vprintf(fmt, ap);
@@ -60,7 +64,8 @@ static void unknown(struct v1 *r, const struct v1_field *members, const char *ke
 {
     dr_auto_free char *safe = dr_escape(key, 80);
     const struct v1_field *field = members;
-    const char *near = dr_nearest(key, next_field, &field);
+    const char *near =
+        deploy_problems_full(r->problems) ? NULL : dr_nearest(key, next_field, &field);
     v1_problem(r, where, "there is no field '%s'%s%s%s", safe,
                near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }

@@ -28,6 +28,7 @@ void deploy_value_free(struct deploy_value *value)
     free(value->items);
     free(value->keys);
     free(value->key_where);
+    deploy_index_release(&value->index);
     free(value->text);
     free(value->tag);
     free(value);
@@ -66,12 +67,16 @@ static void append_member(struct deploy_value *map, const char *key,
     map->items[map->count++] = child;
 }
 
+static const char *key_at(const void *map, size_t at)
+{
+    return ((const struct deploy_value *)map)->keys[at];
+}
+
 static size_t find(const struct deploy_value *map, const char *key)
 {
-    size_t i = 0;
-    while (i < map->count && strcmp(map->keys[i], key) != 0)
-        i++;
-    return i;
+    /* what is learnt about it changes nothing of it */
+    struct deploy_index *index = (struct deploy_index *)&map->index;
+    return deploy_index_find(index, key, map->count, key_at, map);
 }
 
 struct deploy_value *deploy_value_get(const struct deploy_value *value, const char *key)
@@ -100,6 +105,7 @@ void deploy_value_remove(struct deploy_value *map, const char *key)
     size_t i = find(map, key);
     if (i == map->count)
         return;
+    deploy_index_release(&map->index);
     deploy_value_free(map->items[i]);
     free(map->keys[i]);
     /* the arrays keep their size: grow() allocates anew at the next power of two, and

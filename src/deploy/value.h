@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "deploy/index.h"
 
 #define DEPLOY_FILE_MAX (4u << 20)     /* bytes of a file */
 #define DEPLOY_SCALAR_MAX (256u << 10) /* bytes of one scalar */
@@ -44,6 +45,8 @@ struct deploy_value {
     char **keys;
     struct deploy_where *key_where;
     size_t count;
+    /* Of keys, for deploy_value_get. Who takes a key out by hand releases it. */
+    struct deploy_index index;
 };
 
 /* One document of len bytes. name: for places; must outlive the tree. An empty file is
