@@ -278,6 +278,12 @@ struct down_args {
     int64_t timeout_s; /* -1: the containers' own */
 };
 
+struct compose_config_args {
+    struct compose_args of;
+    bool quiet, services, volumes, images, schema;
+    const char *format;
+};
+
 struct compose_logs_args {
     struct compose_args of;
     bool follow, timestamps, no_color, no_prefix;
@@ -365,6 +371,7 @@ extern const struct cli_option cli_target_rm_options[];
 extern const struct cli_option cli_volume_rm_options[];
 extern const struct cli_option cli_up_options[];
 extern const struct cli_option cli_down_options[];
+extern const struct cli_option cli_compose_config_options[];
 extern const struct cli_option cli_compose_logs_options[];
 extern const struct cli_option cli_compose_ps_options[];
 extern const struct cli_option cli_compose_ls_options[];

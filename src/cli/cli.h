@@ -338,6 +338,7 @@ CLI_VERB(cache_prune);
 CLI_VERB(commit);
 CLI_VERB(completion);
 CLI_VERB(container_prune);
+CLI_VERB(compose_config);
 CLI_VERB(compose_logs);
 CLI_VERB(compose_ls);
 CLI_VERB(compose_ps);

@@ -173,3 +173,18 @@ const struct cli_option cli_scale_options[] = {
     {0, "wait", CLI_BOOL, UP(wait), NULL,
      "Return when all are healthy, and jobs have ended"},
     {0}};
+
+#define CONFIG(member) offsetof(struct compose_config_args, member)
+const struct cli_option cli_compose_config_options[] = {
+    OPTION_ENV_FILE(compose_config_args),
+    OPTION_FILE('f', compose_config_args),
+    {0, "format", CLI_TEXT, CONFIG(format), "string", "yaml or json"},
+    {0, "images", CLI_BOOL, CONFIG(images), NULL, "Only the names of the images"},
+    OPTIONS_OF(compose_config_args),
+    {'q', "quiet", CLI_BOOL, CONFIG(quiet), NULL, "Say only what is wrong"},
+    {0, "schema", CLI_BOOL, CONFIG(schema), NULL,
+     "The JSON Schema of dray's own format, for editors; no file is read"},
+    OPTION_SECRETS_FILE(compose_config_args),
+    {0, "services", CLI_BOOL, CONFIG(services), NULL, "Only the names of the services"},
+    {0, "volumes", CLI_BOOL, CONFIG(volumes), NULL, "Only the names of the volumes"},
+    {0}};

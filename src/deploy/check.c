@@ -144,6 +144,32 @@ static void check_replicas(struct checker *c, const struct deploy_service *s)
                            (long long)s->scale);
 }
 
+static size_t words_size(char *const *words)
+{
+    size_t size = 0;
+    for (; words && *words; words++)
+        size += strlen(*words);
+    return size;
+}
+
+/* Nearly all are so small that nobody need write them down to see. */
+static bool too_large(const struct spec_container *spec)
+{
+    char *const *const lists[] = {
+        spec->args,          spec->entrypoint,  spec->env,
+        spec->labels,        spec->annotations, spec->sysctls,
+        spec->security_opts, spec->extra_hosts, spec->health.test};
+    size_t rough = 1000 * (spec->mount_count + spec->device_count + spec->network_count) +
+                   100 * spec->port_count;
+    for (size_t i = 0; i < DR_COUNT(lists); i++)
+        rough += words_size(lists[i]);
+    if (rough < SPEC_BYTES_MAX / 8) /* a byte is six in JSON at most */
+        return false;
+    dr_auto_json json_t *json = spec_container_to_json(spec);
+    dr_auto_free char *text = dr_json_text(json);
+    return strlen(text) > SPEC_BYTES_MAX;
+}
+
 static void check_service(struct checker *c, const struct deploy_service *s)
 {
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
@@ -164,9 +190,7 @@ static void check_service(struct checker *c, const struct deploy_service *s)
         deploy_problem(c->problems, &s->where, "%s: %s", s->name, err.text);
         return;
     }
-    dr_auto_json json_t *json = spec_container_to_json(s->spec);
-    dr_auto_free char *text = dr_json_text(json);
-    if (strlen(text) > SPEC_BYTES_MAX)
+    if (too_large(s->spec))
         deploy_problem(c->problems, &s->where,
                        "%s: all of it together is too large: at most 1 MiB", s->name);
 }

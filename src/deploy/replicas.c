@@ -45,13 +45,14 @@ static bool status_is(const json_t *c, const char *status)
 static bool is_up(const json_t *c)
 {
     return status_is(c, "running") || status_is(c, "restarting") ||
-           status_is(c, "paused") || status_is(c, "stopping");
+           status_is(c, "scheduled") || status_is(c, "paused") ||
+           status_is(c, "stopping");
 }
 
 /* Done, and not to be done again. */
 static bool is_over(const struct deploy_service *s, const json_t *c)
 {
-    return s->rtype != DEPLOY_SERVICE && status_is(c, "exited");
+    return s->rtype == DEPLOY_JOB && status_is(c, "exited");
 }
 
 /* --- deciding --- */

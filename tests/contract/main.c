@@ -14,7 +14,7 @@
 extern const struct tests target_tests, identity_tests, image_tests, create_tests,
     life_tests, stop_tests, output_tests, exec_tests, stats_tests, error_tests,
     state_tests, race_tests, kill_tests, flood_tests, network_tests, credential_tests,
-    distro_tests, elsewhere_tests;
+    distro_tests, deployment_tests;
 
 static int open_only(void)
 {
@@ -74,7 +74,7 @@ int main(int argc, char **argv)
         &life_tests,   &stop_tests,      &output_tests,  &exec_tests,
         &stats_tests,  &error_tests,     &state_tests,   &race_tests,
         &kill_tests,   &flood_tests,     &network_tests, &credential_tests,
-        &distro_tests, &elsewhere_tests,
+        &distro_tests, &deployment_tests,
     };
     size_t count = 0;
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
