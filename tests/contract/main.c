@@ -70,10 +70,10 @@ int main(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "--open") == 0)
         return open_only();
     static const struct tests *const files[] = {
-        &target_tests, &identity_tests,  &image_tests,   &create_tests,
-        &life_tests,   &stop_tests,      &output_tests,  &exec_tests,
-        &stats_tests,  &error_tests,     &state_tests,   &race_tests,
-        &kill_tests,   &flood_tests,     &network_tests, &credential_tests,
+        &target_tests, &identity_tests,   &image_tests,   &create_tests,
+        &life_tests,   &stop_tests,       &output_tests,  &exec_tests,
+        &stats_tests,  &error_tests,      &state_tests,   &race_tests,
+        &kill_tests,   &flood_tests,      &network_tests, &credential_tests,
         &distro_tests, &deployment_tests,
     };
     size_t count = 0;

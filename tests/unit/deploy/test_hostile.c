@@ -14,6 +14,11 @@
 #include "deploy/check.h"
 #include "deploy/read.h"
 
+#ifdef __has_feature
+#define CLANG_SANITIZES __has_feature(address_sanitizer)
+#else
+#define CLANG_SANITIZES 0
+#endif
 #define HEAD "version: v1\ndeployment: shop\nservices:\n"
 
 static void add(struct dr_buf *buf, const char *fmt, ...)
@@ -133,7 +138,7 @@ static void what_is_looked_up_is_found_at_once(void **state)
 
 int main(void)
 {
-#ifndef __SANITIZE_ADDRESS__
+#if !defined(__SANITIZE_ADDRESS__) && !CLANG_SANITIZES
     const struct rlimit limit = {192 << 20, 192 << 20};
     if (setrlimit(RLIMIT_AS, &limit) < 0)
         return 1;
