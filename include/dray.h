@@ -551,7 +551,7 @@ int dray_cache_prune(const char *dir, int64_t max_bytes, char **ret_json,
  *
  *   set: name service replica deployment image image_id workdir user hostname domainname
  *        network ip ip6 mac_address memory cpus cpu_shares pids_limit shm_size
- * stop_signal stop_timeout log_driver restart schedule health_cmd health_interval
+ *        stop_signal stop_timeout log_driver restart schedule health_cmd health_interval
  *        health_timeout health_start_period health_start_interval health_retries; and,
  *        with "true" or "false": tty interactive rm read_only privileged init
  *        no_healthcheck publish_all; entrypoint (one word or "" to clear the image's)
