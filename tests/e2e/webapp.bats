@@ -16,13 +16,13 @@ teardown_file() { suite_teardown; }
 setup() {
     test_setup
     cp "$BATS_TEST_DIRNAME"/webapp/*.yaml "$OUT/"
-    cd "$OUT"
+    cd "$OUT" || return
 }
 teardown() {
     dray down -q --volumes -p shop >/dev/null 2>&1 || true
     dray down -q --volumes -p boutique >/dev/null 2>&1 || true
     dray volume prune -f >/dev/null # the image's own, of replicas that went
-    cd /
+    cd / || return
     test_teardown
 }
 
