@@ -339,6 +339,8 @@ static void what_does_not_run_is_started_again(void **state)
     expect(w, HEAD SERVICE("web", ""), NULL, "recreate web-rep-1");
     dr_json_set_str(find(w, "web-rep-1"), "status", "restarting");
     expect(w, HEAD SERVICE("web", ""), NULL, "");
+    dr_json_set_str(find(w, "web-rep-1"), "status", "scheduled");
+    expect(w, HEAD SERVICE("web", ""), NULL, "");
 }
 
 static void a_dependant_waits_for_health_only_when_it_has_to(void **state)
