@@ -37,6 +37,8 @@ edit() { sed -i "$1" dray.yaml; } # SCRIPT of sed
     up
     same "$(page 18080)" "hits=1 rows=1 greeting=hello"
     same "$(page 18080)" "hits=2 rows=2 greeting=hello"
+    has_ticked() { [[ $(dray exec cache-rep-1 redis-cli get ticks) -ge 1 ]]; }
+    within 30 has_ticked
     # it is in place: nothing is done
     local before
     before=$(ids)
