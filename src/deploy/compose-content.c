@@ -138,6 +138,11 @@ static void one(struct compose_service *s, const struct kind *kind,
     struct deploy_file *file = deploy_service_add_file(s->service, path);
     file->data = data;
     file->len = len;
+    /* so that it can be shown without what is in it */
+    file->source =
+        dr_strdup(source_of(map, "file") ? source_of(map, "file")->text : NULL);
+    file->variable = dr_strdup(
+        source_of(map, "environment") ? source_of(map, "environment")->text : NULL);
     file->secret = kind->secret;
     file->where = item->where;
     file->uid = id_of(c, item, "uid");

@@ -30,6 +30,19 @@ teardown() {
     [ -z "$("$DRAY" compose config --secrets-file ../../secrets -f one -q)" ]
 }
 
+@test "secrets of Compose files are shown as where they are from" {
+    echo hush >token
+    cat >compose.yaml <<-'END'
+	services: {web: {image: nginx, secrets: [a, b]}}
+	secrets: {a: {file: ./token}, b: {environment: PLACE}}
+	END
+    PLACE=nowhere "$DRAY" compose config -p shop >one
+    grep -qx "      source: $PWD/token" one
+    grep -qx '      variable: PLACE' one
+    ! grep -E 'hush|nowhere' one || false
+    PLACE=nowhere "$DRAY" compose config -f one | diff one -
+}
+
 @test "all that is wrong with a file is told, each with its place" {
     printf 'version: v1\nservices:\n  web: {imgae: x, scale: many}\n' >dray.yaml
     run "$DRAY" compose config -q
