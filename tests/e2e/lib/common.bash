@@ -202,7 +202,7 @@ pid_there() { inspect "$1" '{{.State.Pid}}'; }        # CONTAINER
 pid_of() { # CONTAINER
     local pid
     pid=$(inspect "$1" '{{.State.Pid}}') || return 1
-    [[ ${DRAY_TEST_OVER:-} != wsl || $pid -eq 0 ]] || pid=$(cat /proc/[0-9]*/status 2>/dev/null |
+    [[ ${DRAY_TEST_OVER:-} != w* || $pid -eq 0 ]] || pid=$(cat /proc/[0-9]*/status 2>/dev/null |
         awk -v pid="$pid" '/^NSpid:/ && $3 == pid { print $2; exit }')
     echo "$pid"
 }

@@ -6,6 +6,7 @@
 #         suite looks at is where it was.
 #   wsl   the stand-in for wsl.exe (wsl.bash): another root file system, into which the suite's
 #         directory is mounted under its own name, and other pids.
+#   wine  dray.exe (DRAY_EXE) under Wine, over that stand-in: by hand, to see what differs there.
 
 # over_program COMMAND...: makes the program; COMMAND is what comes before the real one
 over_program() {
@@ -45,8 +46,17 @@ over_start() { # ssh|wsl or nothing
         OVER_TARGET=wsl://dray
         over_program "PATH=$E2E/wsl/bin:\$PATH WSL_TWIN_PORT=$WSL_TWIN_PORT exec '$real' \"\$@\""
         ;;
+    wine)
+        over_start wsl
+        # shellcheck source=tests/e2e/lib/windows.bash
+        source "$E2E_LIB/windows.bash"
+        local exe=${DRAY_EXE:-$E2E_LIB/../../../build-windows/src/cli/dray.exe}
+        exe=$(realpath "$exe") && windows_start || return 1
+        # the drive of the current directory is Z:, where all of this machine is
+        over_program "export WINEPREFIX='$WINEPREFIX' WINEPATH='$WINEPATH' WINEDEBUG=-all WSL_TWIN_PORT=$WSL_TWIN_PORT; exec wine '$exe' \"\$@\""
+        ;;
     *)
-        echo "DRAY_TEST_OVER is '$1': ssh and wsl are known" >&2
+        echo "DRAY_TEST_OVER is '$1': ssh, wsl and wine are known" >&2
         return 1
         ;;
     esac
@@ -59,5 +69,10 @@ over_stop() {
     source "$E2E_LIB/common.bash"
     # shellcheck source=/dev/null
     source "$E2E_LIB/$([[ $1 == ssh ]] && echo far || echo wsl).bash"
+    if [[ $1 == wine ]]; then
+        # shellcheck source=tests/e2e/lib/windows.bash
+        source "$E2E_LIB/windows.bash"
+        WINEPREFIX=$E2E/windows windows_stop
+    fi
     if [[ $1 == ssh ]]; then far_stop; else wsl_stop; fi
 }
