@@ -6,6 +6,9 @@
 #include "cli/args.h"
 #include "cli/cli.h"
 
+/* The words behind `compose`, with the options about files that stand before its verb
+ * behind it. Owned, as its words; words[0] must not be NULL. */
+char **cli_compose_order(char *const *words);
 /* The files that the flags name, or those that are found here, read and checked. What is
  * wrong with them is printed when it is more than one thing. NULL with err. */
 struct dray_deployment *cli_deployment(const struct compose_args *args,

@@ -10,6 +10,7 @@
 #include "base/nearest.h"
 #include "base/text.h"
 #include "cli/cli.h"
+#include "cli/compose.h"
 
 #define SETTING(value, variable)                                                         \
     do {                                                                                 \
@@ -136,14 +137,17 @@ static int dispatch(struct cli *cli, char **words)
     cli->verb = strchr(words[0], ' ') ? NULL : cli_verb_find(words[0]);
     if (cli->verb)
         return run_verb(cli, words + 1);
-    const char *group = cli_group_find(words[0], words[1], &cli->verb);
+    bool files_first = strcmp(words[0], "compose") == 0 && words[1] && words[1][0] == '-';
+    dr_auto_strv char **ordered = files_first ? cli_compose_order(words + 1) : NULL;
+    char **rest = files_first ? ordered : words + 1;
+    const char *group = cli_group_find(words[0], rest[0], &cli->verb);
     if (!group)
         return unknown_verb(cli, words[0]);
     cli->scope = group;
     if (cli->verb)
-        return run_verb(cli, words + 2);
-    if (words[1] && words[1][0] != '-')
-        return unknown_group_word(cli, group, words[1]);
+        return run_verb(cli, rest + 1);
+    if (rest[0] && strcmp(rest[0], "-h") != 0 && strcmp(rest[0], "--help") != 0)
+        return unknown_group_word(cli, group, rest[0]);
     cli_help_group(stdout, group);
     return CLI_OK;
 }

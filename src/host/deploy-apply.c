@@ -163,7 +163,7 @@ static int failure(struct deploy_run *run, struct dr_error *err)
         return 0;
     dr_error_move(err, first);
     if (more && !ends_all(err->kind))
-        dr_wrap(err, "%zu steps failed, the first: ", more + 1);
+        dr_wrap(err, "%zu steps failed, the first", more + 1);
     return -1;
 }
 

@@ -132,4 +132,9 @@ YAML
     has "$stderr" "'version' is obsolete"
     has "$stderr" "mem_swappiness: this limit is not set here"
     same "$(names -p other)" "included other-outer-1 "
+    # options about the files may stand before the verb
+    same "$(dray compose -p other ps -q | wc -l)" 2
+    same "$(dray compose -f part/compose.yaml --project-name=x config --services)" inner
+    exits 1 compose -p other pss
+    has "$stderr" "unknown command: compose pss (did you mean ps?)"
 }
