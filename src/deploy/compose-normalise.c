@@ -219,6 +219,7 @@ static bool tag_known(const char *tag)
 static void drop_extensions(struct deploy_value *map)
 {
     size_t kept = 0;
+    deploy_index_release(&map->index); /* what is kept moves */
     for (size_t i = 0; i < map->count; i++) {
         if (strncmp(map->keys[i], "x-", 2) == 0) {
             free(map->keys[i]);

@@ -5,6 +5,7 @@
 #include "base/fs.h"
 #include "base/text.h"
 #include "deploy/compose-internal.h"
+#include "oci/platform.h"
 
 /* --- command, entrypoint --- */
 
@@ -285,7 +286,13 @@ static void pull_policy(struct compose_service *s, const struct deploy_value *va
 
 static void platform(struct compose_service *s, const struct deploy_value *value)
 {
-    if (compose_text(s->c, value))
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    struct oci_platform parsed;
+    if (!compose_text(s->c, value))
+        return;
+    if (oci_platform_parse(value->text, &parsed, &err) < 0)
+        deploy_problem_error(s->c->problems, &value->where, &err);
+    else
         s->service->platform = dr_strdup(value->text);
 }
 

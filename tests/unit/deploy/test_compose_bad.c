@@ -129,6 +129,9 @@ static void what_is_not_supported_says_why(void **state)
 
 static void values_have_their_forms(void **state)
 {
+    service_refused("  platform: l",
+                    "4:13: 'l' is not a platform: write os/architecture[/variant], for "
+                    "example linux/arm64 or linux/arm/v7\n");
     service_refused("  tty: maybe", "4:8: expected true or false\n");
     service_refused("  scale: many", "4:10: expected a number from 0 to 1000\n");
     service_refused("  command: {a: b}",
