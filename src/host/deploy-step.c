@@ -135,30 +135,57 @@ static int gone(int rc, struct dr_error *err)
     return 0;
 }
 
+static bool is_anonymous(const char *name)
+{
+    return name && strlen(name) == 64 && strspn(name, "0123456789abcdef") == 64;
+}
+
+/* Names of its anonymous volumes, those too that it has from its predecessor; NULL when
+ * that cannot be told. */
+static char **anonymous_of(struct deploy_run *run, const char *container)
+{
+    dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+    dr_auto_json json_t *inspect = NULL;
+    json_t *one;
+    char **names = NULL;
+    size_t i;
+    if (call(run, request_for("container.inspect", container), &inspect, &ignored) < 0)
+        return NULL;
+    json_array_foreach (dr_json_array(inspect, "Mounts"), i, one)
+        if (is_anonymous(dr_json_str(one, "Name")))
+            dr_strv_add(&names, dr_json_str(one, "Name"));
+    return names;
+}
+
 static int take_away(struct deploy_run *run, const struct deploy_step *s,
                      struct dr_error *err)
 {
+    dr_auto_strv char **volumes = s->volumes ? anonymous_of(run, s->container) : NULL;
     if (gone(stop(run, s->container, err), err) < 0)
         return -1;
     json_t *request = request_for("container.remove", s->container);
     dr_json_set_bool(request, "force", true); /* a restart policy's last word */
     dr_json_set_bool(request, "volumes", s->volumes);
-    return gone(call(run, request, NULL, err), err);
+    if (gone(call(run, request, NULL, err), err) < 0)
+        return -1;
+    for (size_t i = 0; volumes && volumes[i]; i++) {
+        dr_auto_error struct dr_error used = DR_ERROR_INIT; /* by somebody else */
+        request = request_named("volume.remove", "name", volumes[i]);
+        dr_json_set_bool(request, "force", true);
+        call(run, request, NULL, &used);
+    }
+    return 0;
 }
 
-static bool has_mount(const json_t *mounts, const char *target)
+/* Borrowed, or NULL. */
+static json_t *mount_at(const json_t *mounts, const char *target)
 {
     size_t i;
     json_t *mount;
     json_array_foreach (mounts, i, mount)
         if (strcmp(dr_json_str(mount, "target") ?: "", target) == 0)
-            return true;
-    return false;
-}
-
-static bool is_anonymous(const char *name)
-{
-    return name && strlen(name) == 64 && strspn(name, "0123456789abcdef") == 64;
+            return mount;
+    return NULL;
 }
 
 /* What a container has in volumes that nobody named goes over to its successor. */
@@ -177,13 +204,19 @@ static int keep_volumes(struct deploy_run *run, const struct deploy_step *s, jso
     json_array_foreach (dr_json_array(inspect, "Mounts"), i, one) {
         const char *name = dr_json_str(one, "Name"),
                    *at = dr_json_str(one, "Destination");
-        if (!is_anonymous(name) || !at || has_mount(mounts, at))
+        if (!is_anonymous(name) || !at)
             continue;
-        json_t *mount = json_object();
-        dr_json_set_str(mount, "type", "volume");
+        json_t *mount = mount_at(mounts, at);
+        if (mount && (dr_json_str(mount, "source") ||
+                      strcmp(dr_json_str(mount, "type") ?: "", "volume") != 0))
+            continue; /* something else is there now */
+        if (!mount) {
+            mount = json_object();
+            dr_json_set_str(mount, "type", "volume");
+            dr_json_set_str(mount, "target", at);
+            json_array_append_new(mounts, mount);
+        }
         dr_json_set_str(mount, "source", name);
-        dr_json_set_str(mount, "target", at);
-        json_array_append_new(mounts, mount);
     }
     return 0;
 }

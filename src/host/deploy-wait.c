@@ -96,10 +96,10 @@ static int too_long(const json_t *s, struct dr_error *err)
         return -1;
     if (again > 0)
         return dr_fail(err, DR_ERR_TIMEOUT,
-                       "it was not ready in time: it has been restarted %lld times, the "
+                       "it was not ready in time; it has been restarted %lld times, the "
                        "last time it ended with %lld",
                        (long long)again, (long long)dr_json_int(s, "exit_code", -1));
-    return dr_fail(err, DR_ERR_TIMEOUT, "it was not ready in time: it is %s%s%s",
+    return dr_fail(err, DR_ERR_TIMEOUT, "it was not ready in time; it is %s%s%s",
                    text_of(s, "status"), *health ? ", its health check is " : "", health);
 }
 

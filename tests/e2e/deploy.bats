@@ -113,7 +113,7 @@ names() { dray compose ps "$@" --format '{{.Name}}' | tr '\n' ' '; }
     file '  other: {image: {name: IMAGE}, command: {args: ["false"]}, restart_policy: always, health: {command: ["true"]}}
   db: {SLEEP}'
     exits 1 up --wait --timeout 2s
-    [[ $stderr == *"service other: other-rep-1: it was not ready in time: it has been restarted"*"ended with 1"* ]] || explain "no reason"
+    [[ $stderr == *"service other: other-rep-1: it was not ready in time; it has been restarted"*"ended with 1"* ]] || explain "no reason"
     ok down -t 0 --remove-orphans
     file '  a: {SLEEP}
   b: {image: {name: "nowhere.invalid/x:1", pull_policy: never}}'
@@ -158,6 +158,44 @@ names() { dray compose ps "$@" --format '{{.Name}}' | tr '\n' ' '; }
     same "$code" 130
     same "$(inspect web-rep-1 '{{.State.Status}}')" exited
 }
+
+# bats test_tags=any-runtime
+@test "C35: configs and secrets are there before the start; start-first replaces without a gap; anonymous volumes go on" {
+    echo one >app.conf
+    echo hush >token
+    cat >compose.yaml <<COMPOSE
+name: shop
+services:
+  app:
+    image: "$IMAGE"
+    command: [sh, -c, "cat /etc/deep/app.conf /run/secrets/token; exec sleep 100"]
+    stop_signal: SIGKILL
+    volumes: [/anon]
+    configs: [{source: app, target: /etc/deep/app.conf}]
+    secrets: [token]
+configs: {app: {file: ./app.conf}}
+secrets: {token: {file: ./token}}
+COMPOSE
+    ok up -d
+    within 10 logged_twice shop-app-1
+    same "$(dray logs shop-app-1 | tr '\n' ' ')" "one hush "
+    same "$(dray exec shop-app-1 stat -c %a /run/secrets/token)" 444
+    ok exec shop-app-1 touch /anon/kept
+    echo two >app.conf
+    ok up -d
+    same "$(dray exec shop-app-1 cat /etc/deep/app.conf)" two
+    ok exec shop-app-1 test -e /anon/kept
+    echo '    deploy: {update_config: {order: start-first}}' >order
+    sed -i '/stop_signal/r order' compose.yaml
+    echo three >app.conf
+    ok up -d
+    same "$(names -a)" "shop-app-2 "
+    same "$(grep -o 'shop-app-.: [a-z]*' <<<"$stderr" | tr '\n' ' ')" \
+        "shop-app-2: created shop-app-2: ready shop-app-1: removed "
+    ok down -v -t 0
+    same "$(dray volume ls -q)" ""
+}
+logged_twice() { [[ $(dray logs "$1" | grep -c '') -eq 2 ]]; }
 
 # helper_of PID: the helper that a running dray has started
 helper_of() {

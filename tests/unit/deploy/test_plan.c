@@ -63,8 +63,9 @@ static json_t *find(struct world *w, const char *name)
 
 static void drop(struct world *w, const char *id)
 {
+    dr_auto_free char *mine = dr_strdup(id); /* it may be the container's own text */
     for (size_t i = json_array_size(w->seen.containers); i-- > 0;)
-        if (strcmp(dr_json_str(json_array_get(w->seen.containers, i), "id"), id) == 0)
+        if (strcmp(dr_json_str(json_array_get(w->seen.containers, i), "id"), mine) == 0)
             json_array_remove(w->seen.containers, i);
 }
 
