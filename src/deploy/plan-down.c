@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Taking a deployment away: dependants before what they depend on, then networks. */
+/* Taking a deployment away: dependents before what they depend on, then networks. */
 #include <string.h>
 
 #include "deploy/plan-private.h"
@@ -69,7 +69,7 @@ static bool depends_on(const json_t *container, const char *service)
     return list_has(plan_label(container, DEPLOY_LABEL_DEPENDS), service);
 }
 
-/* Steps wait only for steps before them: so dependants are moved to the front. */
+/* Steps wait only for steps before them: so dependents are moved to the front. */
 static void order(struct down *d)
 {
     size_t n = d->plan->count, done = 0;

@@ -209,8 +209,8 @@ static int plan_pull(struct up *u, size_t index, struct dr_error *err)
 
 /* --- services --- */
 
-/* What a dependant waits for; made when the first one asks. */
-static void wait_for(struct up *u, struct part *dependant, const struct deploy_depend *d)
+/* What a dependent waits for; made when the first one asks. */
+static void wait_for(struct up *u, struct part *dependent, const struct deploy_depend *d)
 {
     const struct deploy_service *s = deploy_model_service(u->model, d->service);
     struct part *part = s ? &u->parts[s - u->model->services] : NULL;
@@ -222,7 +222,7 @@ static void wait_for(struct up *u, struct part *dependant, const struct deploy_d
                       : d->condition == DEPLOY_HEALTHY
                           ? replica_wait(u, s, r, DEPLOY_UNTIL_HEALTHY)
                           : replica_wait(u, s, r, DEPLOY_UNTIL_COMPLETED);
-        part_after(dependant, step, d->optional);
+        part_after(dependent, step, d->optional);
     }
 }
 

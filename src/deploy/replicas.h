@@ -11,7 +11,7 @@ struct replica {
     char *stale;         /* why it is replaced; NULL: it stays */
     bool ask_image;      /* replaced only when the pull brings another image */
     size_t made;         /* the step that makes, replaces or starts it; DEPLOY_NO_STEP */
-    size_t last;         /* what a dependant waits for: that, or the wait behind it */
+    size_t last;         /* what a dependent waits for: that, or the wait behind it */
     size_t waits[3];     /* by enum deploy_until */
 };
 

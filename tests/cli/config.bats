@@ -19,11 +19,13 @@ teardown() {
     cd shop/below
     PLACE=here "$DRAY" compose config --secrets-file ../../secrets >one
     grep -qx 'deployment: shop' one
+    # shellcheck disable=SC2016
     grep -qx '      T: $S:{TOKEN}' one
     grep -qx '      H: here' one
     grep -qx "      source: $BATS_TEST_TMPDIR/shop/conf" one
     ! grep s3cr3t one || false
     "$DRAY" compose config --secrets-file ../../secrets -f one | diff one -
+    # shellcheck disable=SC2094
     "$DRAY" compose config --secrets-file ../../secrets -f - <one | diff one -
     [ "$("$DRAY" compose config --secrets-file ../../secrets -f one --services --volumes)" = $'web\ndb\ndata' ]
     "$DRAY" compose config --secrets-file ../../secrets -f one --format json | python3 -m json.tool >/dev/null

@@ -344,7 +344,7 @@ static void what_does_not_run_is_started_again(void **state)
     expect(w, HEAD SERVICE("web", ""), NULL, "");
 }
 
-static void a_dependant_waits_for_health_only_when_it_has_to(void **state)
+static void a_dependent_waits_for_health_only_when_it_has_to(void **state)
 {
     auto_world struct world *w = world_new();
     const char *gated =
@@ -453,7 +453,7 @@ static void down(struct world *w, const char *name, const char *yaml,
     deploy_model_free(model);
 }
 
-static void down_takes_dependants_first_and_networks_last(void **state)
+static void down_takes_dependents_first_and_networks_last(void **state)
 {
     auto_world struct world *w = world_new();
     expect(w, two, NULL,
@@ -499,13 +499,13 @@ int main(void)
         cmocka_unit_test(the_one_that_does_not_run_goes_first),
         cmocka_unit_test(replicas_are_replaced_one_after_the_other),
         cmocka_unit_test(what_does_not_run_is_started_again),
-        cmocka_unit_test(a_dependant_waits_for_health_only_when_it_has_to),
+        cmocka_unit_test(a_dependent_waits_for_health_only_when_it_has_to),
         cmocka_unit_test(a_job_is_done_once_and_again_when_it_failed_or_changed),
         cmocka_unit_test(orphans_stay_until_it_is_said_that_they_go),
         cmocka_unit_test(only_named_services_and_what_they_need_are_looked_at),
         cmocka_unit_test(names_of_others_are_an_error_before_anything_is_made),
         cmocka_unit_test(at_the_end_all_are_waited_for_when_asked),
-        cmocka_unit_test(down_takes_dependants_first_and_networks_last),
+        cmocka_unit_test(down_takes_dependents_first_and_networks_last),
         cmocka_unit_test(down_with_a_file_leaves_orphans_and_their_network),
         cmocka_unit_test(volumes_stay_unless_asked_for),
     };
