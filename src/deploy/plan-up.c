@@ -111,6 +111,83 @@ static void before_users(struct up *u, const char *name, size_t step,
     }
 }
 
+/* Is name one of a list with commas? */
+static bool lists(const char *list, const char *name)
+{
+    size_t len = strlen(name);
+    while (*list) {
+        size_t n = strcspn(list, ",");
+        if (n == len && memcmp(list, name, n) == 0)
+            return true;
+        list += n + (list[n] == ',');
+    }
+    return false;
+}
+
+/* On the network, or on that of a container that goes already. */
+static bool goes_with(const struct up *u, const char *network, const json_t *c)
+{
+    const char *list = dr_json_str(c, "network") ?: "", *of = "container:", *id;
+    json_t *step;
+    if (lists(list, network))
+        return true;
+    if (strncmp(list, of, strlen(of)) != 0)
+        return false;
+    list += strlen(of);
+    json_object_foreach (u->going, id, step)
+        if (strcmp(list, id) == 0 ||
+            strcmp(list, u->plan->steps[json_integer_value(step)].name) == 0)
+            return true;
+    return false;
+}
+
+static int let_go(struct up *u, const char *network, const json_t *c,
+                  struct dr_error *err)
+{
+    const char *id = dr_json_str(c, "id"), *name = dr_json_str(c, "name"),
+               *service = dr_json_str(c, "service") ?: "";
+    const struct deploy_service *s = deploy_model_service(u->model, service);
+    struct part *part = s ? &u->parts[s - u->model->services] : NULL;
+    if (!part || !part->chosen || plan_is_oneoff(c))
+        return dr_fail(err, DR_ERR_CONFLICT,
+                       "network %s has other settings now, and %s is on it, which this "
+                       "does not replace: remove that first (`dray rm -f %s`)",
+                       network, name, name);
+    size_t step = plan_add(u->plan, DEPLOY_REMOVE, name, service, "its network changes");
+    u->plan->steps[step].container = dr_strdup(id);
+    json_object_set_new(u->going, id, json_integer((json_int_t)step));
+    part_after(part, step, false);
+    return 0;
+}
+
+/* A network cannot be changed while somebody is on it: they are removed, then it is, and
+ * all are made again. *ret_removed: the step behind which it is gone. */
+static int change_network(struct up *u, const char *network, size_t *ret_removed,
+                          struct dr_error *err)
+{
+    if (u->options->no_recreate)
+        return dr_fail(err, DR_ERR_CONFLICT,
+                       "network %s has other settings now, and containers are on it: "
+                       "leave --no-recreate away, or take the deployment down first",
+                       network);
+    size_t before, i;
+    json_t *c, *step;
+    const char *id;
+    do { /* who is on the network of one that goes, goes too */
+        before = json_object_size(u->going);
+        json_array_foreach (u->seen->containers, i, c)
+            if (!dr_json_bool(c, "stranger") &&
+                !json_object_get(u->going, dr_json_str(c, "id")) &&
+                goes_with(u, network, c) && let_go(u, network, c, err) < 0)
+                return -1;
+    } while (json_object_size(u->going) > before);
+    *ret_removed = plan_add(u->plan, DEPLOY_NETWORK_REMOVE, network, NULL,
+                            "its settings have changed");
+    json_object_foreach (u->going, id, step)
+        plan_after(u->plan, *ret_removed, (size_t)json_integer_value(step));
+    return 0;
+}
+
 static int plan_network(struct up *u, const struct deploy_network *n,
                         struct dr_error *err)
 {
@@ -129,12 +206,12 @@ static int plan_network(struct up *u, const struct deploy_network *n,
     const char *is = plan_label(there, DEPLOY_LABEL_HASH);
     if (there && is && strcmp(is, hash) == 0)
         return 0;
-    if (there)
-        return dr_fail(err, DR_ERR_CONFLICT,
-                       "network %s is there with other settings, and containers are on "
-                       "it: take the deployment down first",
-                       n->name);
-    size_t step = plan_add(u->plan, DEPLOY_NETWORK_CREATE, n->name, NULL, "missing");
+    size_t removed = DEPLOY_NO_STEP;
+    if (there && change_network(u, n->name, &removed, err) < 0)
+        return -1;
+    size_t step = plan_add(u->plan, DEPLOY_NETWORK_CREATE, n->name, NULL,
+                           there ? "its settings have changed" : "missing");
+    plan_after(u->plan, step, removed);
     u->plan->steps[step].network = n;
     before_users(u, n->name, step, uses_network);
     return 0;
@@ -311,6 +388,7 @@ int deploy_plan_up(const struct deploy_model *model, const struct deploy_seen *s
                    .seen = seen,
                    .options = options,
                    .plan = plan_new(model->name),
+                   .going = json_object(),
                    .parts = dr_alloc((model->service_count + 1) * sizeof *u.parts)};
     int rc = choose_all(&u, err);
     for (size_t i = 0; rc == 0 && i < model->network_count; i++)
@@ -330,6 +408,7 @@ int deploy_plan_up(const struct deploy_model *model, const struct deploy_seen *s
     for (size_t i = 0; i < model->service_count; i++)
         part_release(&u.parts[i]);
     free(u.parts);
+    json_decref(u.going);
     deploy_plan_free(u.plan);
     return rc;
 }

@@ -158,6 +158,10 @@ static void see_replicas(struct up *u, const struct deploy_service *s, struct pa
         if (dr_json_bool(c, "stranger") || plan_is_oneoff(c) ||
             strcmp(dr_json_str(c, "service") ?: "", s->name) != 0)
             continue;
+        if (json_object_get(u->going, dr_json_str(c, "id") ?: "")) {
+            part->seen_any = part->anew = true;
+            continue;
+        }
         struct replica *r = add(&part->replicas, &part->replica_count);
         r->there = c;
         part->seen_any = true;
@@ -350,7 +354,9 @@ static int bring_up(struct up *u, const struct deploy_service *s, struct part *p
     bool over = r->there && is_over(s, r->there);
     if (!r->there) {
         r->made = add_step(u, s, part, DEPLOY_CREATE, r,
-                           part->seen_any ? "one more replica" : "missing");
+                           part->anew       ? "its network changes"
+                           : part->seen_any ? "one more replica"
+                                            : "missing");
         r->last = r->made;
         return give_spec(u, s, part, r->made, r->number, err);
     }

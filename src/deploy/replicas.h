@@ -19,6 +19,7 @@ struct part {
     bool chosen, named, done;
     bool replaced;            /* one of its replicas is made anew, or started again */
     bool seen_any;            /* a replica of it is there */
+    bool anew;                /* … that goes since its network changes */
     size_t work;              /* replicas that something is done with */
     struct replica *replicas; /* those that shall be there in the end */
     size_t replica_count;
@@ -38,6 +39,9 @@ struct up {
     const struct deploy_plan_options *options;
     struct deploy_plan *plan;
     struct part *parts; /* as model->services */
+    /* Containers that go before anything else, since their network changes: id → the step
+     * that removes it. To the services they are not there any more. */
+    json_t *going;
 };
 
 void part_after(struct part *part, size_t step, bool soft);

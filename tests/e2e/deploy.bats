@@ -66,6 +66,13 @@ names() { dray compose ps "$@" --format '{{.Name}}' | tr '\n' ' '; }
     ok up -d --remove-orphans
     same "$(names -a)" "web-rep-1 "
 
+    echo 'networks: {default: {internal: true}}' >>dray.yaml
+    ok up -d
+    same "$(dray network inspect -f '{{.Internal}}' shop_default)" true
+    same "$(names)" "web-rep-1 "
+    ok up -d
+    same "$stderr" ""
+
     ok down
     same "$(names -a)" ""
     same "$(dray network ls -q -f name=shop)" ""

@@ -87,6 +87,15 @@ static void make(struct world *w, const struct deploy_step *s)
     dr_json_set_str(c, "status", "running");
     dr_json_set_str(c, "image_id",
                     json_string_value(json_object_get(w->seen.images, ref)));
+    json_t *network;
+    dr_auto_free char *networks = NULL;
+    json_array_foreach (json_object_get(s->spec, "networks"), i, network) {
+        char *more = dr_printf("%s%s%s", networks ? networks : "", networks ? "," : "",
+                               dr_json_str(network, "name"));
+        free(networks);
+        networks = more;
+    }
+    dr_json_set_str(c, "network", networks);
     static const char *const same[] = {"name", "service", "deployment", "replica"};
     for (i = 0; i < DR_COUNT(same); i++)
         dr_json_set(c, same[i], json_incref(json_object_get(s->spec, same[i])));
@@ -307,6 +316,26 @@ static void scale_adds_the_missing_numbers_and_takes_the_highest_away(void **sta
     expect(w, HEAD SERVICE("web", ", scale: 0"), NULL, "");
 }
 
+static void a_network_that_changes_takes_those_on_it_along(void **state)
+{
+    auto_world struct world *w = world_new();
+#define BESIDE SERVICE("beside", ", network_mode: 'container:web-rep-1'")
+#define APART SERVICE("apart", ", network_mode: host")
+#define INNER "networks: {default: {internal: true}}\n"
+    expect(w, HEAD BESIDE SERVICE("web", "") APART, NULL,
+           "create shop_default; create beside-rep-1; create web-rep-1 <0; "
+           "create apart-rep-1");
+    const struct deploy_plan_options keep = {.no_recreate = true, .pull = -1};
+    expect_error(w, HEAD BESIDE SERVICE("web", "") APART INNER, &keep, DR_ERR_CONFLICT,
+                 "leave --no-recreate away");
+    expect_error(w, HEAD SERVICE("web", "") APART INNER, NULL, DR_ERR_CONFLICT,
+                 "beside-rep-1 is on it");
+    expect(w, HEAD BESIDE SERVICE("web", "") APART INNER, NULL,
+           "remove web-rep-1; remove beside-rep-1; remove shop_default <0,1; "
+           "create shop_default <2; create beside-rep-1 <1; create web-rep-1 <0,3");
+    expect(w, HEAD BESIDE SERVICE("web", "") APART INNER, NULL, "");
+}
+
 static void the_one_that_does_not_run_goes_first(void **state)
 {
     auto_world struct world *w = world_new();
@@ -496,6 +525,7 @@ int main(void)
         cmocka_unit_test(another_image_behind_the_tag_is_a_change),
         cmocka_unit_test(a_pull_decides_whether_containers_are_replaced),
         cmocka_unit_test(scale_adds_the_missing_numbers_and_takes_the_highest_away),
+        cmocka_unit_test(a_network_that_changes_takes_those_on_it_along),
         cmocka_unit_test(the_one_that_does_not_run_goes_first),
         cmocka_unit_test(replicas_are_replaced_one_after_the_other),
         cmocka_unit_test(what_does_not_run_is_started_again),
