@@ -92,7 +92,8 @@ static void order(struct down *d)
         taken[pick] = true;
         sorted[done++] = d->plan->steps[pick];
     }
-    memcpy(d->plan->steps, sorted, n * sizeof *sorted);
+    if (n > 0)
+        memcpy(d->plan->steps, sorted, n * sizeof *sorted);
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < i; j++)
             if (d->plan->steps[i].service &&
