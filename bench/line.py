@@ -114,7 +114,7 @@ class LineParts:
                 os.sync()
                 env = dict(self.env, **self.stores(f"tls-{name}-{turn}"))
                 before = resource.getrusage(resource.RUSAGE_CHILDREN)
-                took, _ = self.peaks([self.dray, "pull", "-q", *words, address + "/heavy:1"], env)
+                took = self.timed([self.dray, "pull", "-q", *words, address + "/heavy:1"], env)
                 after = resource.getrusage(resource.RUSAGE_CHILDREN)
                 times[name].append(took)
                 cpu[name].append(1000 * (after.ru_utime + after.ru_stime -
