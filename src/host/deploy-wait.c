@@ -8,8 +8,11 @@
 
 #include "base/text.h"
 
+#include "base/text.h"
 #include "host/deploy-run.h"
 #include "host/stream.h"
+
+#define EVENT_MAX (1u << 20)
 
 enum verdict { NOT_YET, IT_IS, NEVER };
 
@@ -87,18 +90,32 @@ static int open_events(struct dray_target *target, const json_t *summary,
                        &call, ret, err);
 }
 
-/* The last word about a wait that took too long. */
-static int too_long(const json_t *s, struct dr_error *err)
+/* The exit code in a "die" event. The state forgets it when the next run begins. */
+static void note_end(const char *event, int64_t *last_code)
 {
+    dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+    dr_auto_json json_t *json =
+        event ? dr_json_parse(event, strlen(event), EVENT_MAX, &ignored) : NULL;
+    const char *code = dr_json_str(dr_json_object(json, "attributes"), "exitCode");
+    if (code)
+        dr_int_parse(code, 0, 255, last_code);
+}
+
+/* The last word about a wait that took too long. */
+static int too_long(const json_t *s, int64_t last_code, struct dr_error *err)
+{
+    dr_auto_free char *code =
+        last_code >= 0
+            ? dr_printf(", the last time it ended with %lld", (long long)last_code)
+            : dr_strdup("");
     int64_t again = dr_json_int(s, "restart_count", 0);
     const char *health = text_of(s, "health");
     if (err->kind != DR_ERR_TIMEOUT)
         return -1;
     if (again > 0)
         return dr_fail(err, DR_ERR_TIMEOUT,
-                       "it was not ready in time; it has been restarted %lld times, the "
-                       "last time it ended with %lld",
-                       (long long)again, (long long)dr_json_int(s, "exit_code", -1));
+                       "it was not ready in time; it has been restarted %lld times%s",
+                       (long long)again, code);
     return dr_fail(err, DR_ERR_TIMEOUT, "it was not ready in time; it is %s%s%s",
                    text_of(s, "status"), *health ? ", its health check is " : "", health);
 }
@@ -134,6 +151,7 @@ int deploy_wait(struct dray_target *target, const char *container,
     dr_auto_json json_t *summary = NULL;
     struct dray_stream *events = NULL;
     enum verdict verdict = NOT_YET;
+    int64_t last_code = -1;
     int rc = look(target, container, limits, &summary, err);
     if (rc == 0)
         verdict = judge(summary, until, err);
@@ -146,6 +164,7 @@ int deploy_wait(struct dray_target *target, const char *container,
             rc = dr_fail(err, DR_ERR_INTERNAL, "the target's events have ended");
         if (rc < 0)
             break;
+        note_end(event.json, &last_code);
         json_t *now;
         rc = look(target, container, limits, &now, err);
         if (rc < 0)
@@ -156,7 +175,7 @@ int deploy_wait(struct dray_target *target, const char *container,
     }
     dray_stream_free(events);
     if (rc < 0)
-        too_long(summary, err);
+        too_long(summary, last_code, err);
     if (verdict == NEVER || (rc < 0 && err->kind == DR_ERR_TIMEOUT))
         add_last_line(target, container, err);
     return rc == 0 && verdict == IT_IS ? 0 : -1;

@@ -119,7 +119,7 @@ names() { dray compose ps "$@" --format '{{.Name}}' | tr '\n' ' '; }
 
     file '  other: {image: {name: IMAGE}, command: {args: ["false"]}, restart_policy: always, health: {command: ["true"]}}
   db: {SLEEP}'
-    exits 1 up --wait --timeout 2s
+    exits 1 up --wait --timeout 4s
     [[ $stderr == *"service other: other-rep-1: it was not ready in time; it has been restarted"*"ended with 1"* ]] || explain "no reason"
     ok down -t 0 --remove-orphans
     file '  a: {SLEEP}
