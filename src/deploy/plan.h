@@ -121,5 +121,7 @@ json_t *deploy_replica_spec(const struct deploy_model *model,
 /* "<hex>" of all that makes a replica what it is, but its number; owned. */
 char *deploy_service_hash(const struct deploy_service *service);
 char *deploy_network_hash(const struct deploy_network *network);
+/* Appends "key=value" to an array of labels. */
+void deploy_add_label(json_t *labels, const char *key, const char *value);
 
 #endif

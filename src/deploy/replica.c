@@ -45,7 +45,7 @@ char *deploy_service_hash(const struct deploy_service *service)
     return dr_strdup(hex);
 }
 
-static void add_label(json_t *labels, const char *key, const char *value)
+void deploy_add_label(json_t *labels, const char *key, const char *value)
 {
     dr_auto_free char *pair = dr_printf("%s=%s", key, value);
     json_array_append_new(labels, json_string(pair));
@@ -61,7 +61,7 @@ static void add_depends(json_t *labels, const struct deploy_service *service)
         all = more;
     }
     if (all)
-        add_label(labels, DEPLOY_LABEL_DEPENDS, all);
+        deploy_add_label(labels, DEPLOY_LABEL_DEPENDS, all);
 }
 
 json_t *deploy_replica_spec(const struct deploy_model *model,
@@ -84,7 +84,7 @@ json_t *deploy_replica_spec(const struct deploy_model *model,
         labels = json_array();
         json_object_set_new(spec, "labels", labels);
     }
-    add_label(labels, DEPLOY_LABEL_HASH, hash);
+    deploy_add_label(labels, DEPLOY_LABEL_HASH, hash);
     add_depends(labels, service);
     return spec;
 }

@@ -259,16 +259,10 @@ static int pull(struct deploy_run *run, const struct deploy_step *s,
     return 0;
 }
 
-static void add_label(json_t *labels, const char *key, const char *value)
-{
-    dr_auto_free char *pair = dr_printf("%s=%s", key, value);
-    json_array_append_new(labels, json_string(pair));
-}
-
 static json_t *labels_of(const struct deploy_run *run, char *const *own)
 {
     json_t *labels = dr_json_from_strv(own);
-    add_label(labels, DEPLOY_LABEL_DEPLOYMENT, run->plan->plan->name);
+    deploy_add_label(labels, DEPLOY_LABEL_DEPLOYMENT, run->plan->plan->name);
     return labels;
 }
 
@@ -285,7 +279,7 @@ static int make_network(struct deploy_run *run, const struct deploy_network *n,
         dr_json_set_str(one, "range", n->subnets[i].range);
         json_array_append_new(subnets, one);
     }
-    add_label(labels, DEPLOY_LABEL_HASH, hash);
+    deploy_add_label(labels, DEPLOY_LABEL_HASH, hash);
     dr_json_set(request, "subnets", subnets);
     dr_json_set_bool(request, "internal", n->internal);
     dr_json_set_bool(request, "ipv6", n->ipv6);

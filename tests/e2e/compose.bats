@@ -3,15 +3,8 @@
 # Compose files, for real: what they say is there, and what is inside. How each field is
 # read is tested without a target, in tests/unit/deploy.
 # bats file_tags=plain-build,any-runtime
-load lib/common
+load lib/busybox
 
-setup_file() {
-    suite_setup
-    suite_pull busybox:1
-    IMAGE=$(image busybox:1)
-    export IMAGE
-}
-teardown_file() { suite_teardown; }
 setup() {
     test_setup
     mkdir "$OUT/shop"

@@ -3,15 +3,8 @@
 # Deployments, for real (C35): brought up, changed, scaled, broken, healed, cut off, taken
 # down. What a plan decides is tested without a target, in tests/unit/deploy/test_plan.c.
 # bats file_tags=plain-build
-load lib/common
+load lib/busybox
 
-setup_file() {
-    suite_setup
-    suite_pull busybox:1
-    IMAGE=$(image busybox:1)
-    export IMAGE
-}
-teardown_file() { suite_teardown; }
 setup() {
     test_setup
     mkdir "$OUT/shop"

@@ -2,15 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Networks of containers (contract C06, C17, C23, C31). The teardown of every test compares
 # the machine's links, mounts, namespaces and processes with what was there before it.
-load lib/common
+load lib/busybox
 
-setup_file() {
-    suite_setup
-    suite_pull busybox:1
-    IMAGE=$(image busybox:1)
-    export IMAGE
-}
-teardown_file() { suite_teardown; }
 setup() {
     test_setup
     routes >"$OUT/routes"

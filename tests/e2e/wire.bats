@@ -3,15 +3,8 @@
 # What passes between dray and its helper: how often somebody waits for the other side, how many
 # bytes a pull is, and what comes of a line that is cut, stuck or spoilt (C33).
 # bats file_tags=any-runtime,plain-build
-load lib/common
+load lib/busybox
 
-setup_file() {
-    suite_setup
-    suite_pull busybox:1
-    IMAGE=$(image busybox:1)
-    export IMAGE
-}
-teardown_file() { suite_teardown; }
 setup() {
     test_setup
     LOG=$OUT/relay.json
