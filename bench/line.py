@@ -89,6 +89,7 @@ class LineParts:
         self.line("peak memory of the helper over that line", peak[1] / 1024, 32, " MiB")
 
     def part_tls(self):
+        self.make_large()
         self.make_heavy()
         at = self.work + "/tls"
         os.makedirs(at)
@@ -99,35 +100,32 @@ class LineParts:
         secure = self.another_registry("secure", env={
             "REGISTRY_HTTP_TLS_CERTIFICATE": at + "/cert.pem",
             "REGISTRY_HTTP_TLS_KEY": at + "/key.pem"})
-        sources = {"plain": [self.address], "TLS": [secure, "--tls-ca", at + "/cert.pem"]}
-        layer = json.loads(subprocess.run(
-            ["skopeo", "inspect", "--raw", "--tls-verify=false",
-             f"docker://{self.address}/heavy:1"], check=True,
-            stdout=subprocess.PIPE).stdout)["layers"][0]["digest"]
-        urls = {"plain": [f"http://{self.address}/v2/heavy/blobs/{layer}"],
-                "TLS": ["--cacert", at + "/cert.pem",
-                        f"https://{secure}/v2/heavy/blobs/{layer}"]}
-        times = {name: [] for name in sources}
-        cpu, curl = ({name: [] for name in sources} for _ in range(2))
+        from_where = {"plain": (self.address,), "TLS": (secure, "--tls-ca", at + "/cert.pem")}
+        for name, what in (("large", "an image of five gzip layers"),
+                           ("heavy", "one layer of 256 MB that does not compress")):
+            self.tls_pulls(name, what, from_where)
+
+    def tls_pulls(self, image, what, from_where):
+        """In turns; the sides of a turn are compared, since the disk is not the same from one
+        minute to the next."""
+        times, cpu = ({side: [] for side in from_where} for _ in range(2))
         for turn in range(max(self.args.pulls, 5)):
-            for name, (address, *words) in sources.items():
+            sides = list(from_where.items())
+            for side, (address, *words) in sides if turn % 2 else reversed(sides):
                 os.sync()
-                env = dict(self.env, **self.stores(f"tls-{name}-{turn}"))
+                env = dict(self.env, **self.stores(f"tls-{image}-{side}-{turn}"))
                 before = resource.getrusage(resource.RUSAGE_CHILDREN)
-                took = self.timed([self.dray, "pull", "-q", *words, address + "/heavy:1"], env)
+                times[side].append(self.timed(
+                    [self.dray, "pull", "-q", *words, f"{address}/{image}:1"], env))
                 after = resource.getrusage(resource.RUSAGE_CHILDREN)
-                times[name].append(took)
-                cpu[name].append(1000 * (after.ru_utime + after.ru_stime -
+                cpu[side].append(1000 * (after.ru_utime + after.ru_stime -
                                          before.ru_utime - before.ru_stime))
-                curl[name].append(self.timed(["curl", "-sf", "--http1.1", "-o", "/dev/null",
-                                              *urls[name]]))
-        median = lambda of: {name: statistics.median(t) for name, t in of.items()}
-        ms, floor = median(times), median(curl)
-        self.shown("pull of 256 MB", ms)
-        self.shown("its processor time", median(cpu))
-        self.shown("curl of the layer to /dev/null", floor)
-        self.ratio("pull over TLS / plain", ms["TLS"], ms["plain"], 1.15)
-        self.ratio("the same of curl, which keeps nothing", floor["TLS"], floor["plain"])
+        median = lambda of: {side: statistics.median(t) for side, t in of.items()}
+        self.shown(f"pull of {what}", median(times))
+        self.shown("dray's processor time", median(cpu))
+        self.ratio(f"pull over TLS / plain: {what}",
+                   statistics.median(tls / plain for tls, plain
+                                     in zip(times["TLS"], times["plain"])), 1, 1.15)
 
     def part_push(self):
         self.make_heavy()
