@@ -1270,7 +1270,33 @@ int dray_deployment_plan_down(struct dray_target *target, const char *name,
                               const struct dray_down_options *options,
                               const struct dray_call *call, struct dray_plan **ret_plan,
                               struct dray_error **ret_err);
-/* {"deployment","steps":[{"action":"pull|create|recreate|start|restart|remove|wait",
+enum dray_change {
+    DRAY_CHANGE_START = 0,   /* what they depend on first, and as healthy as they want */
+    DRAY_CHANGE_STOP = 1,    /* those that depend on others before these */
+    DRAY_CHANGE_RESTART = 2, /* as START; those that say so restart with what they depend
+                                on */
+    DRAY_CHANGE_REMOVE = 3   /* as STOP */
+};
+struct dray_change_options {
+    size_t size;
+    const char *const *services; /* only these; NULL-terminated; NULL: all */
+    bool no_deps;                /* START, RESTART: nothing but these */
+    bool running;                /* REMOVE: those too that run */
+    bool volumes;                /* REMOVE: their anonymous volumes too */
+    bool show_only;
+    void (*waiting)(void *arg);
+    void *waiting_arg;
+};
+/* With the containers that are there, whatever the files say of them by now. deployment
+ * NULL: the order is that of when they were made. DRAY_ERR_NOT_FOUND: there is no such
+ * service, or (START, RESTART) no container. */
+int dray_deployment_plan_change(struct dray_target *target, const char *name,
+                                const struct dray_deployment *deployment,
+                                enum dray_change change,
+                                const struct dray_change_options *options,
+                                const struct dray_call *call, struct dray_plan **ret_plan,
+                                struct dray_error **ret_err);
+/* {"deployment","steps":[{"action":"pull|create|recreate|start|restart|stop|remove|wait",
  * "kind":"image|network|volume|container","name","service","why","after":[indices of
  * steps]}…],"unchanged":[{"name","service","id"}…],"warnings":[sentences]} */
 char *dray_plan_json(const struct dray_plan *plan);

@@ -292,6 +292,7 @@ struct compose_logs_args {
 
 struct compose_stop_args {
     struct compose_args of;
+    bool dry_run, no_deps, quiet;
     int64_t timeout_s; /* -1: the containers' own */
 };
 
@@ -376,6 +377,7 @@ extern const struct cli_option cli_compose_logs_options[];
 extern const struct cli_option cli_compose_ps_options[];
 extern const struct cli_option cli_compose_ls_options[];
 extern const struct cli_option cli_compose_run_options[];
+extern const struct cli_option cli_compose_restart_options[];
 extern const struct cli_option cli_compose_start_options[];
 extern const struct cli_option cli_compose_stop_options[];
 extern const struct cli_option cli_scale_options[];

@@ -301,6 +301,8 @@ int cli_signals_catch(int what, int *ret_fd, struct dr_error *err);
 /* From now on the first SIGINT, SIGTERM or SIGHUP triggers the token, and the next one
  * has its usual effect. Borrowed; NULL when there can be none. */
 struct dray_cancel *cli_signals_cancel(void);
+/* The same, but the next one triggers *ret_second, and the third has its usual effect. */
+struct dray_cancel *cli_signals_cancel_twice(struct dray_cancel **ret_second);
 /* The usual effects again. */
 void cli_signals_default(void);
 

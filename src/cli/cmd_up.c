@@ -61,23 +61,6 @@ static int check_up(const struct up_args *args, int64_t *ret_ms, struct dr_error
 
 /* --- doing --- */
 
-/* Shows it, or carries it out. */
-static int carry_out(struct cli *cli, struct dray_plan *plan, bool dry_run, bool quiet,
-                     const char *format, int64_t stop_timeout_s,
-                     const struct dray_call *call, struct dr_error *err)
-{
-    struct dray_apply_options options = DRAY_APPLY_INIT;
-    struct dray_error *failed = NULL;
-    cli_plan_warn(plan);
-    if (dry_run)
-        return cli_plan_print(plan, format, err);
-    options.stop_timeout_s = stop_timeout_s;
-    options.progress = cli_step;
-    options.progress_arg = &quiet;
-    return cli_rc(dray_plan_apply(cli->target, plan, &options, call, &failed), &failed,
-                  err);
-}
-
 /* What is left of a deadline for the next call. */
 static struct dray_call left(const struct dray_call *call, int64_t begun_ms)
 {
@@ -118,27 +101,66 @@ static int bring_up(struct cli *cli, const struct up_args *args,
     if (rc == 0) {
         struct dray_call rest = left(&call, begun_ms);
         *ret_old = cli_plan_unchanged(plan);
-        rc = carry_out(cli, plan, args->dry_run, args->quiet, args->format,
-                       args->stop_timeout_s, &rest, err);
+        const struct cli_apply how = {args->dry_run, args->quiet, args->format,
+                                      args->stop_timeout_s};
+        rc = cli_plan_apply(cli, plan, &how, &rest, err);
     }
     dray_plan_free(plan);
     cli_signals_default();
     return rc;
 }
 
-static int stop_one(struct cli *cli, const char *word, const void *arg, char **ret_line,
+static int kill_one(struct cli *cli, const char *word, const void *arg, char **ret_line,
                     struct dr_error *err)
 {
-    const int64_t *timeout_s = arg;
     struct dray_error *failed = NULL;
-    return cli_rc(dray_container_stop(cli->target, word, *timeout_s, NULL, &failed),
-                  &failed, err);
+    (void)arg;
+    int rc = cli_rc(dray_container_kill(cli->target, word, "KILL", NULL, &failed),
+                    &failed, err);
+    if (rc == 0 || (err->kind != DR_ERR_NOT_FOUND && err->kind != DR_ERR_CONFLICT))
+        return rc;
+    dr_error_release(err); /* it has ended meanwhile */
+    return 0;
 }
 
-/* Stays with them: what they say, until they have ended or a signal comes. Then they are
- * stopped, as docker compose does. Returns the exit code. */
-static int stay(struct cli *cli, const struct up_args *args, const char *name,
-                const json_t *old)
+/* At once, whoever has the deployment's lock. */
+static int kill_all(struct cli *cli, const char *name, struct dr_error *err)
+{
+    struct cli_members members;
+    fprintf(stderr, "killing\n");
+    if (cli_members(cli, name, cli->words, false, &members, err) < 0)
+        return -1;
+    cli_members_each(cli, &members, kill_one, NULL);
+    cli_members_release(&members);
+    return 0;
+}
+
+/* As docker compose: in their order, and a second signal kills them. */
+static int stop_all(struct cli *cli, const struct up_args *args,
+                    const struct dray_deployment *deployment, struct dray_cancel *second)
+{
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    const struct dray_call call = {-1, second};
+    const struct cli_change how = {
+        .change = DRAY_CHANGE_STOP,
+        .name = dray_deployment_name(deployment),
+        .deployment = deployment,
+        .apply = {.quiet = args->quiet, .stop_timeout_s = args->stop_timeout_s}};
+    if (!args->quiet)
+        fprintf(stderr, "stopping; a second signal kills them\n");
+    int rc = cli_change(cli, &how, &call, &err);
+    if (rc < 0 && err.kind == DR_ERR_CANCELLED) {
+        dr_error_release(&err);
+        rc = kill_all(cli, how.name, &err);
+    }
+    if (rc < 0)
+        cli_error(cli, &err);
+    return CLI_INTERRUPTED;
+}
+
+/* Stays with them: what they say, until they have ended or a signal comes. */
+static int stay(struct cli *cli, const struct up_args *args,
+                const struct dray_deployment *deployment, const json_t *old)
 {
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
     struct cli_members members;
@@ -148,20 +170,18 @@ static int stay(struct cli *cli, const struct up_args *args, const char *name,
                                  .no_prefix = args->no_prefix,
                                  .tail = -1,
                                  .old = old};
-    if (cli_members(cli, name, cli->words, true, &members, &err) < 0)
+    if (cli_members(cli, dray_deployment_name(deployment), cli->words, true, &members,
+                    &err) < 0)
         return cli_error(cli, &err);
-    struct dray_call call = {-1, cli_signals_cancel()};
+    struct dray_cancel *second;
+    struct dray_call call = {-1, cli_signals_cancel_twice(&second)};
     int code = CLI_OK, rc = cli_logs_print(cli, &members, &how, &call, &err);
-    cli_signals_default();
-    if (rc < 0 && err.kind == DR_ERR_CANCELLED) {
-        if (!args->quiet)
-            fprintf(stderr, "stopping\n");
-        cli_members_each(cli, &members, stop_one, &args->stop_timeout_s);
-        code = CLI_INTERRUPTED;
-    } else if (rc < 0) {
-        code = cli_error(cli, &err);
-    }
     cli_members_release(&members);
+    if (rc < 0 && err.kind == DR_ERR_CANCELLED)
+        code = stop_all(cli, args, deployment, second);
+    else if (rc < 0)
+        code = cli_error(cli, &err);
+    cli_signals_default();
     return code;
 }
 
@@ -183,7 +203,7 @@ int cmd_up(struct cli *cli, void *arg)
         rc = bring_up(cli, args, deployment, cli->words, timeout_ms, &old, &err);
     int code = rc < 0 ? cli_error(cli, &err) : CLI_OK;
     if (rc == 0 && !args->detach && !args->wait && !args->dry_run)
-        code = stay(cli, args, dray_deployment_name(deployment), old);
+        code = stay(cli, args, deployment, old);
     dray_deployment_free(deployment);
     return code;
 }
@@ -236,9 +256,10 @@ static int take_down(struct cli *cli, const struct down_args *args, const char *
     int rc = cli_rc(dray_deployment_plan_down(target, name, deployment, &options, &call,
                                               &plan, &failed),
                     &failed, err);
+    const struct cli_apply how = {args->dry_run, args->quiet, args->format,
+                                  args->timeout_s};
     if (rc == 0)
-        rc = carry_out(cli, plan, args->dry_run, args->quiet, args->format,
-                       args->timeout_s, &call, err);
+        rc = cli_plan_apply(cli, plan, &how, &call, err);
     dray_plan_free(plan);
     cli_signals_default();
     return rc;

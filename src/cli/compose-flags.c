@@ -112,20 +112,52 @@ const struct cli_option cli_compose_ps_options[] = {
     OPTION_SECRETS_FILE(compose_ps_args),
     {0}};
 
-const struct cli_option cli_compose_start_options[] = {
+#define STOP(member) offsetof(struct compose_stop_args, member)
+#define OPTION_DRY_RUN(type)                                                             \
+    {                                                                                    \
+        0, "dry-run", CLI_BOOL, offsetof(struct type, dry_run), NULL,                    \
+            "Show what would be done, and in which order"                                \
+    }
+#define OPTION_STOP_QUIET                                                                \
+    {                                                                                    \
+        'q', "quiet", CLI_BOOL, STOP(quiet), NULL, "Say nothing of what is done"         \
+    }
+#define OPTION_STOP_TIMEOUT                                                              \
+    {                                                                                    \
+        't', "timeout", CLI_INT, STOP(timeout_s), "seconds",                             \
+            "Before they are killed (default: their own)", 0, INT32_MAX, -1              \
+    }
+
+const struct cli_option cli_compose_restart_options[] = {
+    OPTION_DRY_RUN(compose_stop_args),
     OPTION_ENV_FILE(compose_stop_args),
     OPTION_FILE('f', compose_stop_args),
+    {0, "no-deps", CLI_BOOL, STOP(no_deps), NULL,
+     "Not those too that say that they restart with these"},
     OPTIONS_OF(compose_stop_args),
+    OPTION_STOP_QUIET,
+    OPTION_SECRETS_FILE(compose_stop_args),
+    OPTION_STOP_TIMEOUT,
+    {0}};
+
+const struct cli_option cli_compose_start_options[] = {
+    OPTION_DRY_RUN(compose_stop_args),
+    OPTION_ENV_FILE(compose_stop_args),
+    OPTION_FILE('f', compose_stop_args),
+    {0, "no-deps", CLI_BOOL, STOP(no_deps), NULL, "Not what they depend on"},
+    OPTIONS_OF(compose_stop_args),
+    OPTION_STOP_QUIET,
     OPTION_SECRETS_FILE(compose_stop_args),
     {0}};
 
 const struct cli_option cli_compose_stop_options[] = {
+    OPTION_DRY_RUN(compose_stop_args),
     OPTION_ENV_FILE(compose_stop_args),
     OPTION_FILE('f', compose_stop_args),
     OPTIONS_OF(compose_stop_args),
+    OPTION_STOP_QUIET,
     OPTION_SECRETS_FILE(compose_stop_args),
-    {'t', "timeout", CLI_INT, offsetof(struct compose_stop_args, timeout_s), "seconds",
-     "Before they are killed (default: their own)", 0, INT32_MAX, -1},
+    OPTION_STOP_TIMEOUT,
     {0}};
 
 #define LS(member) offsetof(struct compose_ls_args, member)

@@ -12,8 +12,14 @@
 static const struct {
     char letter;
     const char *name;
-} flags[] = {{'f', "--file"},  {'p', "--project-name"}, {0, "--project-directory"},
-             {0, "--profile"}, {0, "--env-file"},       {0, "--secrets-file"}};
+    bool alone; /* it has no value */
+} flags[] = {{'f', "--file", false},
+             {'p', "--project-name", false},
+             {0, "--project-directory", false},
+             {0, "--profile", false},
+             {0, "--env-file", false},
+             {0, "--secrets-file", false},
+             {0, "--dry-run", true}};
 
 /* 0: it is none of them; else how many words it takes. Appends it to *taken. */
 static size_t take(char *const *words, char ***taken)
@@ -21,13 +27,17 @@ static size_t take(char *const *words, char ***taken)
     for (size_t i = 0; i < DR_COUNT(flags); i++) {
         const char *word = words[0], *name = flags[i].name;
         size_t len = strlen(name);
+        if (flags[i].alone && strcmp(word, name) == 0) {
+            dr_strv_add(taken, name);
+            return 1;
+        }
         bool is_short = flags[i].letter && word[1] == flags[i].letter;
         const char *value = NULL;
         if (is_short && word[2])
             value = word + 2 + (word[2] == '=');
         else if (strncmp(word, name, len) == 0 && word[len] == '=')
             value = word + len + 1;
-        else if (!is_short && strcmp(word, name) != 0)
+        else if (flags[i].alone || (!is_short && strcmp(word, name) != 0))
             continue;
         if (!value && !words[1])
             return 0;
@@ -36,6 +46,15 @@ static size_t take(char *const *words, char ***taken)
         return value ? 1 : 2;
     }
     return 0;
+}
+
+bool cli_compose_option(const char *word)
+{
+    for (size_t i = 0; i < DR_COUNT(flags); i++)
+        if (strcmp(word, flags[i].name) == 0 ||
+            (flags[i].letter && word[0] == '-' && word[1] == flags[i].letter))
+            return true;
+    return false;
 }
 
 char **cli_compose_order(char *const *words)

@@ -143,7 +143,7 @@ static const char *done_word(const char *action)
     static const char *const words[][2] = {
         {"pull", "pulled"},   {"create", "created"},    {"recreate", "recreated"},
         {"start", "started"}, {"restart", "restarted"}, {"remove", "removed"},
-        {"wait", "ready"}};
+        {"wait", "ready"},    {"stop", "stopped"}};
     for (size_t i = 0; i < DR_COUNT(words); i++)
         if (strcmp(words[i][0], action) == 0)
             return words[i][1];
@@ -163,7 +163,7 @@ void cli_step(void *arg, const struct dray_step *step)
     dr_auto_free char *name = dr_escape(step->name, 0);
     fprintf(stderr, "%s %s: %s", step->kind, name, word);
     if (step->state == DRAY_STEP_DONE && step->why && strcmp(step->action, "wait") != 0 &&
-        strcmp(step->why, "missing") != 0)
+        strcmp(step->why, "missing") != 0 && strcmp(step->why, "asked for") != 0)
         fprintf(stderr, " (%s)", step->why);
     fputc('\n', stderr);
 }
@@ -219,6 +219,22 @@ int cli_plan_print(const struct dray_plan *plan, const char *format, struct dr_e
         json_array_append_new(rows, row);
     }
     return cli_list_print(format, columns, rows, err);
+}
+
+int cli_plan_apply(struct cli *cli, struct dray_plan *plan, const struct cli_apply *how,
+                   const struct dray_call *call, struct dr_error *err)
+{
+    struct dray_apply_options options = DRAY_APPLY_INIT;
+    struct dray_error *failed = NULL;
+    bool quiet = how->quiet;
+    cli_plan_warn(plan);
+    if (how->dry_run)
+        return cli_plan_print(plan, how->format, err);
+    options.stop_timeout_s = how->stop_timeout_s;
+    options.progress = cli_step;
+    options.progress_arg = &quiet;
+    return cli_rc(dray_plan_apply(cli->target, plan, &options, call, &failed), &failed,
+                  err);
 }
 
 /* --- who is there --- */

@@ -9,6 +9,8 @@
 /* The words behind `compose`, with the options about files that stand before its verb
  * behind it. Owned, as its words; words[0] must not be NULL. */
 char **cli_compose_order(char *const *words);
+/* Is the word one of the options that may stand there? */
+bool cli_compose_option(const char *word);
 /* The files that the flags name, or those that are found here, read and checked. What is
  * wrong with them is printed when it is more than one thing. NULL with err. */
 struct dray_deployment *cli_deployment(const struct compose_args *args,
@@ -28,6 +30,24 @@ void cli_step_waiting(void *arg);
 int cli_plan_print(const struct dray_plan *plan, const char *format,
                    struct dr_error *err);
 void cli_plan_warn(const struct dray_plan *plan);
+/* Shows a plan, or carries it out, as the flags say. */
+struct cli_apply {
+    bool dry_run, quiet;
+    const char *format;     /* of --dry-run */
+    int64_t stop_timeout_s; /* -1: the containers' own */
+};
+int cli_plan_apply(struct cli *cli, struct dray_plan *plan, const struct cli_apply *how,
+                   const struct dray_call *call, struct dr_error *err);
+/* Plans it for the services that cli's words name (none: all), and carries it out. */
+struct cli_change {
+    enum dray_change change;
+    const char *name;                         /* the deployment's */
+    const struct dray_deployment *deployment; /* may be NULL */
+    bool no_deps, running, volumes;           /* as struct dray_change_options */
+    struct cli_apply apply;
+};
+int cli_change(struct cli *cli, const struct cli_change *how,
+               const struct dray_call *call, struct dr_error *err);
 /* {id: true} of the containers that it leaves as they are; a new reference. */
 json_t *cli_plan_unchanged(const struct dray_plan *plan);
 

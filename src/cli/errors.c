@@ -168,9 +168,10 @@ int cli_error(const struct cli *cli, const struct dr_error *err)
 int cli_usage_error(const struct cli *cli, const struct dr_error *err)
 {
     const char *verb = cli->verb ? cli->verb->name : NULL;
+    const char *of = verb ? verb : cli->scope; /* whose help says more */
     dr_auto_free char *line =
         dr_printf("dray%s%s: %s; see `dray %s%s--help`", verb ? " " : "",
-                  verb ? verb : "", err->text, verb ? verb : "", verb ? " " : "");
+                  verb ? verb : "", err->text, of ? of : "", of ? " " : "");
     print_line(line);
     return CLI_DRAY_FAILED;
 }

@@ -87,6 +87,25 @@ static int unknown_group_word(struct cli *cli, const char *group, const char *wo
     return CLI_FAILED;
 }
 
+/* `compose -f x`: options, and no word behind them that says what to do; or something
+ * else that looks like an option. */
+static int no_group_word(struct cli *cli, const char *group, const char *option)
+{
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    dr_auto_free char *safe = dr_escape(option, 100);
+    if (!cli_compose_option(option))
+        dr_fail(&err, DR_ERR_INVALID, "unknown option before the command of %s: %s",
+                group, safe);
+    else
+        dr_fail(&err, DR_ERR_INVALID,
+                "%s has options, and no command behind them: `dray %s %s … up`, say",
+                group, group, safe);
+    cli_usage_error(cli, &err);
+    fputc('\n', stderr);
+    cli_help_group(stderr, group);
+    return CLI_FAILED;
+}
+
 static int wrong_words(struct cli *cli)
 {
     const struct cli_verb *verb = cli->verb;
@@ -146,7 +165,10 @@ static int dispatch(struct cli *cli, char **words)
     cli->scope = group;
     if (cli->verb)
         return run_verb(cli, rest + 1);
-    if (rest[0] && strcmp(rest[0], "-h") != 0 && strcmp(rest[0], "--help") != 0)
+    bool help = !rest[0] || strcmp(rest[0], "-h") == 0 || strcmp(rest[0], "--help") == 0;
+    if (!help && files_first && rest[0][0] == '-')
+        return no_group_word(cli, group, rest[0]);
+    if (!help)
         return unknown_group_word(cli, group, rest[0]);
     cli_help_group(stdout, group);
     return CLI_OK;

@@ -21,7 +21,8 @@ static const int all[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2,
 #define FORCE_TEXT "dray: ended by the third signal; the container may still run\n"
 
 static int pipe_fds[2] = {-1, -1};
-static struct dray_cancel *cancel;
+static struct dray_cancel *cancel, *second;
+static volatile sig_atomic_t cancelled; /* on_cancel_twice was called */
 /* When the last two SIGINT or SIGTERM came; only the handler uses it, and all its signals
  * are blocked while it runs. */
 static int64_t recent_ms[FORCE_COUNT - 1];
@@ -89,6 +90,17 @@ static void on_cancel(int number)
     dray_cancel_trigger(cancel);
 }
 
+static void install(const int *numbers, size_t count, void (*handler)(int), int flags);
+
+static void on_cancel_twice(int number)
+{
+    (void)number;
+    dray_cancel_trigger(cancelled ? second : cancel);
+    if (cancelled)
+        install(cancelling, DR_COUNT(cancelling), SIG_DFL, 0);
+    cancelled = 1;
+}
+
 static void install(const int *numbers, size_t count, void (*handler)(int), int flags)
 {
     struct sigaction action = {.sa_handler = handler, .sa_flags = flags};
@@ -141,10 +153,20 @@ struct dray_cancel *cli_signals_cancel(void)
     return cancel;
 }
 
+struct dray_cancel *cli_signals_cancel_twice(struct dray_cancel **ret_second)
+{
+    *ret_second = second = second ? second : dray_cancel_new();
+    if (!second || !cli_signals_cancel())
+        return NULL;
+    cancelled = 0;
+    install(cancelling, DR_COUNT(cancelling), on_cancel_twice, SA_RESTART);
+    return cancel;
+}
+
 void cli_signals_default(void)
 {
-    static void (*const ours[])(int) = {on_signal, on_end, on_stop, on_continue,
-                                        on_cancel};
+    static void (*const ours[])(int) = {on_signal,   on_end,    on_stop,
+                                        on_continue, on_cancel, on_cancel_twice};
     for (size_t i = 0; i < DR_COUNT(all); i++) {
         struct sigaction now;
         if (sigaction(all[i], NULL, &now) < 0)

@@ -18,8 +18,9 @@
 #define CLOSING_MS 4500
 
 static int pipe_fds[2] = {-1, -1};
-static struct dray_cancel *cancel;
+static struct dray_cancel *cancel, *second;
 static volatile LONG passing, cancelling, sizing, installed;
+static volatile LONG again; /* the next one triggers the second token */
 static int64_t recent_ms[FORCE_COUNT - 1];
 
 static void tell(int number)
@@ -47,6 +48,8 @@ static BOOL WINAPI on_control(DWORD what)
     bool closing = what != CTRL_C_EVENT && what != CTRL_BREAK_EVENT;
     if (InterlockedExchange(&cancelling, 0)) {
         dray_cancel_trigger(cancel);
+    } else if (InterlockedExchange(&again, 0)) {
+        dray_cancel_trigger(second);
     } else if (passing) {
         if (!closing)
             force_end();
@@ -118,8 +121,18 @@ struct dray_cancel *cli_signals_cancel(void)
     return cancel;
 }
 
+struct dray_cancel *cli_signals_cancel_twice(struct dray_cancel **ret_second)
+{
+    *ret_second = second = second ? second : dray_cancel_new();
+    if (!second || !cli_signals_cancel())
+        return NULL;
+    InterlockedExchange(&again, 1);
+    return cancel;
+}
+
 void cli_signals_default(void)
 {
+    InterlockedExchange(&again, 0);
     InterlockedExchange(&passing, 0);
     InterlockedExchange(&cancelling, 0);
     InterlockedExchange(&sizing, 0);

@@ -109,7 +109,7 @@ const struct cli_verb cli_verbs[] = {
     VERB("compose ps", "Deployments", "[SERVICE...]",
          "List the containers of a deployment", compose_ps, compose_ps, compose_ps, 0, 0),
     VERB("compose restart", "Deployments", "[SERVICE...]",
-         "Stop the containers of services, and start them again", compose_stop,
+         "Stop the containers of services, and start them again", compose_restart,
          compose_stop, compose_restart, 0, 0),
     VERB("compose run", "Deployments", "SERVICE [COMMAND] [ARG...]",
          "Run one command in a container of a service", compose_run, compose_run,

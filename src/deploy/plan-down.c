@@ -15,91 +15,41 @@ struct down {
 static bool is_ours(const struct down *d, const json_t *c)
 {
     const char *service = dr_json_str(c, "service");
-    if (dr_json_bool(c, "stranger"))
-        return false;
     return !d->model || d->options->remove_orphans ||
            (service && deploy_model_service(d->model, service));
 }
 
+static void add_step(struct down *d, struct plan_member *m)
+{
+    const char *service = dr_json_str(m->container, "service");
+    m->step = plan_add(d->plan, DEPLOY_REMOVE, dr_json_str(m->container, "name"), service,
+                       "the deployment goes");
+    d->plan->steps[m->step].container = dr_strdup(dr_json_str(m->container, "id"));
+    d->plan->steps[m->step].volumes = d->options->volumes;
+}
+
 static void add_containers(struct down *d)
 {
-    size_t i;
-    json_t *c;
-    json_array_foreach (d->seen->containers, i, c) {
+    size_t count;
+    /* the labels only: an order that holds whatever files are at hand */
+    struct plan_member *members = plan_members(NULL, d->seen, &count);
+    plan_members_sort(members, count, true);
+    for (size_t i = 0; i < count; i++) {
+        const json_t *c = members[i].container;
         if (is_ours(d, c)) {
-            size_t step = plan_add(d->plan, DEPLOY_REMOVE, dr_json_str(c, "name"),
-                                   dr_json_str(c, "service"), "the deployment goes");
-            d->plan->steps[step].container = dr_strdup(dr_json_str(c, "id"));
-            d->plan->steps[step].volumes = d->options->volumes;
-        } else if (!dr_json_bool(c, "stranger")) {
-            d->left = true;
-            plan_warn(d->plan,
-                      "container %s stays: the file has no service %s (--remove-orphans "
-                      "removes it)",
-                      dr_json_str(c, "name"), dr_json_str(c, "service") ?: "");
+            add_step(d, &members[i]);
+            for (size_t j = 0; j < i; j++)
+                if (plan_depends_on(&members[j].depends, dr_json_str(c, "service")))
+                    plan_after(d->plan, members[i].step, members[j].step);
+            continue;
         }
+        d->left = true;
+        plan_warn(d->plan,
+                  "container %s stays: the file has no service %s (--remove-orphans "
+                  "removes it)",
+                  dr_json_str(c, "name"), dr_json_str(c, "service") ?: "");
     }
-}
-
-static const json_t *seen_container(const struct down *d, const char *id)
-{
-    size_t i;
-    json_t *c;
-    json_array_foreach (d->seen->containers, i, c)
-        if (strcmp(dr_json_str(c, "id") ?: "", id) == 0)
-            return c;
-    return NULL;
-}
-
-static bool list_has(const char *list, const char *name)
-{
-    size_t len = strlen(name);
-    for (const char *p = list ? list : ""; *p;) {
-        size_t part = strcspn(p, ",");
-        if (part == len && strncmp(p, name, len) == 0)
-            return true;
-        p += part + (p[part] == ',');
-    }
-    return false;
-}
-
-/* By its label, so that it works without a file. */
-static bool depends_on(const json_t *container, const char *service)
-{
-    return list_has(plan_label(container, DEPLOY_LABEL_DEPENDS), service);
-}
-
-/* Steps wait only for steps before them: so dependents are moved to the front. */
-static void order(struct down *d)
-{
-    size_t n = d->plan->count, done = 0;
-    dr_auto_free struct deploy_step *sorted = dr_alloc((n + 1) * sizeof *sorted);
-    dr_auto_free bool *taken = dr_alloc((n + 1) * sizeof *taken);
-    while (done < n) {
-        size_t pick = DEPLOY_NO_STEP;
-        for (size_t i = 0; i < n && pick == DEPLOY_NO_STEP; i++) {
-            bool free_to_go = !taken[i];
-            for (size_t j = 0; free_to_go && j < n; j++)
-                free_to_go = taken[j] || j == i || !d->plan->steps[i].service ||
-                             !depends_on(seen_container(d, d->plan->steps[j].container),
-                                         d->plan->steps[i].service);
-            if (free_to_go)
-                pick = i;
-        }
-        for (size_t i = 0; i < n && pick == DEPLOY_NO_STEP; i++)
-            if (!taken[i]) /* a circle, which only two files' labels can have */
-                pick = i;
-        taken[pick] = true;
-        sorted[done++] = d->plan->steps[pick];
-    }
-    if (n > 0)
-        memcpy(d->plan->steps, sorted, n * sizeof *sorted);
-    for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j < i; j++)
-            if (d->plan->steps[i].service &&
-                depends_on(seen_container(d, d->plan->steps[j].container),
-                           d->plan->steps[i].service))
-                plan_after(d->plan, i, j);
+    plan_members_free(members, count);
 }
 
 static bool is_labelled(const struct down *d, const json_t *item)
@@ -132,7 +82,6 @@ int deploy_plan_down(const char *name, const struct deploy_model *model,
 {
     struct down d = {model, seen, options, plan_new(name), false};
     add_containers(&d);
-    order(&d);
     if (!d.left)
         add_rest(&d, seen->networks, DEPLOY_NETWORK_REMOVE);
     if (options->volumes && !d.left)

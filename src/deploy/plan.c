@@ -17,6 +17,7 @@ static const struct {
     [DEPLOY_RECREATE] = {"recreate", "container"},
     [DEPLOY_START] = {"start", "container"},
     [DEPLOY_RESTART] = {"restart", "container"},
+    [DEPLOY_STOP] = {"stop", "container"},
     [DEPLOY_REMOVE] = {"remove", "container"},
     [DEPLOY_WAIT] = {"wait", "container"},
 };
@@ -24,6 +25,11 @@ static const struct {
 const char *deploy_action_name(enum deploy_action action)
 {
     return words[action].action;
+}
+
+const char *deploy_action_kind(enum deploy_action action)
+{
+    return words[action].kind;
 }
 
 size_t plan_add(struct deploy_plan *plan, enum deploy_action action, const char *name,
@@ -149,4 +155,14 @@ const char *plan_label(const json_t *item, const char *key)
 bool plan_is_oneoff(const json_t *container)
 {
     return plan_label(container, DEPLOY_LABEL_ONEOFF) != NULL;
+}
+
+bool plan_is_up(const json_t *container)
+{
+    static const char *const up[] = {"running", "restarting", "scheduled", "paused",
+                                     "stopping"};
+    for (size_t i = 0; i < DR_COUNT(up); i++)
+        if (strcmp(dr_json_str(container, "status") ?: "", up[i]) == 0)
+            return true;
+    return false;
 }

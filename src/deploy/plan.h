@@ -12,7 +12,7 @@
  * first and the last. */
 #define DEPLOY_LABEL_HASH "dray.config-hash"
 #define DEPLOY_LABEL_ONEOFF "dray.oneoff"
-#define DEPLOY_LABEL_DEPENDS "dray.depends" /* "db,cache": stopped before them */
+#define DEPLOY_LABEL_DEPENDS "dray.depends" /* "db:healthy:restart,cache" */
 #define DEPLOY_LABEL_DEPLOYMENT "dray.deployment"
 
 /* What is there. */
@@ -37,6 +37,7 @@ enum deploy_action {
     DEPLOY_RECREATE, /* the old one is stopped and removed first */
     DEPLOY_START,    /* it is there, and does not run */
     DEPLOY_RESTART,
+    DEPLOY_STOP,
     DEPLOY_REMOVE, /* stopped first */
     DEPLOY_WAIT    /* until `until` is so */
 };
@@ -108,11 +109,32 @@ int deploy_plan_down(const char *name, const struct deploy_model *model,
                      const struct deploy_seen *seen,
                      const struct deploy_down_options *options,
                      struct deploy_plan **ret_plan, struct dr_error *err);
+
+enum deploy_change {
+    DEPLOY_CHANGE_START,   /* what they depend on first, with its conditions */
+    DEPLOY_CHANGE_STOP,    /* dependents first */
+    DEPLOY_CHANGE_RESTART, /* as START; dependents that say so restart with them */
+    DEPLOY_CHANGE_REMOVE   /* dependents first */
+};
+struct deploy_change_options {
+    char *const *services; /* only these; NULL or empty: all */
+    bool no_deps;          /* START, RESTART: nothing but these */
+    bool running;          /* REMOVE: those too that run */
+    bool volumes;          /* REMOVE: anonymous volumes too */
+};
+/* With the containers that are there, whatever the files say of them; one-offs are left
+ * alone but by REMOVE. model may be NULL. DR_ERR_NOT_FOUND: a service that was named is
+ * neither in the files nor there; or nothing is there that could be started. */
+int deploy_plan_change(const char *name, const struct deploy_model *model,
+                       const struct deploy_seen *seen, enum deploy_change change,
+                       const struct deploy_change_options *options,
+                       struct deploy_plan **ret_plan, struct dr_error *err);
 void deploy_plan_free(struct deploy_plan *plan); /* NULL is fine */
 /* {"deployment","steps":[{"action","kind","name","service","why","after":[…]}…],
  * "warnings":[…]} */
 json_t *deploy_plan_json(const struct deploy_plan *plan);
 const char *deploy_action_name(enum deploy_action action);
+const char *deploy_action_kind(enum deploy_action action); /* "container" … */
 
 /* What one replica is, with name and labels: a spec's JSON. NULL with err. */
 json_t *deploy_replica_spec(const struct deploy_model *model,

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/sha256.h"
-#include "deploy/plan.h"
+#include "deploy/plan-private.h"
 #include "spec/table.h"
 
 static void hash_text(struct dr_sha256 *hash, const char *text)
@@ -51,19 +51,6 @@ void deploy_add_label(json_t *labels, const char *key, const char *value)
     json_array_append_new(labels, json_string(pair));
 }
 
-static void add_depends(json_t *labels, const struct deploy_service *service)
-{
-    dr_auto_free char *all = NULL;
-    for (size_t i = 0; i < service->depend_count; i++) {
-        char *more = dr_printf("%s%s%s", all ? all : "", all ? "," : "",
-                               service->depends[i].service);
-        free(all);
-        all = more;
-    }
-    if (all)
-        deploy_add_label(labels, DEPLOY_LABEL_DEPENDS, all);
-}
-
 json_t *deploy_replica_spec(const struct deploy_model *model,
                             const struct deploy_service *service, int64_t replica,
                             struct dr_error *err)
@@ -85,7 +72,9 @@ json_t *deploy_replica_spec(const struct deploy_model *model,
         json_object_set_new(spec, "labels", labels);
     }
     deploy_add_label(labels, DEPLOY_LABEL_HASH, hash);
-    add_depends(labels, service);
+    dr_auto_free char *depends = plan_depends_text(service);
+    if (depends)
+        deploy_add_label(labels, DEPLOY_LABEL_DEPENDS, depends);
     return spec;
 }
 

@@ -42,13 +42,6 @@ static bool status_is(const json_t *c, const char *status)
     return strcmp(dr_json_str(c, "status") ?: "", status) == 0;
 }
 
-static bool is_up(const json_t *c)
-{
-    return status_is(c, "running") || status_is(c, "restarting") ||
-           status_is(c, "scheduled") || status_is(c, "paused") ||
-           status_is(c, "stopping");
-}
-
 /* Done, and not to be done again. */
 static bool is_over(const struct deploy_service *s, const json_t *c)
 {
@@ -102,8 +95,8 @@ static int rank(const struct replica *a, const struct replica *b)
 {
     if (!a->stale != !b->stale)
         return a->stale ? 1 : -1;
-    if (is_up(a->there) != is_up(b->there))
-        return is_up(a->there) ? -1 : 1;
+    if (plan_is_up(a->there) != plan_is_up(b->there))
+        return plan_is_up(a->there) ? -1 : 1;
     return a->number < b->number ? -1 : a->number > b->number;
 }
 
@@ -205,7 +198,7 @@ int part_decide(struct up *u, const struct deploy_service *s, struct part *part,
         qsort(part->replicas, part->replica_count, sizeof *part->replicas, by_number);
     for (size_t i = 0; i < part->replica_count; i++) {
         const struct replica *r = &part->replicas[i];
-        if (!r->there || r->stale || r->ask_image || !is_up(r->there))
+        if (!r->there || r->stale || r->ask_image || !plan_is_up(r->there))
             part->work++;
         if (r->stale)
             part->replaced = true;
@@ -295,7 +288,7 @@ static int replace(struct up *u, const struct deploy_service *s, struct part *pa
         struct deploy_step *step = &u->plan->steps[r->made];
         step->pull = part->pull;
         step->image_id = dr_strdup(dr_json_str(r->there, "image_id"));
-        step->start = !is_up(r->there) && !is_over(s, r->there);
+        step->start = !plan_is_up(r->there) && !is_over(s, r->there);
     }
     r->last = r->made;
     return give_spec(u, s, part, r->made, r->number, err);
@@ -360,7 +353,7 @@ static int bring_up(struct up *u, const struct deploy_service *s, struct part *p
         r->last = r->made;
         return give_spec(u, s, part, r->made, r->number, err);
     }
-    if (status_is(r->there, "paused") || (!is_up(r->there) && !over)) {
+    if (status_is(r->there, "paused") || (!plan_is_up(r->there) && !over)) {
         start_one(u, s, part, r);
     } else if (with && !over) {
         dr_auto_free char *why = dr_printf("it restarts with %s", with);

@@ -10,20 +10,6 @@
 
 #define THREADS_MAX 8
 
-static const char *const kinds[] = {
-    [DEPLOY_PULL] = "image",
-    [DEPLOY_NETWORK_CREATE] = "network",
-    [DEPLOY_NETWORK_REMOVE] = "network",
-    [DEPLOY_VOLUME_CREATE] = "volume",
-    [DEPLOY_VOLUME_REMOVE] = "volume",
-    [DEPLOY_CREATE] = "container",
-    [DEPLOY_RECREATE] = "container",
-    [DEPLOY_START] = "container",
-    [DEPLOY_RESTART] = "container",
-    [DEPLOY_REMOVE] = "container",
-    [DEPLOY_WAIT] = "container",
-};
-
 /* lock held */
 static void tell(struct deploy_run *run, size_t index, enum dray_step_state state)
 {
@@ -35,7 +21,7 @@ static void tell(struct deploy_run *run, size_t index, enum dray_step_state stat
     struct dray_step step = {.size = sizeof step,
                              .state = state,
                              .action = deploy_action_name(s->action),
-                             .kind = kinds[s->action],
+                             .kind = deploy_action_kind(s->action),
                              .name = s->name,
                              .service = s->service,
                              .why = s->why,

@@ -107,6 +107,18 @@ int dray_deployment_plan(struct dray_target *target,
     return give(rc, plan, ret_plan, &err, ret_err);
 }
 
+/* The deployment's name: its own, or the one that was given. */
+static const char *name_of(const struct dray_deployment *deployment, const char *name,
+                           struct dr_error *err)
+{
+    if (deployment)
+        return deployment->model->name;
+    if (name && *name)
+        return name;
+    dr_fail(err, DR_ERR_INVALID, "no deployment is named");
+    return NULL;
+}
+
 int dray_deployment_plan_down(struct dray_target *target, const char *name,
                               const struct dray_deployment *deployment,
                               const struct dray_down_options *options,
@@ -117,14 +129,8 @@ int dray_deployment_plan_down(struct dray_target *target, const char *name,
     struct dray_down_options o = {0};
     struct deploy_seen seen;
     struct limits limits = limits_of(call, DEFAULT_TIMEOUT_MS);
-    if (deployment)
-        name = deployment->model->name;
-    if (API_COPY(&o, options, &err) < 0)
+    if (API_COPY(&o, options, &err) < 0 || !(name = name_of(deployment, name, &err)))
         return api_end(-1, &err, ret_err);
-    if (!name || !*name) {
-        dr_fail(&err, DR_ERR_INVALID, "no deployment is named");
-        return api_end(-1, &err, ret_err);
-    }
     struct dray_plan *plan = dr_alloc(sizeof *plan);
     const struct waiting waiting = {o.waiting, o.waiting_arg};
     const struct deploy_down_options how = {o.volumes, o.remove_orphans};
@@ -133,6 +139,44 @@ int dray_deployment_plan_down(struct dray_target *target, const char *name,
     if (rc == 0) {
         rc = deploy_plan_down(name, deployment ? deployment->model : NULL, &seen, &how,
                               &plan->plan, &err);
+        deploy_seen_release(&seen);
+    }
+    return give(rc, plan, ret_plan, &err, ret_err);
+}
+
+int dray_deployment_plan_change(struct dray_target *target, const char *name,
+                                const struct dray_deployment *deployment,
+                                enum dray_change change,
+                                const struct dray_change_options *options,
+                                const struct dray_call *call, struct dray_plan **ret_plan,
+                                struct dray_error **ret_err)
+{
+    static const enum deploy_change changes[] = {
+        [DRAY_CHANGE_START] = DEPLOY_CHANGE_START,
+        [DRAY_CHANGE_STOP] = DEPLOY_CHANGE_STOP,
+        [DRAY_CHANGE_RESTART] = DEPLOY_CHANGE_RESTART,
+        [DRAY_CHANGE_REMOVE] = DEPLOY_CHANGE_REMOVE,
+    };
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    struct dray_change_options o = {0};
+    struct deploy_seen seen;
+    struct limits limits = limits_of(call, DEFAULT_TIMEOUT_MS);
+    if ((size_t)change >= DR_COUNT(changes))
+        dr_fail(&err, DR_ERR_INVALID, "change %d is unknown", (int)change);
+    if (err.kind != DR_ERR_NONE || API_COPY(&o, options, &err) < 0 ||
+        !(name = name_of(deployment, name, &err)))
+        return api_end(-1, &err, ret_err);
+    struct dray_plan *plan = dr_alloc(sizeof *plan);
+    const struct waiting waiting = {o.waiting, o.waiting_arg};
+    const struct deploy_change_options how = {.services = (char *const *)o.services,
+                                              .no_deps = o.no_deps,
+                                              .running = o.running,
+                                              .volumes = o.volumes};
+    int rc =
+        observe(target, name, NULL, o.show_only, &waiting, &limits, plan, &seen, &err);
+    if (rc == 0) {
+        rc = deploy_plan_change(name, deployment ? deployment->model : NULL, &seen,
+                                changes[change], &how, &plan->plan, &err);
         deploy_seen_release(&seen);
     }
     return give(rc, plan, ret_plan, &err, ret_err);

@@ -342,6 +342,8 @@ static int do_step(struct deploy_run *run, size_t index, struct deploy_outcome *
     case DEPLOY_RESTART:
         snprintf(out->id, sizeof out->id, "%s", s->container);
         return begin_again(run, s, err);
+    case DEPLOY_STOP:
+        return gone(stop(run, s->container, err), err);
     case DEPLOY_REMOVE:
         return take_away(run, s, err);
     case DEPLOY_WAIT:

@@ -67,3 +67,22 @@ load helpers
     { "$DRAY" help 2>err || echo $? >rc; } | true
     [ ! -s err ]
 }
+
+@test "a group without a command behind its options says so and lists its commands" {
+    "$DRAY" compose >a
+    "$DRAY" compose --help >b
+    cmp a b
+    for words in "-f x" "--file=x" "-p shop --profile dev"; do
+        # shellcheck disable=SC2086
+        run "$DRAY" compose $words
+        [ "$status" -eq 1 ]
+        [[ ${lines[0]} == "dray: compose has options, and no command behind them: "*"see \`dray compose --help\`" ]]
+        [[ $output == *$'\n  restart '* ]]
+    done
+    run "$DRAY" compose --nope up
+    [ "$status" -eq 1 ]
+    [[ ${lines[0]} == "dray: unknown option before the command of compose: --nope; see \`dray compose --help\`" ]]
+    run "$DRAY" compose -f x dwon
+    [ "$status" -eq 1 ]
+    [ "$output" = "dray: unknown command: compose dwon (did you mean down?); see \`dray compose --help\`" ]
+}

@@ -22,6 +22,7 @@ file() {
         "${text//SLEEP/image: {name: "$IMAGE"\}, stop_signal: KILL, command: {args: [sleep, 100]\}}" >dray.yaml
 }
 ids() { dray compose ps -a --format '{{.Name}} {{.ID}}' --no-trunc; }
+is_being_stopped() { [[ $(dray compose ps "$1" --format '{{.Status}}') == *Stopping* ]]; }
 names() { dray compose ps "$@" --format '{{.Name}}' | tr '\n' ' '; }
 
 @test "C35: up makes all; again it does nothing; a change replaces one service; scale; down leaves nothing" {
@@ -148,15 +149,36 @@ names() { dray compose ps "$@" --format '{{.Name}}' | tr '\n' ' '; }
 }
 
 # bats test_tags=any-runtime
-@test "C35: up stays and shows what they say; a signal stops them" {
-    file '  web: {image: {name: IMAGE}, stop_signal: KILL, command: {args: [sh, -c, "echo here I am; exec sleep 100"]}}'
+@test "C35: up stays and shows what they say; a signal stops them in their order, a second one kills them" {
+    file '  web: {image: {name: IMAGE}, depends: [db], stop_grace_period: 60s, command: {args: [sh, -c, "trap : TERM; echo here I am; while :; do sleep 0.1; done"]}}
+  db: {SLEEP}'
     "$DRAY" up >"$OUT/up" 2>"$OUT/up.err" &
     local up=$! code=0
     within 20 grep -q 'web-1 | here I am' "$OUT/up"
     kill -INT "$up"
+    within 20 is_being_stopped web
+    is_status db-rep-1 running
+    kill -INT "$up"
     wait "$up" || code=$?
     same "$code" 130
-    same "$(inspect web-rep-1 '{{.State.Status}}')" exited
+    same "$(inspect web-rep-1 '{{.State.Status}} {{.State.ExitCode}}')" "exited 137"
+    is_status db-rep-1 exited
+
+    sed -i 's/trap : TERM; //; s/stop_grace_period: 60s/stop_signal: KILL/' dray.yaml
+    "$DRAY" up >"$OUT/up" 2>"$OUT/up.err" &
+    up=$! code=0
+    within 20 grep -q 'web-1 | here I am' "$OUT/up"
+    kill -INT "$up"
+    wait "$up" || code=$?
+    same "$code" 130
+    same "$(grep stopped "$OUT/up.err")" $'container web-rep-1: stopped\ncontainer db-rep-1: stopped'
+
+    ok compose start
+    same "$stderr" $'container db-rep-1: started\ncontainer web-rep-1: started'
+    ok compose restart
+    same "$stderr" $'container db-rep-1: restarted\ncontainer web-rep-1: restarted'
+    ok compose stop
+    same "$stderr" $'container web-rep-1: stopped\ncontainer db-rep-1: stopped'
 }
 
 # bats test_tags=any-runtime

@@ -164,6 +164,9 @@ static void pretend(struct world *w, const struct deploy_plan *plan, const char 
         case DEPLOY_RESTART:
             dr_json_set_str(by_id(w, s->container), "status", "running");
             break;
+        case DEPLOY_STOP:
+            dr_json_set_str(by_id(w, s->container), "status", "exited");
+            break;
         case DEPLOY_REMOVE:
             by_id(w, s->container);
             drop(w, s->container);
@@ -516,6 +519,129 @@ static void volumes_stay_unless_asked_for(void **state)
          "remove db-rep-1; remove shop_default <0; remove shop_data <0");
 }
 
+/* web waits for db's health and for a job; cache is nobody's. */
+static const char chain[] =
+    HEAD SERVICE("web", ", depends: [{service: db, condition: healthy}, {service: job, "
+                        "condition: completed}]")
+        SERVICE("db", ", health: {command: [\"true\"]}") SERVICE("cache", "")
+            SERVICE("job", ", rtype: job, depends: [db]");
+
+static void change(struct world *w, const char *yaml, enum deploy_change what,
+                   struct deploy_change_options options, const char *wanted)
+{
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    struct deploy_model *model = yaml ? read_model(yaml) : NULL;
+    struct deploy_plan *plan;
+    if (deploy_plan_change("shop", model, &w->seen, what, &options, &plan, &err) < 0)
+        fail_msg("%s", err.text);
+    dr_auto_free char *is = words(plan);
+    assert_string_equal(is, wanted);
+    pretend(w, plan, NEW_IMAGE);
+    deploy_plan_free(plan);
+    deploy_model_free(model);
+}
+
+/* What up has made of the chain, its job done. */
+static struct world *chain_up(void)
+{
+    struct world *w = world_new();
+    expect(w, chain, NULL,
+           "create shop_default; create db-rep-1 <0; create job-rep-1 <0,1; "
+           "wait db-rep-1 <1; wait job-rep-1 <2; create web-rep-1 <0,3,4; "
+           "create cache-rep-1 <0");
+    json_t *job = find(w, "job-rep-1");
+    dr_json_set_str(job, "status", "exited");
+    dr_json_set_int(job, "exit_code", 0);
+    return w;
+}
+
+static void stopping_takes_dependents_first_and_what_runs_only(void **state)
+{
+    auto_world struct world *w = chain_up();
+    change(w, NULL, DEPLOY_CHANGE_STOP, (struct deploy_change_options){0},
+           "stop web-rep-1; stop db-rep-1 <0; stop cache-rep-1");
+    change(w, NULL, DEPLOY_CHANGE_STOP, (struct deploy_change_options){0}, "");
+}
+
+static void starting_waits_as_up_does_and_does_no_job_again(void **state)
+{
+    auto_world struct world *w = chain_up();
+    change(w, NULL, DEPLOY_CHANGE_STOP, (struct deploy_change_options){0},
+           "stop web-rep-1; stop db-rep-1 <0; stop cache-rep-1");
+    char *web[] = {(char[]){"web"}, NULL}, *job[] = {(char[]){"job"}, NULL};
+    change(w, NULL, DEPLOY_CHANGE_START,
+           (struct deploy_change_options){.services = web, .no_deps = true},
+           "start web-rep-1");
+    change(w, NULL, DEPLOY_CHANGE_STOP, (struct deploy_change_options){.services = web},
+           "stop web-rep-1");
+    change(w, NULL, DEPLOY_CHANGE_START, (struct deploy_change_options){.services = web},
+           "start db-rep-1; wait db-rep-1 <0; start web-rep-1 <1");
+    change(w, NULL, DEPLOY_CHANGE_START, (struct deploy_change_options){.services = job},
+           "start job-rep-1");
+}
+
+static void restarting_takes_along_those_that_say_so(void **state)
+{
+    static const char with[] = "services:\n  web: {image: box, depends_on: {db: "
+                               "{condition: service_started, restart: true}}}\n"
+                               "  app: {image: box, depends_on: [db]}\n"
+                               "  db: {image: box}\nname: shop\n";
+    auto_world struct world *w = world_new();
+    char *db[] = {(char[]){"db"}, NULL};
+    const struct deploy_change_options only_db = {.services = db};
+    expect(w, with, NULL,
+           "create shop_default; create shop-db-1 <0; create shop-web-1 <0,1; "
+           "create shop-app-1 <0,1");
+    change(w, NULL, DEPLOY_CHANGE_RESTART, only_db,
+           "restart shop-db-1; restart shop-web-1 <0");
+    change(w, NULL, DEPLOY_CHANGE_RESTART,
+           (struct deploy_change_options){.services = db, .no_deps = true},
+           "restart shop-db-1");
+    change(w, NULL, DEPLOY_CHANGE_RESTART, (struct deploy_change_options){0},
+           "restart shop-db-1; restart shop-web-1 <0; restart shop-app-1 <0");
+    /* the file, when it is there, has the last word */
+    change(w,
+           "services:\n  web: {image: box}\n  app: {image: box}\n  db: {image: box}\n"
+           "name: shop\n",
+           DEPLOY_CHANGE_RESTART, only_db, "restart shop-db-1");
+}
+
+static void removing_leaves_what_runs_unless_asked_for(void **state)
+{
+    auto_world struct world *w = chain_up();
+    change(w, NULL, DEPLOY_CHANGE_REMOVE, (struct deploy_change_options){0},
+           "remove job-rep-1");
+    change(w, NULL, DEPLOY_CHANGE_REMOVE,
+           (struct deploy_change_options){.running = true, .volumes = true},
+           "remove web-rep-1; remove db-rep-1 <0; remove cache-rep-1");
+}
+
+static void a_change_of_nothing_is_told(void **state)
+{
+    auto_world struct world *w = world_new();
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    char *nosuch[] = {(char[]){"nosuch"}, NULL};
+    struct deploy_plan *plan = NULL;
+    const struct deploy_change_options none = {0}, one = {.services = nosuch};
+    assert_int_equal(deploy_plan_change("shop", NULL, &w->seen, DEPLOY_CHANGE_RESTART,
+                                        &none, &plan, &err),
+                     -1);
+    assert_int_equal(err.kind, DR_ERR_NOT_FOUND);
+    assert_string_equal(err.text,
+                        "deployment shop has no containers here: `dray up` makes them");
+    dr_error_release(&err);
+    assert_int_equal(
+        deploy_plan_change("shop", NULL, &w->seen, DEPLOY_CHANGE_STOP, &one, &plan, &err),
+        -1);
+    assert_string_equal(err.text, "no such service: nosuch");
+    dr_error_release(&err);
+    assert_int_equal(deploy_plan_change("shop", NULL, &w->seen, DEPLOY_CHANGE_STOP, &none,
+                                        &plan, &err),
+                     0);
+    assert_string_equal(plan->warnings[0], "deployment shop has no containers here");
+    deploy_plan_free(plan);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -538,6 +664,11 @@ int main(void)
         cmocka_unit_test(down_takes_dependents_first_and_networks_last),
         cmocka_unit_test(down_with_a_file_leaves_orphans_and_their_network),
         cmocka_unit_test(volumes_stay_unless_asked_for),
+        cmocka_unit_test(stopping_takes_dependents_first_and_what_runs_only),
+        cmocka_unit_test(starting_waits_as_up_does_and_does_no_job_again),
+        cmocka_unit_test(restarting_takes_along_those_that_say_so),
+        cmocka_unit_test(removing_leaves_what_runs_unless_asked_for),
+        cmocka_unit_test(a_change_of_nothing_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

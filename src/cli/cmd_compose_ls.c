@@ -1,94 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* compose stop, start, restart and ls: what is there of deployments, without their files
- * where a name will do. */
+/* compose ls: which deployments are there. */
 #include <string.h>
 
 #include "base/text.h"
 #include "cli/compose.h"
-
-/* --- stop, start, restart --- */
-
-static int stop_one(struct cli *cli, const char *word, const void *arg, char **ret_line,
-                    struct dr_error *err)
-{
-    const struct compose_stop_args *args = arg;
-    struct dray_error *failed = NULL;
-    *ret_line = dr_strdup(word);
-    return cli_rc(dray_container_stop(cli->target, word, args->timeout_s, NULL, &failed),
-                  &failed, err);
-}
-
-static int restart_one(struct cli *cli, const char *word, const void *arg,
-                       char **ret_line, struct dr_error *err)
-{
-    const struct compose_stop_args *args = arg;
-    struct dray_error *failed = NULL;
-    *ret_line = dr_strdup(word);
-    return cli_rc(
-        dray_container_restart(cli->target, word, args->timeout_s, NULL, &failed),
-        &failed, err);
-}
-
-static int start_one(struct cli *cli, const char *word, const void *arg, char **ret_line,
-                     struct dr_error *err)
-{
-    (void)arg;
-    struct dray_error *failed = NULL;
-    *ret_line = dr_strdup(word);
-    return cli_rc(dray_container_start(cli->target, word, NULL, &failed), &failed, err);
-}
-
-/* One-offs are nobody's replicas: they are left out. */
-static void drop_oneoffs(struct cli_members *members)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < members->count; i++) {
-        dr_auto_free char *oneoff = cli_label(members->items[i], "dray.oneoff");
-        if (!oneoff)
-            members->items[kept++] = members->items[i];
-    }
-    members->count = kept;
-}
-
-static int on_each(struct cli *cli, const struct compose_stop_args *args, cli_one one)
-{
-    dr_auto_error struct dr_error err = DR_ERROR_INIT;
-    struct dray_deployment *deployment;
-    struct cli_members members;
-    dr_auto_free char *name = NULL;
-    if (cli_deployment_or_name(&args->of, &deployment, &name, &err) < 0)
-        return cli_error(cli, &err);
-    dray_deployment_free(deployment);
-    if (cli_members(cli, name, cli->words, true, &members, &err) < 0)
-        return cli_error(cli, &err);
-    drop_oneoffs(&members);
-    int code;
-    if (members.count == 0) {
-        dr_fail(&err, DR_ERR_NOT_FOUND, "deployment %s has no such containers", name);
-        code = cli_error(cli, &err);
-    } else {
-        code = cli_members_each(cli, &members, one, args);
-    }
-    cli_members_release(&members);
-    return code;
-}
-
-int cmd_compose_stop(struct cli *cli, void *args)
-{
-    return on_each(cli, args, stop_one);
-}
-
-int cmd_compose_restart(struct cli *cli, void *args)
-{
-    return on_each(cli, args, restart_one);
-}
-
-int cmd_compose_start(struct cli *cli, void *arg)
-{
-    return on_each(cli, arg, start_one);
-}
-
-/* --- ls --- */
 
 static const struct cli_column columns[] = {
     {"Name", "NAME", true}, {"Status", "STATUS", true}, {0}};

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* compose stop, start, restart: with the containers that are there, in the order of what
+ * they depend on. The files are not needed where a name will do. */
+#include <string.h>
+
+#include "cli/compose.h"
+
+int cli_change(struct cli *cli, const struct cli_change *how,
+               const struct dray_call *call, struct dr_error *err)
+{
+    struct dray_target *target = cli_target(cli, err);
+    struct dray_change_options options = DRAY_INIT(options);
+    struct dray_error *failed = NULL;
+    struct dray_plan *plan = NULL;
+    if (!target)
+        return -1;
+    options.services = (const char *const *)cli->words;
+    options.no_deps = how->no_deps;
+    options.running = how->running;
+    options.volumes = how->volumes;
+    options.show_only = how->apply.dry_run;
+    options.waiting = cli_step_waiting;
+    options.waiting_arg = (void *)how->name;
+    int rc =
+        cli_rc(dray_deployment_plan_change(target, how->name, how->deployment,
+                                           how->change, &options, call, &plan, &failed),
+               &failed, err);
+    if (rc == 0)
+        rc = cli_plan_apply(cli, plan, &how->apply, call, err);
+    dray_plan_free(plan);
+    return rc;
+}
+
+static int change(struct cli *cli, const struct compose_stop_args *args,
+                  enum dray_change what)
+{
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    struct dray_deployment *deployment;
+    dr_auto_free char *name = NULL;
+    if (cli_deployment_or_name(&args->of, &deployment, &name, &err) < 0)
+        return cli_error(cli, &err);
+    const struct cli_change how = {.change = what,
+                                   .name = name,
+                                   .deployment = deployment,
+                                   .no_deps = args->no_deps,
+                                   .apply = {.dry_run = args->dry_run,
+                                             .quiet = args->quiet,
+                                             .stop_timeout_s = args->timeout_s}};
+    const struct dray_call call = {-1, cli_signals_cancel()};
+    int rc = cli_change(cli, &how, &call, &err);
+    cli_signals_default();
+    dray_deployment_free(deployment);
+    return rc < 0 ? cli_error(cli, &err) : CLI_OK;
+}
+
+int cmd_compose_stop(struct cli *cli, void *args)
+{
+    return change(cli, args, DRAY_CHANGE_STOP);
+}
+
+int cmd_compose_restart(struct cli *cli, void *args)
+{
+    return change(cli, args, DRAY_CHANGE_RESTART);
+}
+
+int cmd_compose_start(struct cli *cli, void *args)
+{
+    return change(cli, args, DRAY_CHANGE_START);
+}
