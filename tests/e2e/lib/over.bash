@@ -51,9 +51,11 @@ over_start() { # ssh|wsl or nothing
         # shellcheck source=tests/e2e/lib/windows.bash
         source "$E2E_LIB/windows.bash"
         local exe=${DRAY_EXE:-$E2E_LIB/../../../build-windows/src/cli/dray.exe}
-        exe=$(realpath "$exe") && windows_start || return 1
+        # Wine finds its server below TMPDIR, which each suite has of its own
+        mkdir -p "$E2E/tmp"
+        exe=$(realpath "$exe") && TMPDIR=$E2E/tmp windows_start || return 1
         # the drive of the current directory is Z:, where all of this machine is
-        over_program "export WINEPREFIX='$WINEPREFIX' WINEPATH='$WINEPATH' WINEDEBUG=-all WSL_TWIN_PORT=$WSL_TWIN_PORT; exec wine '$exe' \"\$@\""
+        over_program "export TMPDIR='$E2E/tmp' WINEPREFIX='$WINEPREFIX' WINEPATH='$WINEPATH' WINEDEBUG=-all WSL_TWIN_PORT=$WSL_TWIN_PORT; exec wine '$exe' \"\$@\""
         ;;
     *)
         echo "DRAY_TEST_OVER is '$1': ssh, wsl and wine are known" >&2
@@ -72,7 +74,7 @@ over_stop() {
     if [[ $1 == wine ]]; then
         # shellcheck source=tests/e2e/lib/windows.bash
         source "$E2E_LIB/windows.bash"
-        WINEPREFIX=$E2E/windows windows_stop
+        TMPDIR=$E2E/tmp WINEPREFIX=$E2E/windows windows_stop
     fi
     if [[ $1 == ssh ]]; then far_stop; else wsl_stop; fi
 }
