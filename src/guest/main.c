@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "guest/container/hold.h"
 #include "guest/dispatch.h"
 #include "guest/helper.h"
 #include "guest/init/carry.h"
@@ -34,6 +35,7 @@ static const struct {
     {"serve", serve_main, "the session with dray, over stdin and stdout"},
     {"monitor", monitor_main, "watches one container (internal)"},
     {"probe", probe_main, "looks at one container's health once (internal)"},
+    {"hold", hold_main, "has the terminal of one detached command (internal)"},
     {"init", init_main, "process 1 of a container that was run with --init (internal)"},
     {"words", words_main, "becomes a command whose words are no UTF-8 (internal)"},
 };

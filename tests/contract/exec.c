@@ -231,6 +231,26 @@ static void C25_detached_it_runs_on(void **s)
           "no-such-command");
 }
 
+/* More than a terminal holds while nobody reads it, and the session is closed at once. */
+static void C25_detached_it_has_a_terminal_that_somebody_reads(void **s)
+{
+    static const char *const argv[] = {
+        "sh", "-c",
+        "test -t 0 -a -t 1 -a -t 2 || exit 1; "
+        "yes | head -c 300000; usleep 100000; test -t 1 && echo done >/tmp/mark",
+        NULL};
+    sleeper("host");
+    struct dray_open_options same = same_target();
+    struct dray_exec_options options = words(argv);
+    struct dray_target *own;
+    options.tty = true;
+    OK(dray_open(&same, &own, ERR));
+    OK(dray_exec_detached(own, "host", &options, NULL, ERR));
+    dray_close(own);
+    EVENTUALLY(strcmp(executed("host", "cat /tmp/mark 2>/dev/null || :").out, "done\n") ==
+               0);
+}
+
 static void C25_output_is_bounded_and_more_ends_the_process(void **s)
 {
     static const char *const argv[] = {"sh", "-c", "echo $$ >/tmp/pid; exec yes", NULL};
@@ -596,6 +616,7 @@ TESTS(exec_tests, TEST(C25_code_stdout_and_stderr_come_back_each_on_its_own),
       TEST(C25_in_one_that_does_not_run_it_is_a_conflict),
       TEST(C25_stdin_reaches_it_and_so_does_its_end),
       TEST(C25_a_terminal_has_the_size_that_it_is_given), TEST(C25_detached_it_runs_on),
+      TEST(C25_detached_it_has_a_terminal_that_somebody_reads),
       TEST(C25_output_is_bounded_and_more_ends_the_process),
       TEST(C25_it_has_the_container_s_limits),
       TEST(C26_started_then_output_then_exactly_one_exit),

@@ -20,6 +20,7 @@
 #include "guest/bundle/bundle.h"
 #include "guest/cgroup/cgroup.h"
 #include "guest/container/create.h"
+#include "guest/container/hold.h"
 #include "guest/container/pump.h"
 #include "guest/init/carry.h"
 #include "guest/runtime/children.h"
@@ -109,8 +110,7 @@ static int make_pipes(struct exec *x, const json_t *request, struct dr_error *er
 {
     /* with a terminal: what the runtime says, and nothing of the command's */
     bool wanted[3] = {dr_json_bool(request, "stdin") && !x->tty, !x->tty, true};
-    if (dr_json_bool(request, "detach"))
-        return 0; /* /dev/null for all three */
+    bool detach = dr_json_bool(request, "detach"); /* /dev/null for all three */
     if (x->tty) {
         const char *name = strrchr(x->process_file, '/') + 1;
         dr_auto_free char *socket = dr_printf("%.*s.sock", (int)strcspn(name, "."), name);
@@ -119,7 +119,7 @@ static int make_pipes(struct exec *x, const json_t *request, struct dr_error *er
     }
     for (int i = 0; i < 3; i++) {
         int fds[2];
-        if (!wanted[i])
+        if (!wanted[i] || detach)
             continue;
         if (pipe2(fds, O_CLOEXEC) < 0)
             return dr_fail_errno(err, DR_ERR_START, "make pipes");
@@ -303,8 +303,14 @@ static int exec_locked(struct exec *x, const json_t *request, struct wire_chan *
         reap_detached(pid);
         return -1;
     }
+    bool detach = dr_json_bool(request, "detach");
+    if (detach && x->tty && hold_terminal(&x->console, pid, err) < 0) {
+        kill(pid, SIGKILL);
+        reap_detached(pid);
+        return -1;
+    }
     tell_started(x, request);
-    if (dr_json_bool(request, "detach")) {
+    if (detach) {
         *ret_exit = 0;
         reap_detached(pid);
         return send_started(chan, pid, err);
@@ -362,8 +368,7 @@ int container_exec(struct guest *guest, const struct container *container,
     struct exec x;
     if (exec_open(&x, guest, container, err) < 0)
         return -1;
-    /* nobody would hold a detached one's terminal */
-    x.tty = dr_json_bool(request, "tty") && !dr_json_bool(request, "detach");
+    x.tty = dr_json_bool(request, "tty");
     x.console.rows = dr_json_int(request, "rows", 0);
     x.console.columns = dr_json_int(request, "columns", 0);
     int result = exec_locked(&x, request, chan, ret_exit, err);
