@@ -44,7 +44,11 @@ int cli_attach_begin(struct cli_attach *attach, unsigned *ret_rows, unsigned *re
         cli_terminal_size(terminal_fd(), ret_rows, ret_columns);
     if (!what && !makes_raw(attach))
         return 0;
-    return cli_signals_catch(what, &attach->control_fd, err);
+    if (cli_signals_catch(what, &attach->control_fd, err) < 0)
+        return -1;
+    if (attach->signals)
+        attach->call.cancel = cli_signals_starting();
+    return 0;
 }
 
 static void on_created(const struct cli_attach *attach, const struct dray_event *event)
@@ -73,6 +77,7 @@ int cli_attach_run(struct cli_attach *attach, struct dray_stream *stream,
 {
     struct dray_pump pump = DRAY_PUMP_INIT;
     struct dray_error *failed = NULL;
+    cli_signals_started();
     pump.stdin_fd = attach->stdin_open ? STDIN_FILENO : -1;
     pump.stdout_fd = attach->no_stdout ? -1 : STDOUT_FILENO;
     pump.stderr_fd = attach->no_stderr ? -1 : STDERR_FILENO;

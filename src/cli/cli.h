@@ -303,6 +303,12 @@ int cli_signals_catch(int what, int *ret_fd, struct dr_error *err);
 struct dray_cancel *cli_signals_cancel(void);
 /* The same, but the next one triggers *ret_second, and the third has its usual effect. */
 struct dray_cancel *cli_signals_cancel_twice(struct dray_cancel **ret_second);
+/* For the time between cli_signals_catch(CLI_SIGNALS_PASS) and the start of what signals
+ * are passed on to: those three trigger the token besides, so that a start that hangs is
+ * given up by one Ctrl-C. Borrowed; NULL when there can be none. */
+struct dray_cancel *cli_signals_starting(void);
+/* It has started: bytes that came meanwhile are for it. */
+void cli_signals_started(void);
 /* The usual effects again. */
 void cli_signals_default(void);
 
@@ -315,7 +321,8 @@ struct cli_attach {
     const char *detach_keys;                       /* NULL: Docker's */
     void (*on_created)(void *arg, const char *id); /* may be NULL */
     void *arg;
-    int control_fd; /* set by cli_attach_begin */
+    int control_fd;        /* set by cli_attach_begin, as is … */
+    struct dray_call call; /* … what opens the stream: a signal gives that up */
 };
 /* Refuses what cannot work: -t with a stdin that is no terminal, bad --detach-keys. */
 int cli_attach_check(const struct cli_attach *attach, struct dr_error *err);

@@ -105,8 +105,8 @@ static int run_attached(struct one_off *r, struct dray_event *ret_end,
     options.stdin_open = r->attach.stdin_open;
     if (cli_attach_begin(&r->attach, &options.rows, &options.columns, err) < 0)
         return -1;
-    if (cli_rc(dray_container_start_attached(r->cli->target, r->id, &options, NULL,
-                                             &stream, &failed),
+    if (cli_rc(dray_container_start_attached(r->cli->target, r->id, &options,
+                                             &r->attach.call, &stream, &failed),
                &failed, err) < 0) {
         cli_attach_run(&r->attach, NULL, ret_end, err);
         return -1;
@@ -139,7 +139,8 @@ static int run(struct one_off *r)
     } else if (rc == 0) {
         rc = run_attached(r, &end, &err);
     }
-    if (rc < 0 && err.kind != DR_ERR_CANCELLED)
+    /* cancelled with a code: it runs, and we cannot write what it says */
+    if (rc < 0 && !(err.kind == DR_ERR_CANCELLED && err.code))
         undo(r);
     return cli_attach_code(r->cli, rc, &end, r->service, &err);
 }

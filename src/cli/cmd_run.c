@@ -151,7 +151,8 @@ static int ask_attached(struct running *r, struct dray_event *ret_end,
     struct dray_error *failed = NULL;
     if (!target || cli_attach_begin(&r->attach, &options.rows, &options.columns, err) < 0)
         return -1;
-    if (cli_rc(dray_container_run(target, r->spec, &options, NULL, &stream, &failed),
+    if (cli_rc(dray_container_run(target, r->spec, &options, &r->attach.call, &stream,
+                                  &failed),
                &failed, err) < 0) {
         cli_attach_run(&r->attach, NULL, ret_end, err);
         return -1;

@@ -52,9 +52,9 @@ static int join(struct cli *cli, bool start, struct cli_attach *attach,
     if (cli_attach_begin(attach, &options.rows, &options.columns, err) < 0)
         return -1;
     int rc = start ? dray_container_start_attached(cli->target, cli->words[0], &options,
-                                                   NULL, &stream, &failed)
-                   : dray_container_attach(cli->target, cli->words[0], &options, NULL,
-                                           &stream, &failed);
+                                                   &attach->call, &stream, &failed)
+                   : dray_container_attach(cli->target, cli->words[0], &options,
+                                           &attach->call, &stream, &failed);
     if (cli_rc(rc, &failed, err) < 0) {
         cli_attach_run(attach, NULL, ret_end, err);
         return -1;

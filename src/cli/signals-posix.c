@@ -23,6 +23,7 @@ static const int all[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2,
 static int pipe_fds[2] = {-1, -1};
 static struct dray_cancel *cancel, *second;
 static volatile sig_atomic_t cancelled; /* on_cancel_twice was called */
+static volatile sig_atomic_t starting;
 /* When the last two SIGINT or SIGTERM came; only the handler uses it, and all its signals
  * are blocked while it runs. */
 static int64_t recent_ms[FORCE_COUNT - 1];
@@ -49,6 +50,8 @@ static void on_signal(int number)
     unsigned char byte = (unsigned char)number;
     if (number == SIGINT || number == SIGTERM)
         force_end();
+    if (starting && (number == SIGINT || number == SIGTERM || number == SIGHUP))
+        dray_cancel_trigger(cancel);
     /* A full pipe holds thousands: one more would tell the container nothing. */
     if (write(pipe_fds[1], &byte, 1) < 0)
         errno = saved;
@@ -142,12 +145,29 @@ int cli_signals_catch(int what, int *ret_fd, struct dr_error *err)
     return 0;
 }
 
-struct dray_cancel *cli_signals_cancel(void)
+/* NULL: no descriptor is left, and signals keep their usual effect. */
+static struct dray_cancel *token(void)
 {
     if (!cancel)
         cancel = dray_cancel_new(); /* kept: a handler may run at any time */
-    if (!cancel)
-        return NULL; /* no descriptor is left: signals keep their usual effect */
+    return cancel;
+}
+
+struct dray_cancel *cli_signals_starting(void)
+{
+    starting = token() != NULL;
+    return cancel;
+}
+
+void cli_signals_started(void)
+{
+    starting = 0;
+}
+
+struct dray_cancel *cli_signals_cancel(void)
+{
+    if (!token())
+        return NULL;
     install(cancelling, DR_COUNT(cancelling), on_cancel,
             (int)(SA_RESTART | SA_RESETHAND));
     return cancel;
@@ -167,6 +187,7 @@ void cli_signals_default(void)
 {
     static void (*const ours[])(int) = {on_signal,   on_end,    on_stop,
                                         on_continue, on_cancel, on_cancel_twice};
+    starting = 0;
     for (size_t i = 0; i < DR_COUNT(all); i++) {
         struct sigaction now;
         if (sigaction(all[i], NULL, &now) < 0)

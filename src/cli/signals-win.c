@@ -19,7 +19,7 @@
 
 static int pipe_fds[2] = {-1, -1};
 static struct dray_cancel *cancel, *second;
-static volatile LONG passing, cancelling, sizing, installed;
+static volatile LONG passing, cancelling, starting, sizing, installed;
 static volatile LONG again; /* the next one triggers the second token */
 static int64_t recent_ms[FORCE_COUNT - 1];
 
@@ -53,6 +53,8 @@ static BOOL WINAPI on_control(DWORD what)
     } else if (passing) {
         if (!closing)
             force_end();
+        if (starting)
+            dray_cancel_trigger(cancel);
         tell(closing ? SIGHUP : SIGINT);
     } else {
         cli_terminal_restore();
@@ -110,11 +112,27 @@ int cli_signals_catch(int what, int *ret_fd, struct dr_error *err)
     return 0;
 }
 
-struct dray_cancel *cli_signals_cancel(void)
+static struct dray_cancel *token(void)
 {
     if (!cancel)
         cancel = dray_cancel_new();
-    if (!cancel)
+    return cancel;
+}
+
+struct dray_cancel *cli_signals_starting(void)
+{
+    InterlockedExchange(&starting, token() ? 1 : 0);
+    return cancel;
+}
+
+void cli_signals_started(void)
+{
+    InterlockedExchange(&starting, 0);
+}
+
+struct dray_cancel *cli_signals_cancel(void)
+{
+    if (!token())
         return NULL;
     InterlockedExchange(&cancelling, 1);
     install();
@@ -135,5 +153,6 @@ void cli_signals_default(void)
     InterlockedExchange(&again, 0);
     InterlockedExchange(&passing, 0);
     InterlockedExchange(&cancelling, 0);
+    InterlockedExchange(&starting, 0);
     InterlockedExchange(&sizing, 0);
 }

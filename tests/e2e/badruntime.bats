@@ -40,6 +40,21 @@ start_is_over() { ! pgrep -f "$OUT/runtime" >/dev/null; }
     refused 125 "$OUT/runtime" -- run --rm "$IMAGE" true
 }
 
+@test "C33: one signal gives up an attached start whose runtime hangs, and nothing is left" {
+    local pid status=0
+    runtime 'sleep 300'
+    "$DRAY" run --name given-up "$IMAGE" true 2>"$OUT/err" &
+    pid=$!
+    within 5 pgrep -f "$OUT/runtime"
+    kill -TERM "$pid"
+    wait "$pid" || status=$?
+    same "$status" 130
+    has "$(cat "$OUT/err")" cancelled
+    within 5 start_is_over
+    ok ps -aq
+    same "$output" ""
+}
+
 @test "H5: kill -9 of dray while the runtime hangs: the start is undone, run and start" {
     local id pid
     ok create "$IMAGE" true
