@@ -1244,6 +1244,8 @@ struct dray_plan_options {
                             image, networks, volumes, and what they depend on */
     void (*waiting)(void *arg); /* somebody else has the lock; may be NULL */
     void *waiting_arg;
+    /* As dray_apply_options' one: images that are there are looked at too. */
+    const char *lock_file;
 };
 /*
  * The deployment is borrowed until the plan is freed. DRAY_ERR_EXISTS: the name of a
@@ -1324,10 +1326,12 @@ struct dray_apply_options {
     /* On threads of the library, never two at once. */
     void (*progress)(void *arg, const struct dray_step *step);
     void *progress_arg;
+    const char *lock_file; /* as dray_pull_options', for all images; NULL: none */
+    bool lock_update;
 };
 #define DRAY_APPLY_INIT                                                                  \
     {                                                                                    \
-        sizeof(struct dray_apply_options), -1, NULL, NULL, NULL                          \
+        sizeof(struct dray_apply_options), -1, NULL, NULL, NULL, NULL, false             \
     }
 /*
  * Carries it out, once. A step that fails is undone; those that wait for it are not

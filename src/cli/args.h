@@ -82,6 +82,7 @@ struct logs_args {
 struct inspect_args {
     const char *format, *type, *platform;
     bool remote;
+    struct registry_args registry; /* with remote */
 };
 
 struct pull_args {
@@ -269,6 +270,8 @@ struct up_args {
     const char *pull, *format, *timeout;
     int64_t stop_timeout_s; /* -1: the containers' own */
     char **scale;
+    struct registry_args registry; /* of up; scale has no flags for them */
+    struct lock_args lock;
 };
 
 struct down_args {

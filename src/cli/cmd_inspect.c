@@ -51,9 +51,11 @@ static json_t *get_object(struct cli *cli, const char *type, const char *name,
 
 /* Where it is, and no target is asked. */
 static json_t *get_remote(struct cli *cli, const struct inspect_args *args,
-                          const char *name, struct dr_error *err)
+                          const struct dray_registry_options *registry, const char *name,
+                          struct dr_error *err)
 {
     const struct dray_transfer_options options = {.size = sizeof options,
+                                                  .from = registry,
                                                   .cache_dir = cli->global.cache_dir,
                                                   .platform = args->platform};
     struct dray_error *failed = NULL;
@@ -93,6 +95,26 @@ static int check_type(const char *type, struct dr_error *err)
                    type);
 }
 
+/* --remote is about images; what else there is of flags is about --remote. */
+static int check_remote(const struct inspect_args *args, const char *type,
+                        struct dr_error *err)
+{
+    const struct registry_args *r = &args->registry;
+    if (args->remote)
+        return !type || strcmp(type, "image") == 0
+                   ? 0
+                   : dr_fail(err, DR_ERR_INVALID, "--remote is about images");
+    if (args->platform)
+        return dr_fail(err, DR_ERR_INVALID,
+                       "--platform goes with --remote: a target has one platform of an "
+                       "image");
+    if (r->authfile || r->cert_dir || r->creds || r->password_stdin ||
+        r->signature_policy || r->tls_ca || !r->tls_verify)
+        return dr_fail(err, DR_ERR_INVALID,
+                       "the flags about registries go with --remote: else none is asked");
+    return 0;
+}
+
 int cmd_inspect(struct cli *cli, void *arg)
 {
     const struct inspect_args *args = arg;
@@ -102,20 +124,17 @@ int cmd_inspect(struct cli *cli, void *arg)
     int code = CLI_OK;
     if (check_type(type, &err) < 0 || cli_format_check(args->format, &err) < 0)
         return cli_usage_error(cli, &err);
-    if ((args->remote && type && strcmp(type, "image") != 0) ||
-        (args->platform && !args->remote)) {
-        dr_fail(&err, DR_ERR_INVALID,
-                args->remote ? "--remote is about images"
-                             : "--platform goes with --remote: a target has "
-                               "one platform of an image");
+    cli_auto_registry struct cli_registry registry = {0};
+    if (check_remote(args, type, &err) < 0 ||
+        (args->remote && cli_registry(&args->registry, &registry, &err) < 0))
         return cli_usage_error(cli, &err);
-    }
     dr_auto_free struct dr_error *failures =
         dr_alloc((cli->word_count + 1) * sizeof(*failures));
     size_t failed = 0;
     for (size_t i = 0; i < cli->word_count; i++) {
         json_t *object = args->remote
-                             ? get_remote(cli, args, cli->words[i], &failures[failed])
+                             ? get_remote(cli, args, &registry.options, cli->words[i],
+                                          &failures[failed])
                              : get_object(cli, type, cli->words[i], &failures[failed]);
         if (object)
             json_array_append_new(objects, object);

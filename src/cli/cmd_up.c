@@ -75,7 +75,8 @@ static struct dray_call left(const struct dray_call *call, int64_t begun_ms)
 
 static int bring_up(struct cli *cli, const struct up_args *args,
                     const struct dray_deployment *deployment, char *const *services,
-                    int64_t timeout_ms, json_t **ret_old, struct dr_error *err)
+                    const struct dray_registry_options *registry, int64_t timeout_ms,
+                    json_t **ret_old, struct dr_error *err)
 {
     struct dray_target *target = cli_target(cli, err);
     struct dray_plan_options options = DRAY_INIT(options);
@@ -92,6 +93,7 @@ static int bring_up(struct cli *cli, const struct up_args *args,
     options.remove_orphans = args->remove_orphans;
     options.wait = args->wait;
     options.pull = args->pull;
+    options.lock_file = cli_lock_file(&args->lock);
     options.show_only = args->dry_run;
     options.waiting = cli_step_waiting;
     options.waiting_arg = (void *)dray_deployment_name(deployment);
@@ -101,8 +103,13 @@ static int bring_up(struct cli *cli, const struct up_args *args,
     if (rc == 0) {
         struct dray_call rest = left(&call, begun_ms);
         *ret_old = cli_plan_unchanged(plan);
-        const struct cli_apply how = {args->dry_run, args->quiet, args->format,
-                                      args->stop_timeout_s};
+        const struct cli_apply how = {.dry_run = args->dry_run,
+                                      .quiet = args->quiet,
+                                      .format = args->format,
+                                      .stop_timeout_s = args->stop_timeout_s,
+                                      .registry = registry,
+                                      .lock_file = options.lock_file,
+                                      .lock_update = args->lock.update};
         rc = cli_plan_apply(cli, plan, &how, &rest, err);
     }
     dray_plan_free(plan);
@@ -191,7 +198,9 @@ int cmd_up(struct cli *cli, void *arg)
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
     dr_auto_json json_t *old = NULL;
     int64_t timeout_ms;
-    if (check_up(args, &timeout_ms, &err) < 0)
+    cli_auto_registry struct cli_registry registry = {0};
+    if (check_up(args, &timeout_ms, &err) < 0 ||
+        cli_registry(&args->registry, &registry, &err) < 0)
         return cli_usage_error(cli, &err);
     struct dray_deployment *deployment = cli_deployment(&args->of, &err);
     if (!deployment)
@@ -200,7 +209,8 @@ int cmd_up(struct cli *cli, void *arg)
     if (rc < 0)
         dr_wrap(&err, "--scale");
     if (rc == 0)
-        rc = bring_up(cli, args, deployment, cli->words, timeout_ms, &old, &err);
+        rc = bring_up(cli, args, deployment, cli->words, &registry.options, timeout_ms,
+                      &old, &err);
     int code = rc < 0 ? cli_error(cli, &err) : CLI_OK;
     if (rc == 0 && !args->detach && !args->wait && !args->dry_run)
         code = stay(cli, args, deployment, old);
@@ -233,7 +243,7 @@ int cmd_scale(struct cli *cli, void *arg)
         return cli_error(cli, &err);
     int rc = scale_all(deployment, cli->words, &err);
     if (rc == 0)
-        rc = bring_up(cli, args, deployment, services, timeout_ms, &old, &err);
+        rc = bring_up(cli, args, deployment, services, NULL, timeout_ms, &old, &err);
     dray_deployment_free(deployment);
     return rc < 0 ? cli_error(cli, &err) : CLI_OK;
 }
@@ -256,8 +266,10 @@ static int take_down(struct cli *cli, const struct down_args *args, const char *
     int rc = cli_rc(dray_deployment_plan_down(target, name, deployment, &options, &call,
                                               &plan, &failed),
                     &failed, err);
-    const struct cli_apply how = {args->dry_run, args->quiet, args->format,
-                                  args->timeout_s};
+    const struct cli_apply how = {.dry_run = args->dry_run,
+                                  .quiet = args->quiet,
+                                  .format = args->format,
+                                  .stop_timeout_s = args->timeout_s};
     if (rc == 0)
         rc = cli_plan_apply(cli, plan, &how, &call, err);
     dray_plan_free(plan);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The flags of the verbs of deployments. */
-#include "cli/args.h"
+#include "cli/registry-flags.h"
 
 /* -f is --follow of logs, as with docker compose. */
 #define OPTION_FILE(letter, type)                                                        \
@@ -31,7 +31,9 @@
     }
 
 #define UP(member) offsetof(struct up_args, member)
+/* No --creds and no --cert-dir: they are for one registry, and files name several. */
 const struct cli_option cli_up_options[] = {
+    OPTION_AUTHFILE(UP(registry)),
     {'d', "detach", CLI_BOOL, UP(detach), NULL, "Let them run, and return"},
     {0, "dry-run", CLI_BOOL, UP(dry_run), NULL, "Show what would be done, and why"},
     OPTION_ENV_FILE(up_args),
@@ -40,6 +42,9 @@ const struct cli_option cli_up_options[] = {
      "Replace containers that have not changed too"},
     {0, "format", CLI_TEXT, UP(format), "string",
      "Of --dry-run: table, json, or a template as '{{.Name}}'"},
+    OPTION_LOCK(UP(lock)),
+    OPTION_LOCK_FILE(UP(lock)),
+    OPTION_LOCK_UPDATE(UP(lock)),
     {0, "no-color", CLI_BOOL, UP(no_color), NULL, "Logs without colours"},
     {0, "no-deps", CLI_BOOL, UP(no_deps), NULL,
      "Leave alone what the named services depend on"},
@@ -55,11 +60,14 @@ const struct cli_option cli_up_options[] = {
      "Remove containers of services that are not in the files any more"},
     {0, "scale", CLI_LIST, UP(scale), "SERVICE=N", "So many replicas of a service"},
     OPTION_SECRETS_FILE(up_args),
+    OPTION_SIGNATURE_POLICY(UP(registry)),
     {'t', "stop-timeout", CLI_INT, UP(stop_timeout_s), "seconds",
      "Before what is replaced is killed (default: its own)", 0, INT32_MAX, -1},
     {0, "timeout", CLI_TEXT, UP(timeout), "duration",
      "Give up after that time, as 90s or 5m (default: never)", .alias = "wait-timeout"},
     {0, "timestamps", CLI_BOOL, UP(timestamps), NULL, "Logs with the time of each line"},
+    OPTION_TLS_CA(UP(registry)),
+    OPTION_TLS_VERIFY(UP(registry)),
     {0, "wait", CLI_BOOL, UP(wait), NULL,
      "Return when all are healthy, and jobs have ended"},
     {0}};

@@ -233,6 +233,9 @@ int cli_plan_apply(struct cli *cli, struct dray_plan *plan, const struct cli_app
     options.stop_timeout_s = how->stop_timeout_s;
     options.progress = cli_step;
     options.progress_arg = &quiet;
+    options.registry = how->registry;
+    options.lock_file = how->lock_file;
+    options.lock_update = how->lock_update;
     return cli_rc(dray_plan_apply(cli->target, plan, &options, call, &failed), &failed,
                   err);
 }

@@ -33,8 +33,11 @@ void cli_plan_warn(const struct dray_plan *plan);
 /* Shows a plan, or carries it out, as the flags say. */
 struct cli_apply {
     bool dry_run, quiet;
-    const char *format;     /* of --dry-run */
-    int64_t stop_timeout_s; /* -1: the containers' own */
+    const char *format;                           /* of --dry-run */
+    int64_t stop_timeout_s;                       /* -1: the containers' own */
+    const struct dray_registry_options *registry; /* may be NULL */
+    const char *lock_file;
+    bool lock_update;
 };
 int cli_plan_apply(struct cli *cli, struct dray_plan *plan, const struct cli_apply *how,
                    const struct dray_call *call, struct dr_error *err);

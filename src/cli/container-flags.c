@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The flags of the verbs for containers, apart from run, create and exec (run-flags.c).
  */
-#include "cli/args.h"
+#include "cli/registry-flags.h"
 
 #define DETACH_KEYS(at)                                                                  \
     {                                                                                    \
@@ -77,12 +77,19 @@ const struct cli_option cli_logs_options[] = {
 
 #define INSPECT(member) offsetof(struct inspect_args, member)
 const struct cli_option cli_inspect_options[] = {
+    OPTION_AUTHFILE(INSPECT(registry)),
+    OPTION_CERT_DIR(INSPECT(registry)),
+    OPTION_CREDS(INSPECT(registry)),
     {'f', "format", CLI_TEXT, INSPECT(format), "string",
      "json, or a template as '{{.State.Status}}'"},
+    OPTION_PASSWORD_STDIN(INSPECT(registry)),
     {0, "platform", CLI_TEXT, INSPECT(platform), "string",
      "With --remote: of an image for several platforms, this one"},
     {0, "remote", CLI_BOOL, INSPECT(remote), NULL,
      "Images where they are, in registries or archives, without pulling"},
+    OPTION_SIGNATURE_POLICY(INSPECT(registry)),
+    OPTION_TLS_CA(INSPECT(registry)),
+    OPTION_TLS_VERIFY(INSPECT(registry)),
     {0, "type", CLI_TEXT, INSPECT(type), "string", "Only container, image or volume"},
     {0}};
 

@@ -259,7 +259,8 @@ static int plan_pull(struct up *u, size_t index, struct dr_error *err)
     part->image_id = id;
     part->policy = policy;
     part->pull = DEPLOY_NO_STEP;
-    if (id && (policy == DEPLOY_PULL_MISSING || policy == DEPLOY_PULL_NEVER))
+    bool enough = policy == DEPLOY_PULL_MISSING || policy == DEPLOY_PULL_NEVER;
+    if (id && enough && !u->options->pinned)
         return 0;
     if (!id && policy == DEPLOY_PULL_NEVER)
         return dr_fail(err, DR_ERR_NOT_FOUND,
@@ -276,7 +277,8 @@ static int plan_pull(struct up *u, size_t index, struct dr_error *err)
         return 0;
     }
     part->pull = plan_add(u->plan, DEPLOY_PULL, ref, s->name,
-                          id                              ? "the pull policy says so"
+                          id && enough ? "it must be the one that is pinned"
+                          : id         ? "the pull policy says so"
                           : policy == DEPLOY_PULL_MISSING ? "missing"
                                                           : "the pull policy says so");
     u->plan->steps[part->pull].of = s;

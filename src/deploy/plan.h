@@ -88,6 +88,7 @@ struct deploy_plan_options {
     bool force_recreate, no_recreate, remove_orphans;
     bool surroundings; /* not the named ones themselves, but all that they need */
     bool wait;         /* at the end every replica is ready, every job has ended */
+    bool pinned;       /* images that are there may not be those that a lock file pins */
     int pull;          /* enum deploy_pull instead of the services' own; -1: theirs */
 };
 #define DEPLOY_PLAN_OPTIONS_INIT ((struct deploy_plan_options){.pull = -1})

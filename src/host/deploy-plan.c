@@ -97,6 +97,7 @@ int dray_deployment_plan(struct dray_target *target,
                                             .remove_orphans = o.remove_orphans,
                                             .surroundings = o.surroundings,
                                             .wait = o.wait,
+                                            .pinned = o.lock_file != NULL,
                                             .pull = pull};
     int rc = observe(target, deployment->model->name, images, o.show_only, &waiting,
                      &limits, plan, &seen, &err);

@@ -253,6 +253,8 @@ static int pull(struct deploy_run *run, const struct deploy_step *s,
     options.policy = policies[s->policy];
     options.platform = s->of->platform;
     options.registry = run->options->registry;
+    options.lock_file = run->options->lock_file;
+    options.lock_update = run->options->lock_update;
     if (host_pull_image(run->target, s->name, &options, &run->limits, &image, err) < 0)
         return -1;
     out->image_id = dr_strdup(dr_json_str(image, "id"));

@@ -313,6 +313,11 @@ linux"
     fake_start registry.py "$OUT/web" --dir "$E2E_IMAGES/layout" --auth basic --user me --password pw
     ok copy -q --src-creds me:pw "$FAKE/x:busybox" "docker://$REGISTRY/side:1"
     [[ $stderr == *"a password in the command line can be seen"* ]] || explain "no warning"
+    # and what is only looked at may need one too
+    ok image inspect --remote --creds me:pw --format '{{.Os}}' "$FAKE/x:busybox"
+    same "$output" linux
+    fails 1 "denies access (401)" dray inspect --remote "$FAKE/x:busybox"
+    fails 125 "the flags about registries go with --remote" dray inspect --tls-verify=false layers:1
     fails 1 "denies access (401)" dray copy -q --dest-creds me:pw "$FAKE/x:busybox" dir:no
     kill "$(<"$OUT/web/pid")"
 }

@@ -177,6 +177,18 @@ $name $old" # of the index: the same for every platform
     same "$output" new
     refused 125 "not, or cannot be told to be, the one that dray.lock pins, $old" -- \
         run --rm --lock --pull never "$name"
+    # for a deployment too: it was made of what was there, now it is of what is pinned
+    echo "{name: pinned, services: {one: {image: '$name', network_mode: none}}}" >compose.yaml
+    ok up -d
+    ok logs pinned-one-1
+    same "$output" new
+    refused 1 "one that dray.lock pins, $old" -- up -qd --lock --pull never
+    ok up -d --lock
+    ok logs pinned-one-1
+    same "$output" old
+    ok up -d --lock
+    has "$stderr" "pinned-one-1: unchanged"
+    ok down
     ok run --rm --lock "$name"
     same "$output" old
     # the cache has nothing any more: it comes by its digest, for another platform too

@@ -304,6 +304,18 @@ static void a_pull_decides_whether_containers_are_replaced(void **state)
     expect_error(w, one, &never, DR_ERR_NOT_FOUND, "service db: image docker.io");
 }
 
+static void with_a_lock_file_images_that_are_there_are_looked_at_too(void **state)
+{
+    auto_world struct world *w = world_new();
+    const struct deploy_plan_options pinned = {.pinned = true, .pull = -1};
+    const struct deploy_plan_options never = {.pinned = true, .pull = DEPLOY_PULL_NEVER};
+    const char *one = HEAD SERVICE("db", "");
+    expect(w, one, NULL, "create shop_default; create db-rep-1 <0");
+    expect(w, one, NULL, "");
+    expect(w, one, &pinned, "pull docker.io/library/box:latest; recreate db-rep-1 <0");
+    expect(w, one, &never, "pull docker.io/library/box:latest; recreate db-rep-1 <0");
+}
+
 static void scale_adds_the_missing_numbers_and_takes_the_highest_away(void **state)
 {
     auto_world struct world *w = world_new();
@@ -650,6 +662,7 @@ int main(void)
         cmocka_unit_test(only_the_service_that_has_changed_is_replaced),
         cmocka_unit_test(another_image_behind_the_tag_is_a_change),
         cmocka_unit_test(a_pull_decides_whether_containers_are_replaced),
+        cmocka_unit_test(with_a_lock_file_images_that_are_there_are_looked_at_too),
         cmocka_unit_test(scale_adds_the_missing_numbers_and_takes_the_highest_away),
         cmocka_unit_test(a_network_that_changes_takes_those_on_it_along),
         cmocka_unit_test(the_one_that_does_not_run_goes_first),
