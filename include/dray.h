@@ -606,7 +606,9 @@ int dray_container_create(struct dray_target *target, const struct dray_spec *sp
                           const struct dray_call *call, char ret_id[DRAY_ID_SIZE],
                           char **ret_warnings, struct dray_error **ret_err);
 /* DRAY_ERR_START with the runtime's own words; code 127: the command is not in the image,
- * 126: it cannot be executed. One that runs already is success. */
+ * 126: it cannot be executed. Where the reason is plain (the working directory is a file)
+ * the text is ours and the kind INVALID, CONFLICT or UNSUPPORTED; program, status and
+ * output are there all the same. One that runs already is success. */
 int dray_container_start(struct dray_target *target, const char *container,
                          const struct dray_call *call, struct dray_error **ret_err);
 /* *ret_warnings: a JSON array of sentences, about what its network lacks; owned. */

@@ -79,6 +79,12 @@ static bool is_command_error(const struct dr_error *err)
            (err->code == CLI_NOT_FOUND || err->code == CLI_NOT_EXECUTABLE);
 }
 
+static bool is_explained(const struct dr_error *err)
+{
+    return err->kind == DR_ERR_INVALID || err->kind == DR_ERR_CONFLICT ||
+           err->kind == DR_ERR_UNSUPPORTED;
+}
+
 int cli_exit_code(const struct cli *cli, const struct dr_error *err)
 {
     if (err->kind == DR_ERR_CANCELLED)
@@ -159,8 +165,10 @@ int cli_error(const struct cli *cli, const struct dr_error *err)
         fprintf(stderr, "dray: debug: kind \"%s\", origin \"%s\", code %d\n",
                 dr_kind_name(err->kind), dr_origin_name(err->origin), err->code);
     /* A command that is not there is the user's typing mistake, and the line has said it;
-     * what all layers of a runtime say of it is of use to who looks for a bug. */
-    if (err->output && (cli->global.debug || !is_command_error(err)))
+     * what all layers of a runtime say of it is of use to who looks for a bug. So it is
+     * where the helper has found the reason by itself (guest/runtime/explain.c). */
+    if (err->output &&
+        (cli->global.debug || !(is_command_error(err) || is_explained(err))))
         print_output(err);
     return cli_exit_code(cli, err);
 }

@@ -80,6 +80,38 @@ static void C32_a_command_that_is_not_there_is_127_and_one_that_cannot_run_126(v
     assert_int_equal(last_error->code, 126);
 }
 
+/* Where runtimes give several lines that name it badly, or not at all. */
+static void C32_a_reason_that_can_be_seen_is_told_in_one_line_of_ours(void **s)
+{
+    static const char *const argv[] = {"pwd", NULL};
+    struct dray_exec_options exec = {.size = sizeof exec, .argv = argv};
+    struct dray_exec_result result;
+    char *id;
+    struct dray_spec *spec = spec_for("no-directory", "true", NULL);
+    set(spec, "workdir", "/etc/passwd");
+    id = created(spec);
+    FAILS(DRAY_ERR_INVALID, dray_container_start(target, id, NULL, ERR),
+          "the working directory /etc/passwd is no directory");
+    LACKS(last_error->text, "failed (status");
+    /* and whose failure it was is there all the same */
+    assert_non_null(last_error->program);
+    assert_true(last_error->status != 0 && *last_error->output);
+    sleeper("host");
+    exec.workdir = "/no/where";
+    FAILS(DRAY_ERR_INVALID, dray_exec_run(target, "host", &exec, 0, NULL, &result, ERR),
+          "the working directory /no/where is not there");
+    if (!runtime_is("youki"))
+        return; /* the others need no second process, and leave a mounted device alone */
+    spec = spec_for("too-few", "true", NULL);
+    set(spec, "pids_limit", "1");
+    FAILS(DRAY_ERR_CONFLICT, dray_container_start(target, created(spec), NULL, ERR),
+          "limit of 1 processes", "--pids-limit");
+    spec = spec_for("on-a-device", "true", NULL);
+    add(spec, "volume", "/etc/passwd:/dev/null");
+    FAILS(DRAY_ERR_UNSUPPORTED, dray_container_start(target, created(spec), NULL, ERR),
+          "a mount at /dev/null", "youki");
+}
+
 static void C32_an_error_is_optional_and_results_are_written_on_success_only(void **s)
 {
     char *json = (char *)"untouched";
@@ -439,6 +471,7 @@ TESTS(error_tests, ANY_RUNTIME(C32_kinds_have_their_names),
       ANY_RUNTIME(C32_a_program_that_was_killed_has_128_plus_its_signal),
       TEST(C32_the_real_runtime_s_words_come_through),
       TEST(C32_a_command_that_is_not_there_is_127_and_one_that_cannot_run_126),
+      TEST(C32_a_reason_that_can_be_seen_is_told_in_one_line_of_ours),
       ANY_RUNTIME(C32_an_error_is_optional_and_results_are_written_on_success_only),
       ANY_RUNTIME(C32_a_bad_spec_names_field_and_value),
       ANY_RUNTIME(C32_a_spec_survives_its_json_and_unknown_members_are_refused),

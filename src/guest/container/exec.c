@@ -19,6 +19,7 @@
 #include "base/words.h"
 #include "guest/bundle/bundle.h"
 #include "guest/cgroup/cgroup.h"
+#include "guest/cgroup/stats.h"
 #include "guest/container/create.h"
 #include "guest/container/hold.h"
 #include "guest/container/pump.h"
@@ -38,6 +39,7 @@ struct exec {
     struct runtime runtime;
     char *process_file, *pid_file, *log_file; /* owned; in the run directory */
     char *command;                            /* its first word; owned */
+    char *cwd;                                /* owned */
     int ours[3], theirs[3];                   /* −1: none */
     struct console console;
     struct carried carried;
@@ -93,6 +95,7 @@ static int write_process(struct exec *x, const json_t *request, struct dr_error 
         bundle_process_for_exec(config, &exec, container_facts(), err);
     if (!process)
         return -1;
+    x->cwd = dr_strdup(dr_json_str(process, "cwd"));
     x->console.uid = dr_json_int(dr_json_object(process, "user"), "uid", 0);
     if (carry_open(process, &x->carried, err) < 0)
         return -1;
@@ -162,6 +165,19 @@ static int monitor_mounts(const struct exec *x)
     return open(path, O_RDONLY | O_CLOEXEC);
 }
 
+static void explain(const struct exec *x, pid_t init, struct dr_error *err)
+{
+    struct cgroup_stats used = {0};
+    dr_auto_free char *cgroup = cgroup_path(x->container->id);
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/root", (int)init);
+    dr_auto_fd int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    cgroup_stats_read(CGROUP_ROOT, cgroup, &used);
+    const struct runtime_blame blame = {
+        .root = root, .cwd = x->cwd, .pids = used.pids, .pids_limit = used.pids_limit};
+    runtime_explain(&x->runtime, &blame, err);
+}
+
 /* Runs the runtime; what comes on stderr is kept for its complaint, or is the command's.
  */
 static int run(struct exec *x, struct dr_buf *early, pid_t *ret_pid, struct dr_error *err)
@@ -195,13 +211,15 @@ static int run(struct exec *x, struct dr_buf *early, pid_t *ret_pid, struct dr_e
         }
         return *ret_pid > 0 ? 0 : -1;
     }
-    dr_auto_fd int alive = container_pidfd(x->container, NULL);
+    pid_t init = 0;
+    dr_auto_fd int alive = container_pidfd(x->container, &init);
     if (alive < 0) /* what the runtime says then is about its own bookkeeping */
         return dr_fail(err, DR_ERR_CONFLICT,
                        "container %s ended before the command could be started in it",
                        container_name(x->container));
     runtime_failed(&call, "exec", status, early->data, err);
-    return dr_wrap(err, "%s", x->command);
+    explain(x, init, err);
+    return err->origin == DR_AT_RUNTIME ? dr_wrap(err, "%s", x->command) : -1;
 }
 
 static int send_started(struct wire_chan *chan, pid_t pid, struct dr_error *err)
@@ -358,6 +376,7 @@ static void exec_close(struct exec *x)
     free(x->pid_file);
     free(x->log_file);
     free(x->command);
+    free(x->cwd);
     runtime_release(&x->runtime);
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/fs.h"
 #include "base/text.h"
+#include "guest/bundle/bundle.h"
 #include "guest/cgroup/cgroup.h"
 #include "guest/container/event.h"
 #include "guest/container/filter.h"
@@ -161,6 +162,35 @@ static int record_start(struct monitor *m, const struct runtime *runtime,
     return 0;
 }
 
+/* What is in the root file system and in config.json counts for more than the runtime's
+ * words. */
+static void explain(const struct monitor *m, const json_t *request,
+                    const struct runtime *runtime, struct dr_error *err)
+{
+    const json_t *process = dr_json_object(request, "process");
+    const char *bundle = dr_json_str(request, "bundle");
+    int code = setup_command_code(m->rootfs, process);
+    if (code) {
+        err->code = code;
+        return;
+    }
+    dr_auto_free char *path = dr_path_join(bundle ? bundle : "", "config.json");
+    dr_auto_buf struct dr_buf text = DR_BUF_INIT(RECORD_MAX);
+    dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+    dr_auto_json json_t *config = NULL;
+    if (dr_file_read(AT_FDCWD, path, &text, &ignored) == 0)
+        config = bundle_parse(text.data ? text.data : "", text.len, &ignored);
+    const json_t *resources =
+        dr_json_object(dr_json_object(config, "linux"), "resources");
+    dr_auto_fd int root = open(m->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    const struct runtime_blame blame = {
+        .root = root,
+        .cwd = dr_json_str(process, "cwd"),
+        .pids_limit = dr_json_int(dr_json_object(resources, "pids"), "limit", 0),
+        .mounts = dr_json_array(config, "mounts")};
+    runtime_explain(runtime, &blame, err);
+}
+
 /* Runs the runtime; m->init is the container's first process then. */
 static int run(struct monitor *m, const json_t *request, const struct runtime_call *call,
                struct carried *carried, int stderr_fd, struct dr_buf *early,
@@ -177,10 +207,7 @@ static int run(struct monitor *m, const json_t *request, const struct runtime_ca
         return -1;
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
         runtime_failed(call, "run", status, early->data, err);
-        /* What is in the root file system counts for more than the runtime's words. */
-        int code = setup_command_code(m->rootfs, dr_json_object(request, "process"));
-        if (code)
-            err->code = code;
+        explain(m, request, call->runtime, err);
         return -1;
     }
     m->init = runtime_pid_read(pid_file, err);

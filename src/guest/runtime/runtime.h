@@ -119,4 +119,19 @@ pid_t runtime_pid_read(const char *pid_file, struct dr_error *err);
 int runtime_failed(const struct runtime_call *call, const char *verb, int wait_status,
                    const char *stderr_text, struct dr_error *err);
 
+/* What may be to blame for a failure. */
+struct runtime_blame {
+    int root;                 /* of the container's file system; -1: not known */
+    const char *cwd;          /* of the process that was to be */
+    int64_t pids, pids_limit; /* that it has, and may have (0: no limit) */
+    const json_t *mounts;     /* of config.json; may be NULL */
+};
+/*
+ * After runtime_failed: when the reason can be seen, the error's text says that in one
+ * line of ours, and its kind is no longer START but INVALID, CONFLICT or UNSUPPORTED;
+ * program, status and output stay.
+ */
+void runtime_explain(const struct runtime *runtime, const struct runtime_blame *blame,
+                     struct dr_error *err);
+
 #endif
