@@ -19,22 +19,7 @@ void dr_sha256_add(struct dr_sha256 *hash, const void *data, size_t len)
     SHA256_Update((SHA256_CTX *)(void *)&hash->state, data, len);
 }
 
-void dr_sha256_hex(struct dr_sha256 *hash, char ret_hex[DR_SHA256_HEX + 1])
+void dr_sha256_end(struct dr_sha256 *hash, unsigned char ret[DR_SHA256_BYTES])
 {
-    static const char digits[] = "0123456789abcdef";
-    unsigned char raw[SHA256_DIGEST_LENGTH];
-    SHA256_Final(raw, (SHA256_CTX *)(void *)&hash->state);
-    for (size_t i = 0; i < sizeof raw; i++) {
-        ret_hex[2 * i] = digits[raw[i] >> 4];
-        ret_hex[2 * i + 1] = digits[raw[i] & 15];
-    }
-    ret_hex[DR_SHA256_HEX] = '\0';
-}
-
-void dr_sha256_of(const void *data, size_t len, char ret_hex[DR_SHA256_HEX + 1])
-{
-    struct dr_sha256 hash;
-    dr_sha256_init(&hash);
-    dr_sha256_add(&hash, data, len);
-    dr_sha256_hex(&hash, ret_hex);
+    SHA256_Final(ret, (SHA256_CTX *)(void *)&hash->state);
 }

@@ -157,9 +157,8 @@ void dr_sha256_add(struct dr_sha256 *hash, const void *data, size_t len)
         memcpy(s->rest, p + len / BLOCK * BLOCK, len % BLOCK);
 }
 
-void dr_sha256_hex(struct dr_sha256 *hash, char ret_hex[DR_SHA256_HEX + 1])
+void dr_sha256_end(struct dr_sha256 *hash, unsigned char ret[DR_SHA256_BYTES])
 {
-    static const char digits[] = "0123456789abcdef";
     struct state *s = state_of(hash);
     uint64_t bits = s->len * 8;
     unsigned char end[2 * BLOCK] = {0x80};
@@ -167,15 +166,6 @@ void dr_sha256_hex(struct dr_sha256 *hash, char ret_hex[DR_SHA256_HEX + 1])
     for (int i = 0; i < 8; i++)
         end[pad + (size_t)i] = (unsigned char)(bits >> (56 - 8 * i));
     dr_sha256_add(hash, end, pad + 8);
-    for (int i = 0; i < 64; i++)
-        ret_hex[i] = digits[s->h[i / 8] >> (28 - 4 * (i % 8)) & 15];
-    ret_hex[DR_SHA256_HEX] = '\0';
-}
-
-void dr_sha256_of(const void *data, size_t len, char ret_hex[DR_SHA256_HEX + 1])
-{
-    struct dr_sha256 hash;
-    dr_sha256_init(&hash);
-    dr_sha256_add(&hash, data, len);
-    dr_sha256_hex(&hash, ret_hex);
+    for (int i = 0; i < DR_SHA256_BYTES; i++)
+        ret[i] = (unsigned char)(s->h[i / 4] >> (24 - 8 * (i % 4)));
 }

@@ -185,6 +185,17 @@ static json_t *find_target(const json_t *all, const char *name, struct dr_error 
     return NULL;
 }
 
+/* "json" or a template, of the one thing */
+static int print_as(const char *format, const json_t *data, struct dr_error *err)
+{
+    dr_auto_buf struct dr_buf buf = DR_BUF_INIT(1u << 20);
+    if (cli_format(strcmp(format, "json") == 0 ? "{{json .}}" : format, data, &buf, err) <
+        0)
+        return -1;
+    puts(buf.data ? buf.data : "");
+    return 0;
+}
+
 int cmd_target_inspect(struct cli *cli, void *arg)
 {
     const struct format_args *args = arg;
@@ -212,14 +223,9 @@ int cmd_target_inspect(struct cli *cli, void *arg)
     }
     size_t i;
     json_t *one;
-    json_array_foreach (list, i, one) {
-        dr_auto_buf struct dr_buf buf = DR_BUF_INIT(1u << 20);
-        const char *format =
-            strcmp(args->format, "json") == 0 ? "{{json .}}" : args->format;
-        if (cli_format(format, one, &buf, &err) < 0)
+    json_array_foreach (list, i, one)
+        if (print_as(args->format, one, &err) < 0)
             return cli_error(cli, &err);
-        puts(buf.data ? buf.data : "");
-    }
     return CLI_OK;
 }
 
@@ -275,12 +281,8 @@ int cmd_target_check(struct cli *cli, void *arg)
     json_array_foreach (all, i, one)
         fit = fit && strcmp(dr_json_str(one, "state"), "missing") != 0;
     if (args->format) {
-        dr_auto_buf struct dr_buf buf = DR_BUF_INIT(1u << 20);
-        const char *format =
-            strcmp(args->format, "json") == 0 ? "{{json .}}" : args->format;
-        if (cli_format(format, all, &buf, &err) < 0)
+        if (print_as(args->format, all, &err) < 0)
             return cli_error(cli, &err);
-        puts(buf.data ? buf.data : "");
         return fit ? CLI_OK : CLI_CONFIG;
     }
     dr_auto_free char *name =

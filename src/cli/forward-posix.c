@@ -10,54 +10,34 @@
 #include "cli/cli.h"
 #include "cli/forward.h"
 
-union address {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-};
+const char forward_forbidden[] = "ports below 1024 are root's";
 
-static int fail(const struct forward *forward, int why, struct dr_error *err)
+int forward_open(const struct dr_ip *ip, bool udp, int *port)
 {
-    dr_auto_free char *shown = forward_shown(forward);
-    const char *hint = why == EACCES          ? " (ports below 1024 are root's)"
-                       : why == EADDRNOTAVAIL ? " (it is no address of this machine)"
-                                              : "";
-    return dr_fail_at(err, DR_AT_HOST, DR_ERR_NETWORK, why, "listen on %s: %s%s", shown,
-                      strerrordesc_np(why), hint);
-}
-
-int forward_listen(struct forward *forward, struct dr_error *err)
-{
-    union address at = {0};
-    socklen_t len = sizeof at.v4;
-    if (inet_pton(AF_INET, forward->address, &at.v4.sin_addr) == 1) {
-        at.v4.sin_family = AF_INET;
-        at.v4.sin_port = htons((uint16_t)forward->local);
-    } else if (inet_pton(AF_INET6, forward->address, &at.v6.sin6_addr) == 1) {
-        at.v6.sin6_family = AF_INET6;
-        at.v6.sin6_port = htons((uint16_t)forward->local);
-        len = sizeof at.v6;
-    } else {
-        return dr_fail(err, DR_ERR_INVALID, "'%s' is no IP address", forward->address);
-    }
-    dr_auto_fd int fd = socket(
-        at.any.sa_family,
-        (forward->udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)*port)};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6,
+                              .sin6_port = htons((uint16_t)*port)};
+    memcpy(&v4.sin_addr, ip->bytes, sizeof v4.sin_addr);
+    memcpy(&v6.sin6_addr, ip->bytes, sizeof v6.sin6_addr);
+    bool is_v4 = ip->family == 4;
+    struct sockaddr *at = is_v4 ? (struct sockaddr *)&v4 : (struct sockaddr *)&v6;
+    socklen_t len = is_v4 ? sizeof v4 : sizeof v6;
+    dr_auto_fd int fd =
+        socket(at->sa_family,
+               (udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
-        return fail(forward, errno, err);
-    if (!forward->udp) { /* of udp it would let two have the same port */
+        return -1;
+    if (!udp) { /* of udp it would let two have the same port */
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)); /* inherited */
     }
-    if (at.any.sa_family == AF_INET6)
+    if (!is_v4)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){1}, sizeof(int));
-    if (bind(fd, &at.any, len) < 0 || (!forward->udp && listen(fd, SOMAXCONN) < 0) ||
-        getsockname(fd, &at.any, &len) < 0)
-        return fail(forward, errno, err);
-    forward->local =
-        ntohs(at.any.sa_family == AF_INET ? at.v4.sin_port : at.v6.sin6_port);
-    forward->fd = DR_TAKE_FD(fd);
-    return 0;
+    if (bind(fd, at, len) < 0 || (!udp && listen(fd, SOMAXCONN) < 0) ||
+        getsockname(fd, at, &len) < 0)
+        return -1;
+    *port = ntohs(is_v4 ? v4.sin_port : v6.sin6_port);
+    return DR_TAKE_FD(fd);
 }
 
 int forward_accept(int fd)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/forward.h"
 
+#include <errno.h>
 #include <string.h>
 
+#include "base/ip.h"
 #include "base/text.h"
 
 static int bad(const char *text, const char *what, struct dr_error *err)
@@ -77,6 +79,26 @@ char *forward_shown(const struct forward *forward)
     bool v6 = strchr(forward->address, ':');
     return dr_printf("%s%s%s:%d", v6 ? "[" : "", forward->address, v6 ? "]" : "",
                      forward->local);
+}
+
+int forward_listen(struct forward *forward, struct dr_error *err)
+{
+    struct dr_ip ip;
+    if (!dr_ip_parse(forward->address, &ip))
+        return dr_fail(err, DR_ERR_INVALID, "'%s' is no IP address", forward->address);
+    int fd = forward_open(&ip, forward->udp, &forward->local);
+    if (fd < 0) {
+        int why = errno;
+        dr_auto_free char *shown = forward_shown(forward);
+        dr_auto_free char *hint = why == EACCES ? dr_printf(" (%s)", forward_forbidden)
+                                  : why == EADDRNOTAVAIL
+                                      ? dr_strdup(" (it is no address of this machine)")
+                                      : dr_strdup("");
+        return dr_fail_at(err, DR_AT_HOST, DR_ERR_NETWORK, why, "listen on %s: %s%s",
+                          shown, strerrordesc_np(why), hint);
+    }
+    forward->fd = fd;
+    return 0;
 }
 
 void forward_release(struct forward *forward)

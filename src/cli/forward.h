@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "base/ip.h"
 
 #define FORWARD_MAX 64              /* ports of one command */
 #define FORWARD_CONNECTIONS_MAX 256 /* at a time; more wait to be accepted */
@@ -28,9 +29,14 @@ int forward_parse(const char *text, struct forward *ret, struct dr_error *err);
 char *forward_shown(const struct forward *forward);
 void forward_release(struct forward *forward);
 
-/* forward-posix.c, forward-win.c */
 /* Listens; a busy port, or one that only root may have, is an error that names it. */
 int forward_listen(struct forward *forward, struct dr_error *err);
+
+/* forward-posix.c, forward-win.c */
+/* A socket that listens, and *port when it was 0; -1 with errno. */
+int forward_open(const struct dr_ip *ip, bool udp, int *port);
+/* Why EACCES. */
+extern const char forward_forbidden[];
 /* A connection that waits; -1 with errno. */
 int forward_accept(int fd);
 /* Its end, when it is closed, is a reset. */

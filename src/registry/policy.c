@@ -277,16 +277,25 @@ static int find_file(const char *file, json_t **ret_doc, char **ret_path,
     return 0;
 }
 
+/* For an image of a registry, or else of a place. */
+static int find(const struct oci_ref *ref, const struct policy_place *place,
+                const char *file, struct policy *policy, struct dr_error *err)
+{
+    dr_auto_json json_t *doc = NULL;
+    int rc = find_file(file, &doc, &policy->file, err);
+    if (rc <= 0)
+        return rc;
+    rc = ref ? policy_choose(doc, ref, policy, err)
+             : policy_choose_place(doc, place, policy, err);
+    return rc < 0 ? dr_wrap(err, "the signature policy %s", policy->file) : 0;
+}
+
 int policy_find(const struct oci_ref *ref, const char *file, struct policy *ret_policy,
                 struct dr_error *err)
 {
-    dr_auto_json json_t *doc = NULL;
     dr_auto_policy struct policy policy = {0};
-    int rc = find_file(file, &doc, &policy.file, err);
-    if (rc <= 0)
-        return rc;
-    if (policy_choose(doc, ref, &policy, err) < 0)
-        return dr_wrap(err, "the signature policy %s", policy.file);
+    if (find(ref, NULL, file, &policy, err) < 0)
+        return -1;
     *ret_policy = policy;
     policy = (struct policy){0};
     return 0;
@@ -295,14 +304,8 @@ int policy_find(const struct oci_ref *ref, const char *file, struct policy *ret_
 int policy_check_place(const struct policy_place *place, const char *file,
                        struct dr_error *err)
 {
-    dr_auto_json json_t *doc = NULL;
     dr_auto_policy struct policy policy = {0};
-    int rc = find_file(file, &doc, &policy.file, err);
-    if (rc <= 0)
-        return rc;
-    if (policy_choose_place(doc, place, &policy, err) < 0)
-        return dr_wrap(err, "the signature policy %s", policy.file);
-    return 0;
+    return find(NULL, place, file, &policy, err);
 }
 
 bool policy_wants_signature(const struct policy *policy)

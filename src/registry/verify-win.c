@@ -85,19 +85,14 @@ static bool plain_signature(const BYTE *der, size_t len, BYTE *ret, size_t half)
            take_number(&at, end, ret + half, half) && at == end;
 }
 
-static unsigned digit(char c)
-{
-    return (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
-}
-
 bool verify_signature(struct verify_key *key, const char *payload, size_t len,
                       const void *signature, size_t signature_len)
 {
-    char hex[DR_SHA256_HEX + 1];
-    BYTE hash[32], plain[2 * HALF_MAX];
-    dr_sha256_of(payload, len, hex);
-    for (size_t i = 0; i < sizeof hash; i++)
-        hash[i] = (BYTE)(digit(hex[2 * i]) << 4 | digit(hex[2 * i + 1]));
+    struct dr_sha256 sha256;
+    BYTE hash[DR_SHA256_BYTES], plain[2 * HALF_MAX];
+    dr_sha256_init(&sha256);
+    dr_sha256_add(&sha256, payload, len);
+    dr_sha256_end(&sha256, hash);
     if (key->rsa) {
         BCRYPT_PKCS1_PADDING_INFO padding = {.pszAlgId = BCRYPT_SHA256_ALGORITHM};
         return BCryptVerifySignature(key->handle, &padding, hash, sizeof hash,
