@@ -42,7 +42,7 @@ int http_new(const struct http_options *options, struct http **ret_http,
 int http_check_tls(struct http *http, const struct tls *tls, struct dr_error *err)
 {
     CURL *probe = http->curl->easy_init();
-    int rc = probe ? tls_apply(tls, true, TLS_CAS_ALL, http->curl, probe) : 0;
+    int rc = probe ? tls_apply(tls, NULL, true, TLS_CAS_ALL, http->curl, probe) : 0;
     http->curl->easy_cleanup(probe);
     return rc == 0 ? 0
                    : dr_fail(err, DR_ERR_CONFIG,
@@ -333,7 +333,7 @@ static void set_options(struct http_call *call, const struct http_request *reque
                                     : (long)CURL_HTTP_VERSION_2TLS);
     curl->easy_setopt(easy, CURLOPT_PIPEWAIT, request->bulk ? 0L : 1L);
     call->looked_up = call->http->look_up;
-    tls_apply(request->tls, request->own,
+    tls_apply(request->tls, request->url, request->own,
               call->looked_up ? TLS_CAS_LOOKED_UP : TLS_CAS_ALL, curl, easy);
     proxy_apply(request->url, curl, easy);
     curl->easy_setopt(easy, CURLOPT_ERRORBUFFER, call->detail);
@@ -422,7 +422,8 @@ static bool trust_all(struct http_call *call, CURLcode result)
         return false;
     call->looked_up = http->look_up = false;
     http->curl->multi_remove_handle(http->multi, call->easy);
-    tls_apply(call->request.tls, call->request.own, TLS_CAS_ALL, http->curl, call->easy);
+    tls_apply(call->request.tls, call->request.url, call->request.own, TLS_CAS_ALL,
+              http->curl, call->easy);
     call->detail[0] = '\0';
     http->curl->multi_add_handle(http->multi, call->easy);
     return true;

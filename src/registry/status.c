@@ -115,6 +115,14 @@ int status_fail_transfer(const struct registry *reg, const struct http_call *cal
                       "signed it with --tls-ca, or put it at %s/ca.crt",
                       host, detail, place);
         break;
+    case CURLE_ABORTED_BY_CALLBACK: /* of tls-win.c: OpenSSL compares addresses itself */
+        text =
+            strstr(call->detail, "pre-request")
+                ? dr_printf("the TLS certificate of %s is not for that address: it must "
+                            "be among its subjectAltNames, as IP:ADDRESS",
+                            host)
+                : dr_printf("%s: %s", host, detail);
+        break;
     case CURLE_SSL_CERTPROBLEM:
         kind = DR_ERR_CONFIG;
         text = dr_printf("the client's certificate %s, or its key, cannot be used (%s)",

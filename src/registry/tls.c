@@ -24,6 +24,8 @@ static int add_ca(struct tls *tls, const char *path, struct dr_error *err)
     if (!pem.data || !strstr(pem.data, "-----BEGIN ") || !strstr(pem.data, "CERTIFICATE"))
         return dr_fail(err, DR_ERR_CONFIG,
                        "the CA file %s has no certificate in PEM form in it", path);
+    if (tls_check_ca(path, pem.data, err) < 0)
+        return -1;
     if (tls->ca.len == 0 && tls_system_cas(&tls->ca, err) < 0)
         return -1;
     if (dr_buf_add(&pem, "\n", 1, err) < 0)
@@ -156,7 +158,7 @@ int tls_load(const char *host, const struct tls_options *options, struct tls *re
         tls_release(&tls);
         return -1;
     }
-    if (tls.cert && tls_check_client(tls.cert, err) < 0) {
+    if (tls.cert && !(tls.client = tls_client_name(tls.cert, tls.key, err))) {
         tls_release(&tls);
         return -1;
     }
@@ -170,6 +172,7 @@ void tls_release(struct tls *tls)
     dr_buf_release(&tls->ours);
     free(tls->cert);
     free(tls->key);
+    free(tls->client);
     *tls = (struct tls){0};
 }
 
@@ -207,7 +210,7 @@ static void use_bundle(bool use, const struct curl_api *curl, CURL *easy)
 #endif
 }
 
-int tls_apply(const struct tls *tls, bool own, enum tls_cas cas,
+int tls_apply(const struct tls *tls, const char *url, bool own, enum tls_cas cas,
               const struct curl_api *curl, CURL *easy)
 {
     int rc = 0;
@@ -218,13 +221,13 @@ int tls_apply(const struct tls *tls, bool own, enum tls_cas cas,
         struct curl_blob blob = {pem->data, pem->len, CURL_BLOB_NOCOPY};
         rc = curl->easy_setopt(easy, CURLOPT_CAINFO_BLOB, &blob) == CURLE_OK ? 0 : -1;
     }
-    tls_apply_system(curl, easy);
+    tls_apply_system(url, pem->len > 0 && !(own && tls->insecure), curl, easy);
     if (own && tls->insecure) {
         curl->easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
         curl->easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
     }
     if (own && tls->cert) {
-        curl->easy_setopt(easy, CURLOPT_SSLCERT, tls->cert);
+        curl->easy_setopt(easy, CURLOPT_SSLCERT, tls->client);
         curl->easy_setopt(easy, CURLOPT_SSLKEY, tls->key);
         /* an encrypted key fails; nobody is asked at whatever terminal is there */
         curl->easy_setopt(easy, CURLOPT_KEYPASSWD, "");

@@ -16,6 +16,7 @@ struct tls {
     struct dr_buf ca;   /* PEM: the system's and ours; empty: libcurl's own way */
     struct dr_buf ours; /* of them, those that the system does not have */
     char *cert, *key;   /* files of a client certificate, owned; both or none */
+    char *client;       /* what libcurl calls it, owned; with them */
     bool insecure;      /* the registry's own certificate is not verified */
 };
 
@@ -50,10 +51,10 @@ enum tls_cas {
                           refused tries with all */
 };
 
-/* own: a request to the registry itself. Another host (of a redirect, of a token) never
- * sees the client's certificate, and its own is always verified. -1: this libcurl cannot
- * do it. */
-int tls_apply(const struct tls *tls, bool own, enum tls_cas cas,
+/* url: NULL in a probe. own: a request to the registry itself. Another host (of a
+ * redirect, of a token) never sees the client's certificate, and its own is always
+ * verified. -1: this libcurl cannot do it. */
+int tls_apply(const struct tls *tls, const char *url, bool own, enum tls_cas cas,
               const struct curl_api *curl, CURL *easy);
 
 #endif
