@@ -14,16 +14,14 @@ static int set_time(int64_t *to, const char *flag, const char *text, struct dr_e
     return dr_wrap(err, "%s", flag);
 }
 
-static int print(struct cli *cli, const struct cli_logs *how, const char *name,
+static int print(struct cli *cli, struct cli_logs *how, const char *name,
                  struct dr_error *err)
 {
-    struct cli_members members;
-    if (cli_members(cli, name, cli->words, true, &members, err) < 0)
-        return -1;
     struct dray_call call = {-1, how->follow ? cli_signals_cancel() : NULL};
-    int rc = cli_logs_print(cli, &members, how, &call, err);
+    bool interrupted;
+    how->interrupt = call.cancel;
+    int rc = cli_logs_print(cli, name, how, &call, &interrupted, err);
     cli_signals_default();
-    cli_members_release(&members);
     return rc;
 }
 

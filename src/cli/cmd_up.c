@@ -142,27 +142,33 @@ static int kill_all(struct cli *cli, const char *name, struct dr_error *err)
     return 0;
 }
 
+struct staying {
+    struct cli *cli;
+    const struct up_args *args;
+    const struct dray_deployment *deployment;
+    struct dray_cancel *second;
+};
+
 /* As docker compose: in their order, and a second signal kills them. */
-static int stop_all(struct cli *cli, const struct up_args *args,
-                    const struct dray_deployment *deployment, struct dray_cancel *second)
+static void stop_all(void *arg)
 {
+    const struct staying *s = arg;
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
-    const struct dray_call call = {-1, second};
+    const struct dray_call call = {-1, s->second};
     const struct cli_change how = {
         .change = DRAY_CHANGE_STOP,
-        .name = dray_deployment_name(deployment),
-        .deployment = deployment,
-        .apply = {.quiet = args->quiet, .stop_timeout_s = args->stop_timeout_s}};
-    if (!args->quiet)
+        .name = dray_deployment_name(s->deployment),
+        .deployment = s->deployment,
+        .apply = {.quiet = s->args->quiet, .stop_timeout_s = s->args->stop_timeout_s}};
+    if (!s->args->quiet)
         fprintf(stderr, "stopping; a second signal kills them\n");
-    int rc = cli_change(cli, &how, &call, &err);
+    int rc = cli_change(s->cli, &how, &call, &err);
     if (rc < 0 && err.kind == DR_ERR_CANCELLED) {
         dr_error_release(&err);
-        rc = kill_all(cli, how.name, &err);
+        rc = kill_all(s->cli, how.name, &err);
     }
     if (rc < 0)
-        cli_error(cli, &err);
-    return CLI_INTERRUPTED;
+        cli_error(s->cli, &err);
 }
 
 /* Stays with them: what they say, until they have ended or a signal comes. */
@@ -170,26 +176,25 @@ static int stay(struct cli *cli, const struct up_args *args,
                 const struct dray_deployment *deployment, const json_t *old)
 {
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
-    struct cli_members members;
+    struct staying staying = {cli, args, deployment, NULL};
+    struct dray_cancel *first = cli_signals_cancel_twice(&staying.second);
+    const struct dray_call call = {-1, staying.second};
     const struct cli_logs how = {.follow = true,
                                  .timestamps = args->timestamps,
                                  .no_color = args->no_color,
                                  .no_prefix = args->no_prefix,
                                  .tail = -1,
-                                 .old = old};
-    if (cli_members(cli, dray_deployment_name(deployment), cli->words, true, &members,
-                    &err) < 0)
-        return cli_error(cli, &err);
-    struct dray_cancel *second;
-    struct dray_call call = {-1, cli_signals_cancel_twice(&second)};
-    int code = CLI_OK, rc = cli_logs_print(cli, &members, &how, &call, &err);
-    cli_members_release(&members);
-    if (rc < 0 && err.kind == DR_ERR_CANCELLED)
-        code = stop_all(cli, args, deployment, second);
-    else if (rc < 0)
-        code = cli_error(cli, &err);
+                                 .old = old,
+                                 .interrupt = first,
+                                 .interrupted = stop_all,
+                                 .arg = &staying};
+    bool interrupted;
+    int code = CLI_OK, rc = cli_logs_print(cli, dray_deployment_name(deployment), &how,
+                                           &call, &interrupted, &err);
     cli_signals_default();
-    return code;
+    if (rc < 0)
+        code = cli_error(cli, &err);
+    return interrupted ? CLI_INTERRUPTED : code;
 }
 
 int cmd_up(struct cli *cli, void *arg)

@@ -1,43 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/compose-logs.h"
+#include "cli/compose-logs-private.h"
 
-#include <pthread.h>
 #include <string.h>
 
 #include "base/text.h"
-
-/* One container's lines. */
-struct source {
-    struct logs *all;
-    const struct dray_container *container;
-    char *name; /* "web-1" */
-    const char *color;
-    struct dray_stream *stream;
-    pthread_t thread;
-    bool has_thread;
-    /* of the merge: the line that is next; the stream's until it is asked again */
-    struct dray_event head;
-    bool has_head;
-    int64_t last_ns; /* of the last line that was printed */
-    struct dr_error failed;
-};
-
-struct logs {
-    struct dray_target *target;
-    const struct cli_logs *how;
-    const struct dray_call *call;
-    struct source *sources;
-    size_t count;
-    int width;            /* of the longest name */
-    pthread_mutex_t lock; /* of stdout and stderr */
-};
 
 static const char *const colors[] = {"36",   "33",   "32",   "35",   "34",
                                      "36;1", "33;1", "32;1", "35;1", "34;1"};
 
 /* --- printing --- */
 
-static void print_line(struct logs *l, const struct source *s, const struct dray_event *e)
+void logs_print_line(struct logs *l, const struct source *s, const struct dray_event *e)
 {
     FILE *out = e->stream == 2 ? stderr : stdout;
     char time[DR_TIME_TEXT];
@@ -59,17 +32,15 @@ static void print_line(struct logs *l, const struct source *s, const struct dray
 
 /* --- sources --- */
 
-static int open_source(struct source *s, const struct dray_logs_options *options,
-                       struct dr_error *err)
+int source_open(struct source *s, const struct dray_logs_options *options)
 {
     struct dray_error *failed = NULL;
-    return cli_rc(dray_container_logs(s->all->target, s->container->id, options,
-                                      s->all->call, &s->stream, &failed),
-                  &failed, err);
+    return cli_rc(dray_container_logs(s->all->cli->target, s->id, options, s->all->call,
+                                      &s->stream, &failed),
+                  &failed, &s->failed);
 }
 
-/* 1: a line, 0: there is no more; -1 with s->failed. */
-static int next_line(struct source *s, struct dray_event *ret)
+int source_next(struct source *s, struct dray_event *ret)
 {
     struct dray_error *failed = NULL;
     int rc;
@@ -79,24 +50,77 @@ static int next_line(struct source *s, struct dray_event *ret)
     return cli_rc(rc, &failed, &s->failed);
 }
 
-/* One that was removed meanwhile has no log any more, and that is no failure. */
-static void forgive(struct source *s)
+void source_forgive(struct source *s)
 {
-    if (s->failed.kind == DR_ERR_NOT_FOUND)
+    if (s->failed.kind == DR_ERR_NOT_FOUND || s->failed.kind == DR_ERR_UNSUPPORTED)
         dr_error_release(&s->failed);
 }
 
-/* What it says of this run comes after the end of the last one: the time of its start is
- * written down later than its first words may be. 0: this is its first run. */
-static int64_t last_end(const struct dray_container *c)
+int64_t source_last_end(const struct source *s)
 {
-    return c->state.finished_ns < c->state.started_ns ? c->state.finished_ns : 0;
+    return s->finished_ns < s->started_ns ? s->finished_ns : 0;
 }
 
-static bool is_old(const struct source *s)
+void source_update(struct source *s, const struct dray_container *c)
 {
-    return json_object_get(s->all->how->old, s->container->id) != NULL;
+    s->started_ns = c->state.started_ns;
+    s->finished_ns = c->state.finished_ns;
 }
+
+/* As its predecessor of that name, or another one than those that are there. */
+static const char *color_of(const struct logs *l, const char *name)
+{
+    size_t names = 0;
+    for (size_t i = 0; i < l->count; i++) {
+        size_t j = 0;
+        while (strcmp(l->sources[j]->name, l->sources[i]->name) != 0)
+            j++;
+        if (strcmp(l->sources[i]->name, name) == 0)
+            return l->sources[j]->color;
+        names += i == j;
+    }
+    return l->colored ? colors[names % DR_COUNT(colors)] : NULL;
+}
+
+struct source *logs_add(struct logs *l, const struct dray_container *c)
+{
+    dr_auto_free char *name = c->service && c->replica
+                                  ? dr_printf("%s-%u", c->service, c->replica)
+                                  : dr_strdup(c->name);
+    struct source *s = dr_alloc(sizeof *s);
+    s->all = l;
+    s->id = dr_strdup(c->id);
+    s->container = dr_strdup(c->name);
+    s->name = dr_escape(name, 0);
+    s->color = color_of(l, s->name);
+    s->old = json_object_get(l->how->old, c->id) != NULL;
+    source_update(s, c);
+    if ((int)strlen(s->name) > l->width)
+        l->width = (int)strlen(s->name);
+    l->sources = dr_realloc(l->sources, (l->count + 1) * sizeof(*l->sources));
+    return l->sources[l->count++] = s;
+}
+
+static void source_free(struct source *s)
+{
+    dray_stream_free(s->stream);
+    dr_error_release(&s->failed);
+    free(s->id);
+    free(s->container);
+    free(s->name);
+    free(s);
+}
+
+int logs_members(struct logs *l, struct cli_members *ret, struct dr_error *err)
+{
+    if (cli_members(l->cli, l->deployment, l->cli->words, true, ret, err) < 0)
+        return -1;
+    if (l->how->old)
+        cli_members_drop_oneoffs(ret);
+    return 0;
+}
+
+/* --- what was written --- */
 
 static void *read_history(void *arg)
 {
@@ -108,45 +132,29 @@ static void *read_history(void *arg)
     options.until_ns = how->until_ns;
     s->last_ns = how->since_ns;
     if (how->old)
-        options.since_ns = last_end(s->container);
-    if (is_old(s))
+        options.since_ns = source_last_end(s);
+    if (s->old)
         return NULL;
-    if (open_source(s, &options, &s->failed) == 0)
-        s->has_head = next_line(s, &s->head) > 0;
-    forgive(s);
-    return NULL;
-}
-
-static void *read_on(void *arg)
-{
-    struct source *s = arg;
-    struct dray_logs_options options = DRAY_LOGS_INIT;
-    struct dray_event event;
-    options.follow = true;
-    options.since_ns = s->last_ns ? s->last_ns + 1 : 0;
-    options.until_ns = s->all->how->until_ns;
-    if (options.since_ns == 0 && s->all->how->old)
-        options.tail = is_old(s) ? 0 : -1;
-    if (open_source(s, &options, &s->failed) == 0)
-        while (next_line(s, &event) > 0)
-            print_line(s->all, s, &event);
-    forgive(s);
-    dray_stream_free(s->stream);
-    s->stream = NULL;
+    if (source_open(s, &options) == 0)
+        s->has_head = source_next(s, &s->head) > 0;
+    source_forgive(s);
     return NULL;
 }
 
 /* A thread for each; where none is to be had this one does it. */
-static void for_each(struct logs *l, void *(*work)(void *))
+static void read_all(struct logs *l)
 {
-    for (size_t i = 0; i < l->count; i++)
-        l->sources[i].has_thread =
-            pthread_create(&l->sources[i].thread, NULL, work, &l->sources[i]) == 0;
     for (size_t i = 0; i < l->count; i++) {
-        if (l->sources[i].has_thread)
-            pthread_join(l->sources[i].thread, NULL);
+        struct source *s = l->sources[i];
+        s->has_thread = pthread_create(&s->thread, NULL, read_history, s) == 0;
+    }
+    for (size_t i = 0; i < l->count; i++) {
+        struct source *s = l->sources[i];
+        if (s->has_thread)
+            pthread_join(s->thread, NULL);
         else
-            work(&l->sources[i]);
+            read_history(s);
+        s->has_thread = false;
     }
 }
 
@@ -156,78 +164,67 @@ static void merge(struct logs *l)
     for (;;) {
         struct source *first = NULL;
         for (size_t i = 0; i < l->count; i++) {
-            struct source *s = &l->sources[i];
+            struct source *s = l->sources[i];
             if (s->has_head && (!first || s->head.time_ns < first->head.time_ns))
                 first = s;
         }
         if (!first)
             return;
-        print_line(l, first, &first->head);
+        logs_print_line(l, first, &first->head);
         first->last_ns = first->head.time_ns;
-        first->has_head = next_line(first, &first->head) > 0;
-        forgive(first);
+        first->has_head = source_next(first, &first->head) > 0;
+        source_forgive(first);
     }
 }
 
-static int first_failure(struct logs *l, struct dr_error *err)
+int logs_failure(struct logs *l, struct dr_error *err)
 {
     int rc = 0;
     for (size_t i = 0; i < l->count; i++) {
-        struct source *s = &l->sources[i];
+        struct source *s = l->sources[i];
         if (s->failed.kind != DR_ERR_NONE && rc == 0) {
             rc = dr_error_move(err, &s->failed);
-            dr_wrap(err, "%s", s->container->name);
+            dr_wrap(err, "%s", s->container);
         }
     }
     return rc;
 }
 
-static void name_source(struct source *s, size_t index, bool colored)
-{
-    const struct dray_container *c = s->container;
-    dr_auto_free char *name = c->service && c->replica
-                                  ? dr_printf("%s-%u", c->service, c->replica)
-                                  : dr_strdup(c->name);
-    s->name = dr_escape(name, 0);
-    s->color = colored ? colors[index % DR_COUNT(colors)] : NULL;
-    if ((int)strlen(s->name) > s->all->width)
-        s->all->width = (int)strlen(s->name);
-}
-
-int cli_logs_print(struct cli *cli, const struct cli_members *members,
-                   const struct cli_logs *how, const struct dray_call *call,
+int cli_logs_print(struct cli *cli, const char *deployment, const struct cli_logs *how,
+                   const struct dray_call *call, bool *ret_interrupted,
                    struct dr_error *err)
 {
-    struct logs l = {.target = cli->target,
+    const char *no_color = getenv("NO_COLOR");
+    struct logs l = {.cli = cli,
+                     .deployment = deployment,
                      .how = how,
                      .call = call,
-                     .count = members->count,
-                     .sources = dr_alloc((members->count + 1) * sizeof *l.sources)};
-    const char *no_color = getenv("NO_COLOR");
-    bool colored = !how->no_color && isatty(STDOUT_FILENO) && !(no_color && *no_color);
+                     .colored = !how->no_color && isatty(STDOUT_FILENO) &&
+                                !(no_color && *no_color)};
+    struct cli_members members;
+    *ret_interrupted = false;
+    if (logs_members(&l, &members, err) < 0)
+        return -1;
     pthread_mutex_init(&l.lock, NULL);
-    for (size_t i = 0; i < l.count; i++) {
-        l.sources[i].all = &l;
-        l.sources[i].container = members->items[i];
-        name_source(&l.sources[i], i, colored);
-    }
-    for_each(&l, read_history);
+    pthread_cond_init(&l.changed, NULL);
+    for (size_t i = 0; i < members.count; i++)
+        logs_add(&l, members.items[i]);
+    cli_members_release(&members);
+    read_all(&l);
     merge(&l);
-    int rc = first_failure(&l, err);
+    int rc = logs_failure(&l, err);
     for (size_t i = 0; i < l.count; i++) {
-        dray_stream_free(l.sources[i].stream);
-        l.sources[i].stream = NULL;
+        dray_stream_free(l.sources[i]->stream);
+        l.sources[i]->stream = NULL;
     }
     fflush(stdout);
-    if (rc == 0 && how->follow) {
-        for_each(&l, read_on);
-        rc = first_failure(&l, err);
-    }
-    for (size_t i = 0; i < l.count; i++) {
-        free(l.sources[i].name);
-        dr_error_release(&l.sources[i].failed);
-    }
-    pthread_mutex_destroy(&l.lock);
+    if (rc == 0 && how->follow)
+        rc = logs_follow(&l, err);
+    *ret_interrupted = l.interrupted;
+    for (size_t i = 0; i < l.count; i++)
+        source_free(l.sources[i]);
     free(l.sources);
+    pthread_cond_destroy(&l.changed);
+    pthread_mutex_destroy(&l.lock);
     return rc;
 }

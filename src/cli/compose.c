@@ -292,6 +292,17 @@ int cli_members(struct cli *cli, const char *name, char *const *services, bool a
     return 0;
 }
 
+void cli_members_drop_oneoffs(struct cli_members *members)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < members->count; i++) {
+        dr_auto_free char *oneoff = cli_label(members->items[i], "dray.oneoff");
+        if (!oneoff)
+            members->items[kept++] = members->items[i];
+    }
+    members->count = kept;
+}
+
 void cli_members_release(struct cli_members *members)
 {
     dray_container_list_free(&members->list);

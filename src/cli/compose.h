@@ -63,6 +63,8 @@ struct cli_members {
 };
 int cli_members(struct cli *cli, const char *name, char *const *services, bool all,
                 struct cli_members *ret, struct dr_error *err);
+/* They are nobody's replicas. */
+void cli_members_drop_oneoffs(struct cli_members *members);
 void cli_members_release(struct cli_members *members);
 /* cli_each over them. */
 int cli_members_each(struct cli *cli, const struct cli_members *members, cli_one one,

@@ -95,9 +95,20 @@ static void on_cancel(int number)
 
 static void install(const int *numbers, size_t count, void (*handler)(int), int flags);
 
+/* timeout(1) sends its signal to the process and to its group: that is one. */
+#define TWICE_MS 200
+
 static void on_cancel_twice(int number)
 {
+    static int64_t first_ms;
+    struct timespec now;
     (void)number;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    int64_t ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    if (!cancelled)
+        first_ms = ms;
+    else if (ms - first_ms < TWICE_MS)
+        return;
     dray_cancel_trigger(cancelled ? second : cancel);
     if (cancelled)
         install(cancelling, DR_COUNT(cancelling), SIG_DFL, 0);

@@ -182,6 +182,30 @@ names() { dray compose ps "$@" --format '{{.Name}}' | tr '\n' ' '; }
 }
 
 # bats test_tags=any-runtime
+@test "C35: up joins what begins later, and ends when nothing of it runs any more" {
+    file '  web: {image: {name: IMAGE}, stop_signal: KILL, command: {args: [sh, -c, "echo run $(hostname); exec sleep 100"]}}
+  mute: {SLEEP, log: {driver: none}}'
+    "$DRAY" up >"$OUT/up" 2>"$OUT/up.err" &
+    local up=$!
+    within 20 grep -q '^web-1 *| run' "$OUT/up"
+    ok scale web=2
+    within 20 grep -q '^web-2 *| run' "$OUT/up"
+    ok stop web-rep-2
+    within 20 grep -q '^web-2 exited with code 137' "$OUT/up"
+    ok start web-rep-2
+    runs() { [[ $(grep -c "^$1 *| run" "$OUT/up") == "$2" ]]; }
+    within 20 runs web-2 2
+    ok scale web=1
+    ok up -d --force-recreate web
+    within 20 runs web-1 2
+    kill -0 "$up"
+    ok compose stop
+    wait "$up"
+    same "$(grep -c 'mute-1 exited with code 137' "$OUT/up")" 1
+    same "$(grep -v created "$OUT/up.err")" ""
+}
+
+# bats test_tags=any-runtime
 @test "C35: configs and secrets are there before the start; start-first replaces without a gap; anonymous volumes go on" {
     echo one >app.conf
     echo hush >token
