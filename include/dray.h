@@ -1330,10 +1330,14 @@ struct dray_apply_options {
     void *progress_arg;
     const char *lock_file; /* as dray_pull_options', for all images; NULL: none */
     bool lock_update;
+    /* What the pulls do, several at a time, and never while the other one is called; the
+     * image is borrowed. May be NULL. */
+    void (*pull_progress)(void *arg, const char *image, const struct dray_progress *step);
+    void *pull_progress_arg;
 };
 #define DRAY_APPLY_INIT                                                                  \
     {                                                                                    \
-        sizeof(struct dray_apply_options), -1, NULL, NULL, NULL, NULL, false             \
+        sizeof(struct dray_apply_options), -1, NULL, NULL, NULL, NULL, false, NULL, NULL \
     }
 /*
  * Carries it out, once. A step that fails is undone; those that wait for it are not

@@ -270,6 +270,10 @@ struct cli_progress;
 struct cli_progress *cli_progress_new(FILE *out);
 /* dray_image_pull's callback; arg is the struct. */
 void cli_progress_step(void *arg, const struct dray_progress *step);
+/* The same for several images at a time: each layer is shown with its image's name. */
+void cli_progress_image(void *arg, const char *image, const struct dray_progress *step);
+/* Something else to be said, above the bars. */
+void cli_progress_line(struct cli_progress *progress, const char *line);
 /* For calls without bars: says on stderr what is tried again; arg is not used. */
 void cli_progress_retry(void *arg, const struct dray_progress *step);
 /* Takes the bars away and frees; NULL is fine. */

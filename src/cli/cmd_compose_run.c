@@ -18,11 +18,10 @@ struct one_off {
 static int prepare(struct one_off *r, struct dr_error *err)
 {
     struct dray_plan_options options = DRAY_INIT(options);
-    struct dray_apply_options apply = DRAY_APPLY_INIT;
     struct dray_error *failed = NULL;
     struct dray_plan *plan = NULL;
     const char *const services[] = {r->service, NULL};
-    bool quiet = r->args->quiet;
+    const struct cli_apply how = {.quiet = r->args->quiet, .stop_timeout_s = -1};
     struct dray_call call = {-1, cli_signals_cancel()};
     options.services = services;
     options.no_deps = r->args->no_deps;
@@ -31,14 +30,11 @@ static int prepare(struct one_off *r, struct dr_error *err)
     options.pull = r->args->pull;
     options.waiting = cli_step_waiting;
     options.waiting_arg = (void *)dray_deployment_name(r->deployment);
-    apply.progress = cli_step;
-    apply.progress_arg = &quiet;
     int rc = cli_rc(dray_deployment_plan(r->cli->target, r->deployment, &options, &call,
                                          &plan, &failed),
                     &failed, err);
     if (rc == 0)
-        rc = cli_rc(dray_plan_apply(r->cli->target, plan, &apply, &call, &failed),
-                    &failed, err);
+        rc = cli_plan_apply(r->cli, plan, &how, &call, err);
     dray_plan_free(plan);
     cli_signals_default();
     return rc;

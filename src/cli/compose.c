@@ -152,20 +152,26 @@ static const char *done_word(const char *action)
 
 void cli_step(void *arg, const struct dray_step *step)
 {
-    const bool *quiet = arg;
+    const struct cli_telling *telling = arg;
     cli_warn_all(step->warnings);
-    if (step->state == DRAY_STEP_BEGUN || (quiet && *quiet))
+    if (step->state == DRAY_STEP_BEGUN || telling->quiet)
         return;
     const char *word = step->state == DRAY_STEP_DONE        ? done_word(step->action)
                        : step->state == DRAY_STEP_UNCHANGED ? "unchanged"
                        : step->state == DRAY_STEP_SKIPPED   ? "not begun"
                                                             : "failed";
     dr_auto_free char *name = dr_escape(step->name, 0);
-    fprintf(stderr, "%s %s: %s", step->kind, name, word);
-    if (step->state == DRAY_STEP_DONE && step->why && strcmp(step->action, "wait") != 0 &&
-        strcmp(step->why, "missing") != 0 && strcmp(step->why, "asked for") != 0)
-        fprintf(stderr, " (%s)", step->why);
-    fputc('\n', stderr);
+    const char *why = step->state == DRAY_STEP_DONE && strcmp(step->action, "wait") != 0
+                          ? step->why
+                          : NULL;
+    bool plain = !why || strcmp(why, "missing") == 0 || strcmp(why, "asked for") == 0;
+    dr_auto_free char *line =
+        dr_printf("%s %s: %s%s%s%s", step->kind, name, word, plain ? "" : " (",
+                  plain ? "" : why, plain ? "" : ")");
+    if (telling->progress)
+        cli_progress_line(telling->progress, line);
+    else
+        fprintf(stderr, "%s\n", line);
 }
 
 static json_t *plan_json(const struct dray_plan *plan)
@@ -221,23 +227,35 @@ int cli_plan_print(const struct dray_plan *plan, const char *format, struct dr_e
     return cli_list_print(format, columns, rows, err);
 }
 
+static void tell_retry(void *arg, const char *image, const struct dray_progress *step)
+{
+    (void)image;
+    cli_progress_retry(arg, step);
+}
+
 int cli_plan_apply(struct cli *cli, struct dray_plan *plan, const struct cli_apply *how,
                    const struct dray_call *call, struct dr_error *err)
 {
     struct dray_apply_options options = DRAY_APPLY_INIT;
     struct dray_error *failed = NULL;
-    bool quiet = how->quiet;
+    struct cli_telling telling = {.quiet = how->quiet};
     cli_plan_warn(plan);
     if (how->dry_run)
         return cli_plan_print(plan, how->format, err);
     options.stop_timeout_s = how->stop_timeout_s;
     options.progress = cli_step;
-    options.progress_arg = &quiet;
+    options.progress_arg = &telling;
     options.registry = how->registry;
     options.lock_file = how->lock_file;
     options.lock_update = how->lock_update;
-    return cli_rc(dray_plan_apply(cli->target, plan, &options, call, &failed), &failed,
-                  err);
+    if (!how->quiet && isatty(STDERR_FILENO))
+        telling.progress = cli_progress_new(stderr);
+    options.pull_progress = telling.progress ? cli_progress_image : tell_retry;
+    options.pull_progress_arg = telling.progress;
+    int rc =
+        cli_rc(dray_plan_apply(cli->target, plan, &options, call, &failed), &failed, err);
+    cli_progress_end(telling.progress);
+    return rc;
 }
 
 /* --- who is there --- */

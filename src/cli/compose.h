@@ -21,8 +21,11 @@ int cli_deployment_or_name(const struct compose_args *args,
                            struct dray_deployment **ret_deployment, char **ret_name,
                            struct dr_error *err);
 
-/* dray_step's callback, a line on stderr for each step that ended; arg: NULL, or a bool
- * that says that only failures are told. */
+/* dray_step's callback, a line on stderr for each step that ended. */
+struct cli_telling {
+    bool quiet;                    /* only what the target warns of */
+    struct cli_progress *progress; /* of pulls, where there is a terminal; or NULL */
+};
 void cli_step(void *arg, const struct dray_step *step);
 /* "another command is at work …"; arg is the deployment's name. */
 void cli_step_waiting(void *arg);

@@ -19,6 +19,7 @@
 
 struct layer {
     char *digest; /* owned; of a file its name */
+    char *image;  /* owned; NULL: there is only one */
     bool file;    /* that an import downloads */
     int stage;
     int64_t done_bytes, total_bytes;
@@ -44,14 +45,15 @@ struct cli_progress *cli_progress_new(FILE *out)
     return p;
 }
 
-static struct layer *find(struct cli_progress *p, const char *digest)
+static struct layer *find(struct cli_progress *p, const char *image, const char *digest)
 {
     for (size_t i = 0; i < p->count; i++)
-        if (strcmp(p->layers[i].digest, digest) == 0)
+        if (strcmp(p->layers[i].digest, digest) == 0 &&
+            strcmp(p->layers[i].image ?: "", image ?: "") == 0)
             return &p->layers[i];
     p->layers = dr_realloc(p->layers, (p->count + 1) * sizeof(*p->layers));
     struct layer *layer = &p->layers[p->count++];
-    *layer = (struct layer){.digest = dr_strdup(digest)};
+    *layer = (struct layer){.digest = dr_strdup(digest), .image = dr_strdup(image)};
     return layer;
 }
 
@@ -73,8 +75,11 @@ static void erase(struct cli_progress *p)
 
 static char *name_of(const struct layer *layer)
 {
-    return layer->file ? dr_escape(layer->digest, FILE_NAME_MAX)
-                       : dr_strdup(cli_short_id(layer->digest));
+    if (layer->file)
+        return dr_escape(layer->digest, FILE_NAME_MAX);
+    dr_auto_free char *image = layer->image ? cli_familiar(layer->image) : NULL;
+    return dr_printf("%s%s%s", image ? image : "", image ? " " : "",
+                     cli_short_id(layer->digest));
 }
 
 static void draw_bar(struct cli_progress *p, const struct layer *layer, size_t width)
@@ -170,7 +175,19 @@ static void say_retry(struct cli_progress *p, const struct dray_progress *step)
     fflush(p->out);
 }
 
+void cli_progress_line(struct cli_progress *p, const char *line)
+{
+    erase(p);
+    fprintf(p->out, "%s\n", line);
+    draw(p, true);
+}
+
 void cli_progress_step(void *arg, const struct dray_progress *step)
+{
+    cli_progress_image(arg, NULL, step);
+}
+
+void cli_progress_image(void *arg, const char *image, const struct dray_progress *step)
 {
     struct cli_progress *p = arg;
     if (step->what == DRAY_PROGRESS_RETRY) {
@@ -179,7 +196,7 @@ void cli_progress_step(void *arg, const struct dray_progress *step)
     }
     if (step->what == DRAY_PROGRESS_RESOLVED || !step->layer)
         return;
-    struct layer *layer = find(p, step->layer);
+    struct layer *layer = find(p, image, step->layer);
     bool push = step->stage == DRAY_LAYER_PUSHING || step->stage == DRAY_LAYER_PREPARING;
     layer->file = step->from && step->what != DRAY_PROGRESS_LAYER_MOUNTED;
     layer->done_bytes = step->done;
@@ -223,8 +240,10 @@ void cli_progress_end(struct cli_progress *p)
         return;
     erase(p);
     fflush(p->out);
-    for (size_t i = 0; i < p->count; i++)
+    for (size_t i = 0; i < p->count; i++) {
         free(p->layers[i].digest);
+        free(p->layers[i].image);
+    }
     free(p->layers);
     free(p);
 }

@@ -41,6 +41,7 @@ size_t plan_add(struct deploy_plan *plan, enum deploy_action action, const char 
                                                     .service = dr_strdup(service),
                                                     .why = dr_strdup(why),
                                                     .pull = DEPLOY_NO_STEP,
+                                                    .image = DEPLOY_NO_STEP,
                                                     .made_by = DEPLOY_NO_STEP};
     return plan->count++;
 }

@@ -67,6 +67,7 @@ struct deploy_step {
     /* RECREATE: only when the pull of that step brings another image than image_id */
     size_t pull;
     char *image_id;
+    size_t image;   /* CREATE, RECREATE: the pull that brings its image; none */
     bool start;     /* … and when it stays it is started, since it does not run */
     size_t made_by; /* WAIT: the step that makes the container; else `container` */
     size_t *after;  /* steps that must have succeeded … */

@@ -228,6 +228,7 @@ static int give_spec(struct up *u, const struct deploy_service *s, struct part *
                      size_t step, int64_t number, struct dr_error *err)
 {
     u->plan->steps[step].spec = deploy_replica_spec(u->model, s, number, err);
+    u->plan->steps[step].image = part->pull;
     plan_after(u->plan, step, part->pull);
     return u->plan->steps[step].spec ? 0 : -1;
 }

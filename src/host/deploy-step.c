@@ -113,6 +113,9 @@ static int make_with_files(struct deploy_run *run, const struct deploy_step *s,
 static int make(struct deploy_run *run, const struct deploy_step *s, json_t *spec,
                 struct deploy_outcome *out, struct dr_error *err)
 {
+    /* what was looked at is what is used: the name may mean another one by then */
+    if (run->options->lock_file && s->image != DEPLOY_NO_STEP)
+        dr_json_set_str(spec, "image_id", run->outcomes[s->image].image_id);
     return s->of && s->of->file_count > 0 ? make_with_files(run, s, spec, out, err)
                                           : run_it(run, spec, out, err);
 }
@@ -240,6 +243,20 @@ static int replace(struct deploy_run *run, const struct deploy_step *s,
 
 /* --- the others --- */
 
+struct pulling {
+    struct deploy_run *run;
+    const char *image;
+};
+
+static void tell_pull(void *arg, const struct dray_progress *step)
+{
+    const struct pulling *p = arg;
+    struct deploy_run *run = p->run;
+    pthread_mutex_lock(&run->lock);
+    run->options->pull_progress(run->options->pull_progress_arg, p->image, step);
+    pthread_mutex_unlock(&run->lock);
+}
+
 static int pull(struct deploy_run *run, const struct deploy_step *s,
                 struct deploy_outcome *out, struct dr_error *err)
 {
@@ -253,11 +270,17 @@ static int pull(struct deploy_run *run, const struct deploy_step *s,
     options.policy = policies[s->policy];
     options.platform = s->of->platform;
     options.registry = run->options->registry;
+    struct pulling pulling = {run, s->name};
+    if (run->options->pull_progress) {
+        options.progress = tell_pull;
+        options.progress_arg = &pulling;
+    }
     options.lock_file = run->options->lock_file;
     options.lock_update = run->options->lock_update;
     if (host_pull_image(run->target, s->name, &options, &run->limits, &image, err) < 0)
         return -1;
     out->image_id = dr_strdup(dr_json_str(image, "id"));
+    out->same = !dr_json_bool(image, "pulled");
     return 0;
 }
 
@@ -361,6 +384,8 @@ int deploy_step_run(struct deploy_run *run, size_t step, struct dr_error *err)
         return -1;
     if (do_step(run, step, &run->outcomes[step], err) == 0)
         return 0;
+    if (s->action == DEPLOY_PULL) /* the pull's own words begin with its name */
+        return dr_wrap(err, "service %s", s->service);
     return s->service ? dr_wrap(err, "service %s: %s", s->service, s->name)
                       : dr_wrap(err, "%s", s->name);
 }
