@@ -133,8 +133,8 @@ int dr_fail_errno(struct dr_error *err, enum dr_kind kind, const char *fmt, ...)
     fill(err, DR_AT_UNSET, kind == DR_ERR_NONE ? kind_of_errno(number) : kind, number);
     char reason[128];
 #if defined(_WIN32)
-    strerror_s(reason, sizeof reason, number);
-    const char *why = reason;
+    (void)reason;
+    const char *why = strerrordesc_np(number); /* msvcrt's has few words (win/error.c) */
 #else
     const char *why = strerror_r(number, reason, sizeof reason);
 #endif

@@ -115,6 +115,12 @@ static int copy(struct cli *cli, const struct cp_args *args, const struct side *
     return 0;
 }
 
+/* "c:/x" may well have meant the container c. */
+static bool is_drive(const struct side *side)
+{
+    return CLI_WINDOWS && *side->path && side->path[1] == ':';
+}
+
 static int check(const struct side *from, const struct side *to, struct dr_error *err)
 {
     if (from->container && to->container)
@@ -125,7 +131,11 @@ static int check(const struct side *from, const struct side *to, struct dr_error
             from->container, from->path, to->container);
     if (!from->container && !to->container)
         return dr_fail(err, DR_ERR_INVALID,
-                       "one of the two must be in a container, as CONTAINER:PATH");
+                       "one of the two must be in a container, as CONTAINER:PATH%s",
+                       is_drive(from) || is_drive(to)
+                           ? "; one letter is a drive, so a container of such a name "
+                             "is given by its ID"
+                           : "");
     const struct side *in = from->container ? from : to;
     if (!*in->path)
         return dr_fail(err, DR_ERR_INVALID, "%s: the path in the container is missing",

@@ -46,11 +46,15 @@ static const struct {
     {ERROR_OPERATION_ABORTED, ECANCELED},
 };
 
+/* What was EIO last on this thread: the number says more than that. */
+static __thread DWORD unknown;
+
 int win_errno(DWORD error)
 {
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (known[i].error == error)
             return known[i].number;
+    unknown = error;
     return EIO;
 }
 
@@ -83,8 +87,29 @@ static const struct {
     {EACCES, "Access is denied"},
 };
 
+/* In Windows' own words, which only it has for what is rare: "wsl.exe is blocked by your
+ * organization's policy", say. */
+static const char *unknown_text(void)
+{
+    static __thread char text[512];
+    wchar_t wide[200];
+    DWORD len = FormatMessageW(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS,
+                               NULL, unknown, 0, wide, sizeof wide / sizeof *wide, NULL);
+    while (len > 0 && wcschr(L"\r\n .", wide[len - 1]))
+        len--;
+    char words[450] = "Input/output error";
+    int bytes = WideCharToMultiByte(CP_UTF8, 0, wide, (int)len, words,
+                                    (int)sizeof words - 1, NULL, NULL);
+    if (len > 0 && bytes > 0)
+        words[bytes] = 0;
+    snprintf(text, sizeof text, "%s (Windows error %lu)", words, unknown);
+    return text;
+}
+
 const char *strerrordesc_np(int number)
 {
+    if (number == EIO && unknown)
+        return unknown_text();
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (words[i].number == number)
             return words[i].text;

@@ -5,106 +5,106 @@
 load lib/busybox
 
 @test "cp out of a container and into one, files and directories" {
-    ok run -d --name c "$IMAGE" sh -c 'mkdir /d; echo in >/d/f; ln -s f /d/l; echo ready; sleep 100'
-    within 10 has_logged c ready
+    ok run -d --name box "$IMAGE" sh -c 'mkdir /d; echo in >/d/f; ln -s f /d/l; echo ready; sleep 100'
+    within 10 has_logged box ready
     cd "$OUT"
-    ok cp c:/d/f here
+    ok cp box:/d/f here
     same "$(cat here)" in
-    ok cp c:/d .
+    ok cp box:/d .
     same "$(cat d/f)" in
     same "$(readlink d/l)" f
     mkdir to
-    ok cp c:/d/. to
+    ok cp box:/d/. to
     same "$(cat to/f)" in
-    ok cp c:/d/f to
+    ok cp box:/d/f to
     echo new >mine
-    ok cp mine c:/d
-    same "$(dray exec c cat /d/mine)" new
-    ok cp mine c:/d/other
-    same "$(dray exec c cat /d/other)" new
-    ok cp to c:/copy
-    same "$(dray exec c cat /copy/f)" in
-    same "$(dray exec c stat -c %u:%g /copy/f)" 0:0
+    ok cp mine box:/d
+    same "$(dray exec box cat /d/mine)" new
+    ok cp mine box:/d/other
+    same "$(dray exec box cat /d/other)" new
+    ok cp to box:/copy
+    same "$(dray exec box cat /copy/f)" in
+    same "$(dray exec box stat -c %u:%g /copy/f)" 0:0
 }
 
 @test "cp works with one that does not run" {
-    ok create --name c "$IMAGE" cat /greeting
+    ok create --name box "$IMAGE" cat /greeting
     echo hello >"$OUT/greeting"
-    ok cp "$OUT/greeting" c:/
-    ok start -a c
+    ok cp "$OUT/greeting" box:/
+    ok start -a box
     same "$output" hello
-    ok cp c:/greeting "$OUT/back"
+    ok cp box:/greeting "$OUT/back"
     cmp "$OUT/greeting" "$OUT/back"
 }
 
 @test "cp -L follows the link that the source is, -a keeps owners" {
-    ok run -d --name c "$IMAGE" sh -c 'echo x >/f; chown 1000:50 /f; ln -s /f /l; echo ready; sleep 100'
-    within 10 has_logged c ready
-    ok cp c:/l "$OUT/link"
+    ok run -d --name box "$IMAGE" sh -c 'echo x >/f; chown 1000:50 /f; ln -s /f /l; echo ready; sleep 100'
+    within 10 has_logged box ready
+    ok cp box:/l "$OUT/link"
     [[ -L $OUT/link ]]
-    ok cp -L c:/l "$OUT/file"
+    ok cp -L box:/l "$OUT/file"
     [[ ! -L $OUT/file && $(cat "$OUT/file") == x ]]
-    ok cp -a c:/f "$OUT/owned"
+    ok cp -a box:/f "$OUT/owned"
     same "$(stat -c %u:%g "$OUT/owned")" 1000:50
-    ok cp -a "$OUT/owned" c:/owned
-    same "$(dray exec c stat -c %u:%g /owned)" 1000:50
+    ok cp -a "$OUT/owned" box:/owned
+    same "$(dray exec box stat -c %u:%g /owned)" 1000:50
 }
 
 @test "cp with an archive on stdin and stdout" {
-    ok run -d --name c "$IMAGE" sh -c 'mkdir /d; echo 1 >/d/a; echo ready; sleep 100'
-    within 10 has_logged c ready
-    dray cp c:/d - >"$OUT/tar"
+    ok run -d --name box "$IMAGE" sh -c 'mkdir /d; echo 1 >/d/a; echo ready; sleep 100'
+    within 10 has_logged box ready
+    dray cp box:/d - >"$OUT/tar"
     same "$(tar -tf "$OUT/tar" | sort)" $'d/\nd/a'
-    dray cp - c:/tmp <"$OUT/tar"
-    same "$(dray exec c cat /tmp/d/a)" 1
-    refused 1 /nowhere -- cp c:/nowhere -
-    try bash -c '"$DRAY" cp - c:/nowhere <"$1"' - "$OUT/tar"
+    dray cp - box:/tmp <"$OUT/tar"
+    same "$(dray exec box cat /tmp/d/a)" 1
+    refused 1 /nowhere -- cp box:/nowhere -
+    try bash -c '"$DRAY" cp - box:/nowhere <"$1"' - "$OUT/tar"
     same "$status" 1
     has "$stderr" /nowhere
-    try bash -c 'echo garbage | "$DRAY" cp - c:/tmp'
+    try bash -c 'echo garbage | "$DRAY" cp - box:/tmp'
     same "$status" 1
 }
 
 @test "cp that cannot be: what is missing is named" {
-    ok create --name c "$IMAGE" true
-    refused 1 /nowhere -- cp c:/nowhere "$OUT"
+    ok create --name box "$IMAGE" true
+    refused 1 /nowhere -- cp box:/nowhere "$OUT"
     refused 1 nobody -- cp nobody:/x "$OUT"
-    refused 1 "$OUT/nothing" -- cp "$OUT/nothing" c:/
-    refused 1 nodir -- cp c:/etc/passwd "$OUT/nodir/file"
+    refused 1 "$OUT/nothing" -- cp "$OUT/nothing" box:/
+    refused 1 nodir -- cp box:/etc/passwd "$OUT/nodir/file"
 }
 
 @test "cp out follows no link of the container's to the outside" {
-    ok run -d --name c "$IMAGE" sh -c 'ln -s /etc/hostname /out; mkdir /d; ln -s ../../../../../../etc /d/etc; echo ready; sleep 100'
-    within 10 has_logged c ready
-    ok cp -L c:/d/etc "$OUT/etc"
+    ok run -d --name box "$IMAGE" sh -c 'ln -s /etc/hostname /out; mkdir /d; ln -s ../../../../../../etc /d/etc; echo ready; sleep 100'
+    within 10 has_logged box ready
+    ok cp -L box:/d/etc "$OUT/etc"
     grep -q "^app:" "$OUT/etc/passwd"
 }
 
 @test "diff: added, changed, deleted" {
-    ok run --name c "$IMAGE" sh -c 'echo x >/new; echo y >>/etc/group; rm /etc/passwd'
-    ok diff c
+    ok run --name box "$IMAGE" sh -c 'echo x >/new; echo y >>/etc/group; rm /etc/passwd'
+    ok diff box
     same "$output" $'C /etc\nC /etc/group\nD /etc/passwd\nA /new'
     refused 1 nobody -- diff nobody
 }
 
 @test "export: the whole file system, to stdout or a file that is whole or not there" {
-    ok run --name c "$IMAGE" sh -c 'echo x >/new; rm /etc/passwd'
-    dray export c >"$OUT/tar"
+    ok run --name box "$IMAGE" sh -c 'echo x >/new; rm /etc/passwd'
+    dray export box >"$OUT/tar"
     tar -tf "$OUT/tar" | sed 's,^\./,,' >"$OUT/list"
     grep -qx new "$OUT/list"
     grep -qx bin/busybox "$OUT/list"
     if grep -q etc/passwd "$OUT/list"; then return 1; fi
-    ok export -o "$OUT/file.tar" c
+    ok export -o "$OUT/file.tar" box
     cmp <(tar -tf "$OUT/file.tar" | sort) <(tar -tf "$OUT/tar" | sort)
     refused 1 nobody -- export -o "$OUT/none.tar" nobody
     [[ ! -e $OUT/none.tar ]]
     same "$(find "$OUT" -name 'none*')" ""
-    refused 1 "$OUT/no/where" -- export -o "$OUT/no/where" c
+    refused 1 "$OUT/no/where" -- export -o "$OUT/no/where" box
 }
 
 @test "commit makes an image with what changed, and with other settings" {
-    ok run --name c "$IMAGE" sh -c 'echo mine >/new; rm /etc/passwd'
-    ok commit -a me -m "why not" -c 'CMD ["cat", "/new"]' -c 'ENV A=b' c committed:1
+    ok run --name box "$IMAGE" sh -c 'echo mine >/new; rm /etc/passwd'
+    ok commit -a me -m "why not" -c 'CMD ["cat", "/new"]' -c 'ENV A=b' box committed:1
     [[ $output =~ ^sha256:[0-9a-f]{64}$ ]]
     local id=$output
     ok run --rm committed:1
@@ -117,10 +117,10 @@ load lib/busybox
     same "${lines[0]}" "why not"
     ok images committed
     has "$output" committed
-    ok commit c
+    ok commit box
     ok rmi -f "$output"
     ok rmi committed:1
-    refused 1 FROM -- commit -c 'FROM x' c other
+    refused 1 FROM -- commit -c 'FROM x' box other
     refused 1 nobody -- commit nobody
 }
 

@@ -325,7 +325,7 @@ not_there() { ! "$DRAY" inspect "$1" >/dev/null 2>&1; }
 }
 
 @test "C03: an explicit runtime is used verbatim, found ones come in the order youki, crun, runc" {
-    [[ -z ${DRAY_TEST_OVER:-} ]] || skip "PATH is that of the other side"
+    not_over "ssh wsl wine" "PATH is that of the other side"
     local name
     for name in crun runc; do
         ok --runtime "$(command -v "$name")" run --rm "$IMAGE" echo "$name"
@@ -343,7 +343,7 @@ not_there() { ! "$DRAY" inspect "$1" >/dev/null 2>&1; }
 }
 
 @test "C01: a target's places and its runtime are settings; nothing is written elsewhere" {
-    [[ ${DRAY_TEST_OVER:-} != wsl ]] || skip "its places are the distro's"
+    not_over "wsl wine" "its places are the distro's"
     local root=$OUT/places/root run=$OUT/places/run
     ok --root "$root" --run-root "$run" info --format json
     same "$(jq -r .root <<<"$output")" "$root"

@@ -87,8 +87,9 @@ teardown() { test_teardown; }
 }
 
 @test "SIGTERM and SIGINT to dray reach the container" {
-    local sig pid
-    for sig in TERM INT; do
+    local sig pid signals=(TERM INT)
+    [[ ${DRAY_TEST_OVER:-} != wine ]] || signals=(INT) # Windows has no other
+    for sig in "${signals[@]}"; do
         # in the background bash ignores SIGINT for its children, python3 puts that right
         /usr/bin/python3 -c 'import os, signal, sys
 signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -5,8 +5,7 @@
 # From outside: DRAY (the program; default build/src/cli/dray), DRAY_RUNTIME (which runtime
 # the suites run with; default: what dray finds), DRAY_E2E_IMAGES (a directory that keeps the
 # images between runs), DRAY_TEST_OVER (ssh, wsl or wine: every command of the suites goes over that
-# boundary, see lib/over.bash; a suite whose tests look at things that are not there says so with
-# the tag not-over-ssh or not-over-wsl).
+# boundary, see lib/over.bash; a test that looks at things that are not there says so by not_over).
 
 setup_suite() {
     local here

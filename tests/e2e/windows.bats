@@ -172,13 +172,47 @@ in_distro() { win_wsl -d dray -u root --cd / --exec "$@"; }
     pkill -INT -x dray.exe
     wait $! || code=$?
     same "$code" 9
-    # the window is closed, or the process ended by force
+    # the process is ended by force
     dray run --rm -i "$IMAGE" sh -c 'echo ready; cat' >"$OUT/o2" 2>"$OUT/e" < <(exec sleep 50 3>&-) &
     within 10 grep -q ready "$OUT/o2"
     pkill -KILL -x dray.exe
     within 20 no_containers
 }
 no_containers() { [[ -z $(dray ps -aq) ]]; }
+
+@test "dray.exe: a closed window is SIGHUP, or gives up what was begun; nothing is left half-made" {
+    needs_exe
+    local code=0
+    windows_program close-win "$E2E/windows/bin/close-win.exe"
+    dray run --rm "$IMAGE" on-signal 9 HUP >"$OUT/o" 3>&- &
+    within 10 grep -q ready "$OUT/o"
+    close_window
+    wait $! || code=$?
+    same "$code $(<"$OUT/o")" $'9 ready\ngot HUP'
+    # in the middle of a pull, from a registry that does not answer
+    python3 -c 'import socket, time
+s = socket.create_server(("127.0.0.1", 0))
+print(s.getsockname()[1], flush=True)
+s.accept()
+print("asked", flush=True)
+time.sleep(1000)' >"$OUT/silent" 3>&- &
+    local server=$!
+    within 10 test -s "$OUT/silent"
+    dray run --rm "127.0.0.1:$(head -n 1 "$OUT/silent")/x" >"$OUT/o2" 2>"$OUT/e" 3>&- &
+    within 10 grep -q asked "$OUT/silent"
+    close_window
+    code=0
+    wait $! || code=$?
+    kill "$server"
+    same "$code" 130
+    has "$(<"$OUT/e")" "cancelled by the caller"
+    ok ps -aq
+    same "$output" ""
+}
+close_window() {
+    try wine close-win.exe dray.exe
+    same "$status $stderr" "1 "
+}
 
 # Wine keeps a pipe open whose end its process has closed: that is tried on Linux alone (distros.bats).
 @test "C33: dray.exe: garbage, a line that is cut, stuck or full: typed errors, nothing half-made" {

@@ -146,6 +146,12 @@ explain() {
     return 1
 }
 
+# not_over BOUNDARIES REASON: a test of what is not there, or is another thing, over these
+# (DRAY_TEST_OVER, a word each)
+not_over() {
+    [[ -z ${DRAY_TEST_OVER:-} || " $1 " != *" $DRAY_TEST_OVER "* ]] || skip "over $DRAY_TEST_OVER: $2"
+}
+
 # --- small assertions; each prints what it saw ---
 
 same() { # GOT WANT [what]

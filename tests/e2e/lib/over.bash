@@ -39,9 +39,9 @@ over_start() { # ssh|wsl or nothing
         # shellcheck source=tests/e2e/lib/wsl.bash
         source "$E2E_LIB/wsl.bash"
         mkdir -p "$E2E/wsl/state/drives"
-        ln -s "$E2E_SUITE" "$E2E/wsl/state/drives/$(basename "$E2E_SUITE")"
+        # drives are mounted where the suite's directory is, and those of its tests
+        ln -s "$E2E_SUITE" "$BATS_RUN_TMPDIR" "$E2E/wsl/state/drives"
         wsl_start 60
-        # drives are mounted where the suite's directory is
         printf '[automount]\nroot = "%s/"\n' "$(dirname "$E2E_SUITE")" >"$E2E/wsl/dray/ext4.vhdx/etc/wsl.conf"
         OVER_TARGET=wsl://dray
         over_program "PATH=$E2E/wsl/bin:\$PATH WSL_TWIN_PORT=$WSL_TWIN_PORT exec '$real' \"\$@\""
