@@ -26,9 +26,10 @@ struct win_fd {
     HANDLE handle;      /* owned unless `lent` */
     bool lent, append;
     volatile bool nonblock;
-    wchar_t *path; /* WIN_DIR, owned: absolute, with \\?\ */
-    HANDLE locked; /* WIN_DIR, owned: the file that is its lock */
-    HANDLE ready;  /* a manual-reset event: reading (or writing) would not wait */
+    wchar_t *path;         /* WIN_DIR, owned: absolute, with \\?\ */
+    volatile DWORD volume; /* its serial number, once fstat has seen it */
+    HANDLE locked;         /* WIN_DIR, owned: the file that is its lock */
+    HANDLE ready;          /* a manual-reset event: reading (or writing) would not wait */
     CRITICAL_SECTION lock;
     /* of READER, WRITER, INPUT, QUEUE */
     OVERLAPPED overlapped;

@@ -199,6 +199,11 @@ int fstat(int number, struct stat *ret)
         *ret = (struct stat){.st_mode = S_IFIFO | 0600};
     else
         rc = stat_handle(fd->handle, ret);
+    /* a file stays on its volume; Wine forgets which one when it gets another name */
+    if (rc == 0 && ret->st_dev)
+        fd->volume = (DWORD)ret->st_dev;
+    else if (rc == 0)
+        ret->st_dev = fd->volume;
     win_fd_put(fd);
     return rc;
 }

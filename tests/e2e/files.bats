@@ -5,14 +5,13 @@
 load lib/busybox
 
 @test "cp out of a container and into one, files and directories" {
-    ok run -d --name box "$IMAGE" sh -c 'mkdir /d; echo in >/d/f; ln -s f /d/l; echo ready; sleep 100'
+    ok run -d --name box "$IMAGE" sh -c 'mkdir /d; echo in >/d/f; echo ready; sleep 100'
     within 10 has_logged box ready
     cd "$OUT"
     ok cp box:/d/f here
     same "$(cat here)" in
     ok cp box:/d .
     same "$(cat d/f)" in
-    same "$(readlink d/l)" f
     mkdir to
     ok cp box:/d/. to
     same "$(cat to/f)" in
@@ -37,9 +36,12 @@ load lib/busybox
     cmp "$OUT/greeting" "$OUT/back"
 }
 
-@test "cp -L follows the link that the source is, -a keeps owners" {
-    ok run -d --name box "$IMAGE" sh -c 'echo x >/f; chown 1000:50 /f; ln -s /f /l; echo ready; sleep 100'
+@test "cp keeps links, -L follows the one that the source is, -a keeps owners" {
+    not_over wine "Wine 8 says that it made a symbolic link, and makes none; there are no owners"
+    ok run -d --name box "$IMAGE" sh -c 'echo x >/f; chown 1000:50 /f; ln -s /f /l; mkdir /d; ln -s f /d/l; echo ready; sleep 100'
     within 10 has_logged box ready
+    ok cp box:/d "$OUT"
+    same "$(readlink "$OUT/d/l")" f
     ok cp box:/l "$OUT/link"
     [[ -L $OUT/link ]]
     ok cp -L box:/l "$OUT/file"
