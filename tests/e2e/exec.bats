@@ -4,6 +4,7 @@
 # bats file_tags=plain-build
 load lib/busybox
 
+# bats test_tags=also-windows
 @test "C25: exec gives stdout, stderr and the code" {
     ok run -d --name x "$IMAGE" sleep 100
     exits 7 exec x sh -c 'echo out; echo err >&2; exit 7'
@@ -66,6 +67,7 @@ load lib/busybox
     one_line_error nobody-here
 }
 
+# bats test_tags=also-windows
 @test "C25: stdin of an exec: -i passes every byte" {
     ok run -d --name x "$IMAGE" sleep 100
     head -c 3000000 /dev/urandom >"$OUT/in"
@@ -104,6 +106,7 @@ load lib/busybox
     same "$(echo "$output" | tr '\n' ' ')" "0 1 2 3 "
 }
 
+# bats test_tags=also-windows
 @test "ten execs at a time in one container" {
     ok run -d --name x "$IMAGE" sleep 100
     local i pids=() got bad=0
@@ -119,6 +122,7 @@ load lib/busybox
     [[ $bad -eq 0 ]]
 }
 
+# bats test_tags=also-windows
 @test "C26: dropping an exec ends the process on the other side" {
     ok run -d --name x "$IMAGE" sleep 100
     "$DRAY" exec x sleep 98 &

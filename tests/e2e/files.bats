@@ -4,6 +4,7 @@
 # bats file_tags=any-runtime
 load lib/busybox
 
+# bats test_tags=also-windows
 @test "cp out of a container and into one, files and directories" {
     ok run -d --name box "$IMAGE" sh -c 'mkdir /d; echo in >/d/f; echo ready; sleep 100'
     within 10 has_logged box ready

@@ -69,6 +69,7 @@ limit() {
     refused 125 -- run --rm -u -1 "$IMAGE" id
 }
 
+# bats test_tags=also-windows
 @test "-v binds a file and a directory, both ways; ro refuses writes" {
     mkdir "$OUT/dir"
     echo inside >"$OUT/file"

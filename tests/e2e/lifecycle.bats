@@ -30,6 +30,7 @@ teardown() { test_teardown; }
     same "$(inspect c '{{.State.ExitCode}}')" 4
 }
 
+# bats test_tags=also-windows
 @test "C21: wait gives the real exit code to many waiters, and again afterwards" {
     ok run -d --name w "$IMAGE" sh -c 'sleep 1; exit 9'
     local i
@@ -291,6 +292,7 @@ not_there() { ! "$DRAY" inspect "$1" >/dev/null 2>&1; }
     ((after - before < 200000)) || explain "grew by $((after - before)) bytes"
 }
 
+# bats test_tags=also-windows
 @test "several containers in one command: each is done, the bad one is named" {
     ok create --name a "$IMAGE" true
     ok create --name b "$IMAGE" true

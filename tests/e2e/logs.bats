@@ -50,6 +50,7 @@ load lib/busybox
     same "$(dray logs --since 0.01s l 2>&1 | grep -c early)" 0
 }
 
+# bats test_tags=also-windows
 @test "C24: -f follows until the container ends, and misses nothing" {
     ok run -d --name l "$IMAGE" sh -c 'for i in $(seq 1 20); do echo line $i; sleep 0.05; done'
     ok logs -f l

@@ -302,6 +302,7 @@ $name $new"
     ok rmi hello
 }
 
+# bats test_tags=also-windows
 @test "several pulls of one image at a time give one image, and fetch each blob once" {
     rm -rf "$DRAY_CACHE"
     dray rmi -f "$(image real:1)" >/dev/null 2>&1 || true

@@ -56,6 +56,7 @@ teardown() { test_teardown; }
     same "$output" "$(printf '[%s]' "${words[@]}")"
 }
 
+# bats test_tags=also-windows
 @test "C26: a megabyte of random bytes comes through run unchanged, in both directions" {
     head -c 1048576 /dev/urandom >"$OUT/in"
     dray run --rm -i "$IMAGE" cat <"$OUT/in" >"$OUT/out"
@@ -86,6 +87,7 @@ teardown() { test_teardown; }
     refused 127 no-such-command -- run -d --rm "$IMAGE" no-such-command
 }
 
+# bats test_tags=also-windows
 @test "SIGTERM and SIGINT to dray reach the container" {
     local sig pid signals=(TERM INT)
     [[ ${DRAY_TEST_OVER:-} != wine ]] || signals=(INT) # Windows has no other
@@ -215,6 +217,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$DRAY" run --rm "$IMAGE" on-signal 7 "$sig
     [[ $bad -eq 0 ]]
 }
 
+# bats test_tags=also-windows
 @test "output goes away (a closed pipe): dray ends, the container too, nothing is left" {
     run bash -c '"$DRAY" run --rm "$IMAGE" sh -c "while echo y; do :; done" | head -n 1'
     same "${lines[0]}" y

@@ -8,7 +8,7 @@
 # boundary, see lib/over.bash; a test that looks at things that are not there says so by not_over).
 
 setup_suite() {
-    local here
+    local here IFS=$' \t\n' # bats --filter-tags leaves another one
     here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
     # shellcheck source=tests/e2e/lib/registry.bash
     source "$here/lib/registry.bash"
