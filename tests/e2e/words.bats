@@ -3,6 +3,11 @@
 # C25: words and variables that no JSON can hold; src/guest/init/carry.h.
 # bats file_tags=plain-build
 load lib/busybox
+setup() {
+    not_over wine "a command line of Windows is UTF-16: it holds no such words"
+    test_setup
+}
+teardown() { [[ -n $BATS_TEST_SKIPPED ]] || test_teardown; }
 
 # What a container says of its words, and what it should say.
 SHOW='printf "%s|" "$@" | md5sum'
