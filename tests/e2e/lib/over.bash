@@ -6,7 +6,8 @@
 #         suite looks at is where it was.
 #   wsl   the stand-in for wsl.exe (wsl.bash): another root file system, into which the suite's
 #         directory is mounted under its own name, and other pids.
-#   wine  dray.exe (DRAY_EXE) under Wine, over that stand-in: by hand, to see what differs there.
+#   wine  dray.exe (DRAY_EXE) under Wine, over that stand-in. What is tagged also-windows is run
+#         by scripts/check, whole suites by `scripts/check wine`.
 
 # over_program COMMAND...: makes the program; COMMAND is what comes before the real one
 over_program() {
