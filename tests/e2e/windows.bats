@@ -161,6 +161,7 @@ in_distro() { win_wsl -d dray -u root --cd / --exec "$@"; }
     same "$(<"$home/src/new")" new
     refused 125 "drive D: is not mounted" "mount -t drvfs D:" -- run -v 'D:\x:/a' "$IMAGE"
     refused 125 "a network share" -- run -v '\\server\share:/a' "$IMAGE"
+    refused 125 "one letter is a drive" -- cp c:/etc/passwd x
     ok volume rm src
 }
 
@@ -308,8 +309,7 @@ in_console() {
     [[ $status -eq $want ]] || explain "dray $*: want exit status $want"
 }
 
-# Wine's console gives neither Ctrl-C nor arrows to who reads keys one by one, and does not
-# follow the size of the terminal that it is made of.
+# Wine's console takes neither Ctrl-C nor arrows from the terminal that it is made of, nor its size.
 @test "dray.exe: -it in a console: keys, UTF-8, its size, detach keys, the exit code" {
     needs_exe
     in_console 7 run -it --network none --name t "$IMAGE" sh <<'STEPS'
@@ -332,13 +332,13 @@ STEPS
     same "$output" running
 }
 
-@test "dray.exe: the size of a console's window follows" {
+@test "dray.exe: the size of a console's window follows, and Ctrl-C is the container's" {
     needs_exe
     windows_program console-win "$E2E/windows/bin/console-win.exe"
     try timeout --foreground -k 5 90 "$E2E_LIB/pty.py" wine console-win.exe 'C:\users\me\resize' \
         "Z:${DRAY_EXE//\//\\}" run -it --rm --network none -v 'C:\users\me:/w' "$IMAGE" sh <<'STEPS'
 expect # 
-send touch /w/resize; until [ "$(stty size)" = "30 100" ]; do sleep 0.05; done; exit 9\r
+send touch /w/resize; until [ "$(stty size)" = "30 100" ]; do sleep 0.05; done; stty raw; touch /w/resize.keys; until [ "$(head -c 1 | od -An -tx1)" = " 03" ]; do :; done; exit 9\r
 STEPS
-    [[ $status -eq 9 ]] || explain "the size does not follow"
+    [[ $status -eq 9 ]] || explain "the size does not follow, or Ctrl-C does not come"
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * console-win FILE COMMAND...: runs COMMAND in our console, and when FILE appears gives
- * the console's window 100 columns and 30 rows, as a person does who pulls at its corner.
- * Its exit status is COMMAND's.
+ * the console's window 100 columns and 30 rows, as a person does who pulls at its corner;
+ * when FILE.keys appears, Ctrl-C is pressed: the terminal that Wine makes a console of
+ * does not let it through. Its exit status is COMMAND's.
  */
 #include <windows.h>
 
@@ -17,6 +18,27 @@ static void resize(void)
     if (!SetConsoleScreenBufferSize(out, (COORD){100, 30}) ||
         !SetConsoleWindowInfo(out, TRUE, &window))
         fprintf(stderr, "console-win: cannot resize (%lu)\n", GetLastError());
+}
+
+static void press_ctrl_c(void)
+{
+    INPUT_RECORD key = {.EventType = KEY_EVENT,
+                        .Event.KeyEvent = {.bKeyDown = TRUE,
+                                           .wRepeatCount = 1,
+                                           .wVirtualKeyCode = 'C',
+                                           .uChar.UnicodeChar = 3,
+                                           .dwControlKeyState = LEFT_CTRL_PRESSED}};
+    DWORD n;
+    if (!WriteConsoleInputW(GetStdHandle(STD_INPUT_HANDLE), &key, 1, &n))
+        fprintf(stderr, "console-win: cannot press a key (%lu)\n", GetLastError());
+}
+
+/* True once, when the file is there. */
+static BOOL appears(const wchar_t *path, BOOL *seen)
+{
+    if (*seen || GetFileAttributesW(path) == INVALID_FILE_ATTRIBUTES)
+        return FALSE;
+    return *seen = TRUE;
 }
 
 int wmain(int argc, wchar_t **argv);
@@ -35,12 +57,15 @@ int wmain(int argc, wchar_t **argv)
                  GetLastError());
         return 255;
     }
-    while (WaitForSingleObject(process.hProcess, 50) == WAIT_TIMEOUT)
-        if (GetFileAttributesW(argv[1]) != INVALID_FILE_ATTRIBUTES) {
+    wchar_t keys[MAX_PATH];
+    BOOL resized = FALSE, pressed = FALSE;
+    swprintf(keys, MAX_PATH, L"%ls.keys", argv[1]);
+    while (WaitForSingleObject(process.hProcess, 50) == WAIT_TIMEOUT) {
+        if (appears(argv[1], &resized))
             resize();
-            break;
-        }
-    WaitForSingleObject(process.hProcess, INFINITE);
+        if (appears(keys, &pressed))
+            press_ctrl_c();
+    }
     GetExitCodeProcess(process.hProcess, &code);
     return (int)code;
 }
