@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "oci/descent.h"
 #include "oci/manifest.h"
 
 #define D1 "\"sha256:1111111111111111111111111111111111111111111111111111111111111111\""
@@ -286,6 +287,34 @@ static void attestations_are_never_chosen_H2(void **state)
                         "no image for linux/amd64: the index offers none at all");
 }
 
+/* No real document has its own digest in it; whoever walks says what was verified. */
+static void an_index_that_contains_itself_is_refused_H2(void **state)
+{
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    dr_auto_image struct oci_image image = OCI_IMAGE_INIT;
+    struct oci_platform platform;
+    struct oci_digest first, second;
+    oci_platform_set(&platform, "linux", "amd64", NULL);
+    oci_digest_from_hex(S16("1") S16("1") S16("1") S16("1"), &first);
+    oci_digest_from_hex(S16("2") S16("2") S16("2") S16("2"), &second);
+    const char *to_1 = "{\"schemaVersion\":2,\"manifests\":[" ENTRY(S16("1"), "") "]}";
+    const char *to_2 = "{\"schemaVersion\":2,\"manifests\":[" ENTRY(S16("2"), "") "]}";
+    dr_auto_descent struct oci_descent own = {.platform = &platform};
+    assert_int_equal(
+        oci_descend(&own, to_1, strlen(to_1), OCI_TYPE_INDEX, &first, &image, &err), -1);
+    assert_int_equal(err.kind, DR_ERR_FORMAT);
+    assert_string_equal(err.text, "an index that contains itself");
+    dr_error_release(&err);
+    dr_auto_descent struct oci_descent two = {.platform = &platform};
+    assert_int_equal(
+        oci_descend(&two, to_2, strlen(to_2), OCI_TYPE_INDEX, &first, &image, &err), 0);
+    free(two.next.media_type); /* it says no type: an index may stand there */
+    two.next.media_type = dr_strdup("");
+    assert_int_equal(
+        oci_descend(&two, to_1, strlen(to_1), OCI_TYPE_INDEX, &second, &image, &err), -1);
+    assert_string_equal(err.text, "an index that contains itself");
+}
+
 static void an_entry_without_platform_is_the_last_resort(void **state)
 {
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
@@ -337,6 +366,7 @@ int main(void)
         cmocka_unit_test(the_index_gives_the_platform_C09),
         cmocka_unit_test(a_missing_platform_lists_what_there_is_and_no_attestations_H2),
         cmocka_unit_test(attestations_are_never_chosen_H2),
+        cmocka_unit_test(an_index_that_contains_itself_is_refused_H2),
         cmocka_unit_test(an_entry_without_platform_is_the_last_resort),
         cmocka_unit_test(broken_indexes_are_refused_H2),
     };
