@@ -126,7 +126,8 @@ void image_list_shape(json_t *item)
         dr_auto_free char *name = oci_ref_familiar_name(&ref);
         json_t *row = json_object();
         dr_json_set_str(row, "repository", name);
-        dr_json_set_str(row, "tag", ref.tag);
+        /* with a digest, a tag says what it once meant, maybe: Docker keeps none */
+        dr_json_set_str(row, "tag", *ref.digest.text ? NULL : ref.tag);
         dr_json_set_str(row, "digest",
                         *ref.digest.text ? ref.digest.text : dr_json_str(item, "digest"));
         json_array_append_new(tags, row);

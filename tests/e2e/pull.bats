@@ -119,6 +119,11 @@ content() { dray run --rm "$1" cat "$2"; }
     [[ $digest == sha256:* ]] || explain "no digest in: $(dray images --format json)"
     ok run --rm "$REGISTRY/busybox@$digest" echo by digest
     same "$output" "by digest"
+    # of a tag beside the digest, which may mean something else by now, nothing is shown
+    ok pull -q "$REGISTRY/busybox:other@$digest"
+    ok images --format '{{.Tag}}' "$REGISTRY/busybox"
+    lacks "$output" other
+    ok rmi "$REGISTRY/busybox:other@$digest"
 }
 
 @test "C07: --pull never runs what is there and refuses what is not" {
