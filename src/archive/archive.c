@@ -163,12 +163,14 @@ static int open_as_it_is(struct archive *archive, bool dir, struct dr_error *err
     int layout = index > 0 ? has(archive, "oci-layout", err) : index;
     int manifest = layout == 0 ? has(archive, "manifest.json", err) : 0;
     int old = layout == 0 && manifest == 0 ? has(archive, "repositories", err) : 0;
-    if (index < 0 || layout < 0 || manifest < 0 || old < 0)
+    int version = manifest > 0 && !dir ? has(archive, "version", err) : 0;
+    if (index < 0 || layout < 0 || manifest < 0 || old < 0 || version < 0)
         return -1;
     if (layout > 0 || (index > 0 && manifest == 0))
         return open_as(archive, dir ? PLACE_OCI : PLACE_OCI_ARCHIVE, err);
     if (manifest > 0)
-        return open_as(archive, dir ? PLACE_DIR : PLACE_DOCKER_ARCHIVE, err);
+        return open_as(archive, dir || version > 0 ? PLACE_DIR : PLACE_DOCKER_ARCHIVE,
+                       err); /* a dir: came through a pipe, in a tar */
     if (old > 0)
         return dr_fail(
             err, DR_ERR_UNSUPPORTED,

@@ -69,6 +69,14 @@ int place_parse(const char *text, bool always, struct place *ret, struct dr_erro
             kind == PLACE_OCI || kind == PLACE_DIR ? "directory" : "file", schemes[kind],
             kind == PLACE_OCI || kind == PLACE_DIR ? "./image" : "image.tar");
     }
+    /* tar's word for a pipe: a file of that name would surprise */
+    if (strcmp(path, "-") == 0 &&
+        (kind == PLACE_OCI_ARCHIVE || kind == PLACE_DOCKER_ARCHIVE))
+        return dr_fail(
+            err, DR_ERR_INVALID,
+            "%s:- is no pipe: write %s:/dev/stdin or %s:/dev/stdout (a file of "
+            "that name: ./-)",
+            schemes[kind], schemes[kind], schemes[kind]);
     const char *name = rest[len] == ':' && rest[len + 1] ? rest + len + 1 : NULL;
     *ret = (struct place){kind, DR_TAKE(path), dr_strdup(name)};
     return 0;

@@ -28,9 +28,10 @@ struct archive_writer {
     bool is_empty;          /* dir: one image */
 };
 
-static bool is_dir(enum place_kind kind)
+/* What has the form of a directory but no path goes into a tar: for a pipe. */
+static bool is_dir(const struct archive_writer *w)
 {
-    return kind == PLACE_OCI || kind == PLACE_DIR;
+    return w->path && (w->kind == PLACE_OCI || w->kind == PLACE_DIR);
 }
 
 static int to_fd(void *arg, const void *data, size_t len, struct dr_error *err)
@@ -52,7 +53,7 @@ static int read_index(struct archive_writer *w, struct dr_error *err)
     dr_auto_buf struct dr_buf text = DR_BUF_INIT(INDEX_FILE_MAX);
     dr_auto_error struct dr_error missing = DR_ERROR_INIT;
     w->list = json_array();
-    if (w->kind != PLACE_OCI)
+    if (w->kind != PLACE_OCI || !is_dir(w))
         return 0;
     if (dr_file_read(w->fd, "index.json", &text, &missing) < 0)
         return missing.kind == DR_ERR_NOT_FOUND ? 0 : dr_error_move(err, &missing);
@@ -130,7 +131,7 @@ static int begin(struct archive_writer *w, struct dr_error *err)
 {
     static const char layout[] = "{\"imageLayoutVersion\":\"1.0.0\"}";
     static const char version[] = "Directory Transport Version: 1.1\n";
-    if (is_dir(w->kind)) {
+    if (is_dir(w)) {
         if (open_dir(w, err) < 0)
             return -1;
     } else {

@@ -9,11 +9,10 @@
 static const struct {
     const char *word;
     enum dray_archive_format format;
-    bool dir;
-} formats[] = {{"docker-archive", DRAY_DOCKER_ARCHIVE, false},
-               {"oci-archive", DRAY_OCI_ARCHIVE, false},
-               {"oci-dir", DRAY_OCI_DIR, true},
-               {"docker-dir", DRAY_DOCKER_DIR, true}};
+} formats[] = {{"docker-archive", DRAY_DOCKER_ARCHIVE},
+               {"oci-archive", DRAY_OCI_ARCHIVE},
+               {"oci-dir", DRAY_OCI_DIR},
+               {"docker-dir", DRAY_DOCKER_DIR}};
 
 static int no_terminal(int fd, const char *flag, struct dr_error *err)
 {
@@ -35,8 +34,6 @@ static int save_options(const struct save_args *args, struct dray_save_options *
                        "invalid argument \"%s\" for \"--format\" flag: it must be "
                        "docker-archive, oci-archive, oci-dir or docker-dir",
                        word);
-    if (formats[i].dir && !args->output)
-        return dr_fail(err, DR_ERR_INVALID, "--format %s needs -o DIRECTORY", word);
     *ret = (struct dray_save_options){.size = sizeof *ret,
                                       .format = formats[i].format,
                                       .path = args->output,

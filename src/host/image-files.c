@@ -120,9 +120,6 @@ static int check_save(const char *const *images, const struct dray_save_options 
     if ((size_t)options->format >= DR_COUNT(kinds))
         return dr_fail(err, DR_ERR_INVALID, "%d is no archive format",
                        (int)options->format);
-    if (!options->path &&
-        (options->format == DRAY_OCI_DIR || options->format == DRAY_DOCKER_DIR))
-        return dr_fail(err, DR_ERR_INVALID, "a directory needs a path");
     return 0;
 }
 

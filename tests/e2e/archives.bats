@@ -89,6 +89,9 @@ fails() {
     ok save -o docker.tar layers:1 real:1
     ok save --format oci-archive -o oci.tar layers:1
     ok save --format oci-dir -o layout layers:1
+    # through a pipe a directory is a tar
+    dray save --format docker-dir layers:1 | elsewhere load -q | grep -qx "Loaded image ID: $want"
+    dray save --format oci-dir layers:1 | cmp - oci.tar
     skopeo copy -q --insecure-policy oci-archive:oci.tar docker-archive:skopeo.tar:theirs/layers:2
     skopeo copy -q --insecure-policy --dest-compress-format zstd oci-archive:oci.tar oci-archive:zstd.tar:x
     ok_elsewhere load -q -i docker.tar

@@ -56,13 +56,18 @@ static void c12_places_are_told_from_references(void **state)
     dr_auto_place struct place always = {0};
     assert_int_equal(place_parse("oci:latest", true, &always, &unused), 0);
     assert_int_equal(always.kind, PLACE_OCI);
-    static const char *const bad[] = {"oci-archive:", "docker-archive::x"};
+    static const struct {
+        const char *text, *why;
+    } bad[] = {{"oci-archive:", "names no file: write, for example, "},
+               {"docker-archive::x", "names no file: write, for example, "},
+               {"oci-archive:-", "is no pipe: write oci-archive:/dev/stdin"},
+               {"docker-archive:-:x", "is no pipe: write docker-archive:/dev/stdin"}};
     for (size_t i = 0; i < DR_COUNT(bad); i++) {
         dr_auto_error struct dr_error err = DR_ERROR_INIT;
         struct place place;
-        assert_int_equal(place_parse(bad[i], true, &place, &err), -1);
+        assert_int_equal(place_parse(bad[i].text, true, &place, &err), -1);
         assert_int_equal(err.kind, DR_ERR_INVALID);
-        assert_non_null(strstr(err.text, "names no file: write, for example, "));
+        assert_non_null(strstr(err.text, bad[i].why));
     }
 }
 

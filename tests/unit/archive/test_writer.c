@@ -37,15 +37,16 @@ static int write_layer(const struct shelf *shelf, struct archive_writer *w, size
     return archive_writer_blob(w, &bytes, err);
 }
 
-static int write_image(const struct shelf *shelf, enum place_kind kind, const char *name,
-                       char *const *names, const char *key, struct dr_error *err)
+/* name NULL: a stream, to fd */
+static int write_to(const struct shelf *shelf, enum place_kind kind, const char *name,
+                    int fd, char *const *names, const char *key, struct dr_error *err)
 {
     dr_auto_image struct oci_image image = OCI_IMAGE_INIT;
     struct archive_writer *w;
-    dr_auto_free char *path = dr_strdup(shelf_path(shelf, name));
+    dr_auto_free char *path = name ? dr_strdup(shelf_path(shelf, name)) : NULL;
     if (oci_image_parse(shelf->manifest, strlen(shelf->manifest), NULL, shelf->config,
                         strlen(shelf->config), &image, err) < 0 ||
-        archive_writer_open(kind, path, -1, &w, err) < 0)
+        archive_writer_open(kind, path, fd, &w, err) < 0)
         return -1;
     int rc = archive_writer_has(w, &shelf->diff_id)
                  ? 0
@@ -53,6 +54,12 @@ static int write_image(const struct shelf *shelf, enum place_kind kind, const ch
     if (rc == 0)
         rc = archive_writer_image(w, &image, names, key, err);
     return archive_writer_close(w, rc == 0, err) < 0 ? -1 : rc;
+}
+
+static int write_image(const struct shelf *shelf, enum place_kind kind, const char *name,
+                       char *const *names, const char *key, struct dr_error *err)
+{
+    return write_to(shelf, kind, name, -1, names, key, err);
 }
 
 static char name_a[] = "docker.io/library/a:1", name_b[] = "reg.example/b:2";
@@ -94,6 +101,30 @@ static void c12_every_form_is_read_back(void **state)
             assert_string_equal(archive_names(archive, 0)[1], "reg.example/b:2");
         else
             assert_string_equal(image.manifest_digest.text, shelf->manifest_digest.text);
+        archive_close(archive);
+    }
+}
+
+static void c12_every_form_goes_through_a_pipe(void **state)
+{
+    struct shelf *shelf = *state;
+    static const enum place_kind kinds[] = {PLACE_OCI, PLACE_OCI_ARCHIVE,
+                                            PLACE_DOCKER_ARCHIVE, PLACE_DIR};
+    for (size_t i = 0; i < DR_COUNT(kinds); i++) {
+        dr_auto_error struct dr_error err = DR_ERROR_INIT;
+        dr_auto_image struct oci_image image = OCI_IMAGE_INIT;
+        struct archive *archive;
+        int ends[2];
+        assert_int_equal(pipe(ends), 0); /* the archive is smaller than its buffer */
+        if (write_to(shelf, kinds[i], NULL, ends[1], two_names, NULL, &err) < 0)
+            fail_msg("%s", err.text);
+        close(ends[1]);
+        if (archive_open_fd(ends[0], shelf->dir, &archive, &err) < 0)
+            fail_msg("%s", err.text);
+        shelf_resolve(archive, 0, &image);
+        assert_string_equal(image.config_raw, shelf->config);
+        assert_int_equal(archive_kind(archive),
+                         kinds[i] == PLACE_OCI ? PLACE_OCI_ARCHIVE : kinds[i]);
         archive_close(archive);
     }
 }
@@ -191,6 +222,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, shelf_setup, shelf_teardown)
     const struct CMUnitTest tests[] = {
         CASE(c12_every_form_is_read_back),
+        CASE(c12_every_form_goes_through_a_pipe),
         CASE(c12_same_image_gives_the_same_bytes),
         CASE(c12_layout_keeps_what_is_in_it),
         CASE(c12_directory_of_something_else_is_not_touched),
