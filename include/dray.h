@@ -156,6 +156,10 @@ struct dray_registry_options {
      * DRAY_PROGRESS_RETRY. Per call, not of a target. May be NULL. */
     void (*progress)(void *arg, const struct dray_progress *step);
     void *progress_arg;
+    /* Hosts that may get the password although they are not the registry's own: of its
+     * token server, over TLS. "gitlab.example.com,auth.example.com"; NULL: what
+     * DRAY_TOKEN_SERVERS says. */
+    const char *token_servers;
 };
 
 /*

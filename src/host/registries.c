@@ -13,6 +13,7 @@ static const size_t texts[] = {
     offsetof(struct dray_registry_options, ca_file),
     offsetof(struct dray_registry_options, cert_dir),
     offsetof(struct dray_registry_options, signature_policy),
+    offsetof(struct dray_registry_options, token_servers),
 };
 
 static const char **text(struct dray_registry_options *options, size_t i)
@@ -80,6 +81,8 @@ int registries_options(const struct dray_registry_options *call,
     to->ca_file = own.ca_file;
     to->cert_dir = own.cert_dir;
     to->policy_file = own.signature_policy;
+    to->token_servers =
+        own.token_servers ? own.token_servers : getenv("DRAY_TOKEN_SERVERS");
     to->insecure = own.insecure || defaults.insecure;
     if (own.progress && !to->waiting) {
         to->waiting = tell_wait;

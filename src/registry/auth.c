@@ -80,6 +80,20 @@ static char *basic_header(const struct credentials *c)
     return header;
 }
 
+/* list: names, with commas or blanks between them. */
+static bool is_listed(const char *list, const char *host)
+{
+    static const char between[] = ", \t";
+    size_t len = strlen(host), n;
+    for (const char *p = list ? list : ""; *p; p += n) {
+        p += strspn(p, between);
+        n = strcspn(p, between);
+        if (n == len && strncasecmp(p, host, n) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* May the user's secret go to this token server? (CVE-2020-15157: a registry, or whoever
  * speaks for it, names a realm and collects passwords there.) */
 static bool may_have_secret(const struct registry *reg, const struct origin *realm)
@@ -94,10 +108,7 @@ static bool may_have_secret(const struct registry *reg, const struct origin *rea
         if (strcmp(known_realms[i].registry, reg->origin.host) == 0 &&
             strcmp(known_realms[i].realm, realm->host) == 0)
             return true;
-    for (const char *const *p = reg->options.allow_realms; p && *p; p++)
-        if (strcasecmp(*p, realm->host) == 0)
-            return true;
-    return false;
+    return is_listed(reg->options.token_servers, realm->host);
 }
 
 static int check_realm(struct registry *reg, struct origin *ret_realm,
@@ -123,8 +134,8 @@ static int check_realm(struct registry *reg, struct origin *ret_realm,
         return dr_fail_at(
             err, DR_AT_REGISTRY, DR_ERR_PULL, 401,
             "the registry wants the password to be sent to another host, %s: "
-            "refused; allow that host as a token server if you trust it",
-            realm.host);
+            "refused; if you trust that one, allow it: DRAY_TOKEN_SERVERS=%s",
+            realm.host, realm.host);
     *ret_realm = realm;
     return 0;
 }

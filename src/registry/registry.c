@@ -47,13 +47,7 @@ static void copy_options(const struct registry_options *from, struct registry_op
     to->cert_dir = dr_strdup(to->cert_dir);
     to->registries_conf = dr_strdup(to->registries_conf);
     to->policy_file = dr_strdup(to->policy_file);
-    size_t n = 0;
-    while (to->allow_realms && to->allow_realms[n])
-        n++;
-    char **realms = dr_alloc((n + 1) * sizeof *realms);
-    for (size_t i = 0; i < n; i++)
-        realms[i] = dr_strdup(to->allow_realms[i]);
-    to->allow_realms = (const char *const *)realms;
+    to->token_servers = dr_strdup(to->token_servers);
     to->max_parallel = positive(to->max_parallel, 4);
     to->connect_timeout_ms = positive(to->connect_timeout_ms, 10000);
     to->stall_timeout_ms = positive(to->stall_timeout_ms, 30000);
@@ -72,9 +66,7 @@ static void release_options(struct registry_options *options)
     free((char *)options->cert_dir);
     free((char *)options->registries_conf);
     free((char *)options->policy_file);
-    for (const char *const *p = options->allow_realms; p && *p; p++)
-        free((char *)*p);
-    free((void *)options->allow_realms);
+    free((char *)options->token_servers);
 }
 
 /* The credentials that a call names are for the host that its reference names. */

@@ -60,9 +60,9 @@ struct registry_options {
     /* What the reference's tag is to mean, whatever it means there now; copied; or NULL.
      * The image is still called, trusted and reported by its tag. */
     const struct oci_digest *pin;
-    /* Hosts of token servers that may get the password although they are not the
-     * registry's own; NULL-terminated, or NULL. */
-    const char *const *allow_realms;
+    /* Hosts of token servers that may get the password, over TLS, although they are not
+     * the registry's own: "gitlab.example.com,auth.example.com"; or NULL. */
+    const char *token_servers;
     int max_parallel;       /* blobs at a time; 0: 4 */
     int connect_timeout_ms; /* 0: 10,000 */
     int stall_timeout_ms;   /* below 1 KiB/s for so long: 0: 30,000. Rounded up to seconds

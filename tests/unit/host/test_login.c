@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "dray.h"
+#include "host/registries.h"
 
 #define REFRESH "refresh-token-of-ann"
 #define FILE_NAME "config.json"
@@ -247,6 +248,26 @@ static void a_broken_helper_keeps_nothing_in_the_file_instead_H4(void **state)
     assert_refused(err, DRAY_ERR_CONFIG, 0, "config.json: it is not a JSON object");
 }
 
+static void
+token_servers_are_the_call_s_the_target_s_or_the_environment_s_H4(void **state)
+{
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    struct dray_registry_options call = DRAY_INIT(call), target = DRAY_INIT(target);
+    struct registry_options to = {0};
+    setenv("DRAY_TOKEN_SERVERS", "env.example", 1);
+    assert_int_equal(registries_options(&call, &target, &to, &err), 0);
+    assert_string_equal(to.token_servers, "env.example");
+    target.token_servers = "target.example";
+    assert_int_equal(registries_options(&call, &target, &to, &err), 0);
+    assert_string_equal(to.token_servers, "target.example");
+    call.token_servers = "call.example";
+    assert_int_equal(registries_options(&call, &target, &to, &err), 0);
+    assert_string_equal(to.token_servers, "call.example");
+    unsetenv("DRAY_TOKEN_SERVERS");
+    assert_int_equal(registries_options(NULL, NULL, &to, &err), 0);
+    assert_null(to.token_servers);
+}
+
 static void a_login_goes_where_it_is_found_first(void **state)
 {
     struct fixture *f = *state;
@@ -322,6 +343,7 @@ int main(void)
         TEST(a_helper_gets_the_secret_on_stdin_only_and_gives_it_up_again_C08),
         TEST(a_broken_helper_keeps_nothing_in_the_file_instead_H4),
         TEST(a_login_goes_where_it_is_found_first),
+        TEST(token_servers_are_the_call_s_the_target_s_or_the_environment_s_H4),
         TEST(what_is_no_registry_is_refused),
         TEST(two_logins_at_once_keep_both),
     };

@@ -234,7 +234,6 @@ static void an_allowed_token_server_may_have_the_password_over_tls(void **state)
     struct fixture *f = *state;
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
     dr_auto_free char *cert = NULL, *key = NULL;
-    static const char *const allowed[] = {"localhost", NULL};
     make_image(f, "1", "--layer", "10", NULL);
     make_certificate(f, &cert, &key);
     f->options.ca_file = cert;
@@ -248,8 +247,14 @@ static void an_allowed_token_server_may_have_the_password_over_tls(void **state)
                    "ann", "--password", "pw", "--fault", realm, NULL);
     assert_int_equal(pull_image(f, "app:1", &err), -1);
     assert_error(&err, DR_ERR_PULL, 401,
-                 "to be sent to another host, localhost: refused");
-    f->options.allow_realms = allowed;
+                 "to be sent to another host, localhost: refused; if you trust that one, "
+                 "allow it: DRAY_TOKEN_SERVERS=localhost");
+    dr_error_release(&err);
+    f->options.token_servers = "local, localhost.example,xlocalhost ,";
+    assert_int_equal(pull_image(f, "app:1", &err), -1);
+    assert_text(&err, "to be sent to another host, localhost: refused");
+    dr_error_release(&err);
+    f->options.token_servers = "auth.example.com, LocalHost";
     if (pull_image(f, "app:1", &err) < 0)
         fail_msg("%s", err.text);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "registry/challenge.h"
+#include "registry/location.h"
 #include "registry/origin.h"
 
 static void challenges_are_read_by_the_grammar(void **state)
@@ -202,6 +203,38 @@ static void loopback_and_link_local_are_known_in_any_notation_H4(void **state)
             fail_msg("%s", elsewhere[i]);
 }
 
+static void an_upload_goes_on_where_it_may_only_H4(void **state)
+{
+    static const struct {
+        const char *base, *location, *to;
+    } cases[] = {
+        {"https://r.io/v2/a/blobs/uploads/", "/v2/u/1?x=2", "https://r.io/v2/u/1?x=2"},
+        {"https://r.io:5/v2/a/blobs/uploads/", "1",
+         "https://r.io:5/v2/a/blobs/uploads/1"},
+        {"https://r.io/v2/a", "//s.io/u", "https://s.io/u"},
+        {"https://r.io/v2/a", "https://s.io/u", "https://s.io/u"},
+        {"http://r.io/v2/a", "http://s.io/u", "http://s.io/u"},
+        /* behind a proxy that does TLS a registry does not know of that */
+        {"https://r.io/v2/a", "http://r.io/u?x", "https://r.io/u?x"},
+        {"https://r.io:5/v2/a", "http://r.io:5/u", "https://r.io:5/u"},
+    };
+    for (size_t i = 0; i < DR_COUNT(cases); i++) {
+        dr_auto_error struct dr_error err = DR_ERROR_INIT;
+        dr_auto_free char *to = location_resolve(cases[i].base, cases[i].location, &err);
+        if (!to)
+            fail_msg("%s", err.text);
+        assert_string_equal(to, cases[i].to);
+    }
+    static const char *const bad[] = {"http://s.io/u", "http://r.io:81/u", "ftp://r.io/u",
+                                      "https://ann@r.io/u"};
+    for (size_t i = 0; i < DR_COUNT(bad); i++) {
+        dr_auto_error struct dr_error err = DR_ERROR_INIT;
+        assert_null(location_resolve("https://r.io/v2/a", bad[i], &err));
+        assert_int_equal(err.kind, DR_ERR_PULL);
+        assert_non_null(strstr(err.text, "r.io says that the upload goes on"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +244,7 @@ int main(void)
         cmocka_unit_test(another_scheme_host_or_port_is_another_origin_H4),
         cmocka_unit_test(the_query_of_a_url_is_never_shown),
         cmocka_unit_test(loopback_and_link_local_are_known_in_any_notation_H4),
+        cmocka_unit_test(an_upload_goes_on_where_it_may_only_H4),
     };
     return cmocka_run_group_tests_name("registry challenge", tests, NULL, NULL);
 }

@@ -33,6 +33,10 @@ static void the_entry_of_the_registry_is_found_C08(void **state)
         {"{\"auths\":{\"docker.io\":{\"auth\":\"YW5uOnB3\"}}}", "alpine", "ann", "pw"},
         {"{\"auths\":{\"docker.io.evil.com\":{\"auth\":\"YW5uOnB3\"}}}", "alpine", NULL,
          NULL},
+        {"{\"auths\":{\"https://r.io.evil.com/v1/\":{\"auth\":\"YW5uOnB3\"}}}", "r.io/x",
+         NULL, NULL},
+        {"{\"auths\":{\"https://r.io:5000\":{\"auth\":\"YW5uOnB3\"}}}", "r.io/x", NULL,
+         NULL},
         {"{\"auths\":{\"r.io/"
          "team\":{\"auth\":\"YW5uOnB3\"},\"r.io\":{\"auth\":\"Ym9iOng6eQ==\"}}}",
          "r.io/team/app", "ann", "pw"},
@@ -123,6 +127,14 @@ static void a_helper_is_asked_by_its_protocol_C08(void **state)
     make_helper(f,
                 "#!/bin/sh\necho 'credentials not found in native keychain'\nexit 1\n");
     assert_int_equal(find(f, "{\"credsStore\":\"test\"}", "r.io/x", &c, &err), 0);
+    /* what is in the file comes behind everybody's helper, and not behind a host's own */
+#define IN_FILE "\"auths\":{\"r.io\":{\"auth\":\"YW5uOnB3\"}}"
+    assert_int_equal(find(f, "{\"credsStore\":\"test\"," IN_FILE "}", "r.io/x", &c, &err),
+                     1);
+    credentials_release(&c);
+    assert_int_equal(
+        find(f, "{\"credHelpers\":{\"r.io\":\"test\"}," IN_FILE "}", "r.io/x", &c, &err),
+        0);
 }
 
 static void docker_hub_is_asked_for_by_its_old_name(void **state)
