@@ -261,4 +261,43 @@ static inline size_t partials(struct fixture *f)
     return usage.partials;
 }
 
+/* For 127.0.0.1 and localhost, signed by itself; owned paths. */
+static inline void make_certificate(struct fixture *f, char **ret_cert, char **ret_key)
+{
+    *ret_cert = in_dir(f, "cert.pem");
+    *ret_key = in_dir(f, "key.pem");
+    const char *argv[] = {"openssl",
+                          "req",
+                          "-x509",
+                          "-newkey",
+                          "ec",
+                          "-pkeyopt",
+                          "ec_paramgen_curve:prime256v1",
+                          "-nodes",
+                          "-days",
+                          "2",
+                          "-subj",
+                          "/CN=fake",
+                          "-addext",
+                          "subjectAltName=IP:127.0.0.1,DNS:localhost",
+                          "-keyout",
+                          *ret_key,
+                          "-out",
+                          *ret_cert,
+                          "-quiet",
+                          NULL};
+    /* older openssl has no -quiet */
+    argv[DR_COUNT(argv) - 2] = NULL;
+    posix_spawn_file_actions_t quiet;
+    posix_spawn_file_actions_init(&quiet);
+    posix_spawn_file_actions_addopen(&quiet, 2, "/dev/null", O_WRONLY, 0);
+    pid_t pid;
+    int status = -1;
+    assert_int_equal(
+        posix_spawnp(&pid, argv[0], &quiet, NULL, (char *const *)argv, environ), 0);
+    posix_spawn_file_actions_destroy(&quiet);
+    waitpid(pid, &status, 0);
+    assert_int_equal(status, 0);
+}
+
 #endif

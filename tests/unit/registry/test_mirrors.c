@@ -152,6 +152,28 @@ static void credentials_are_each_host_s_own_H4(void **state)
     assert_int_equal(logged(p->f, "Ym9iOng6eQ"), 0);
 }
 
+static void that_a_registry_is_not_verified_says_nothing_of_its_mirrors_H4(void **state)
+{
+    struct pair *p = *state;
+    dr_auto_free char *cert = NULL, *key = NULL;
+    make_both(p);
+    make_certificate(p->mirror, &cert, &key);
+    start_registry(p->f, NULL);
+    start_registry(p->mirror, "--tls", cert, key, NULL);
+    write_conf(p);
+    /* --tls-verify=false is for the registry that the reference names, as the CAs and the
+     * certificate of --cert-dir are */
+    p->f->options.insecure = true;
+    dr_auto_free char *dir = in_dir(p->f, "certs"), *ca = in_dir(p->f, "certs/ca.crt");
+    mkdir(dir, 0700);
+    p->f->options.cert_dir = dir;
+    const char *argv[] = {"cp", cert, ca, NULL};
+    run_command(argv);
+    assert_pulled(p);
+    assert_int_equal(logged(p->mirror, "/v2/"), 0);
+    assert_int_equal(logged(p->f, "GET /v2/app/blobs/"), 3);
+}
+
 static void a_mirror_s_broken_helper_is_not_passed_over_CVE_2021_41092_H4(void **state)
 {
     struct pair *p = *state;
@@ -216,6 +238,7 @@ int main(void)
         TEST(a_mirror_without_the_image_is_passed_over),
         TEST(a_blob_that_a_mirror_cannot_give_comes_from_the_registry),
         TEST(credentials_are_each_host_s_own_H4),
+        TEST(that_a_registry_is_not_verified_says_nothing_of_its_mirrors_H4),
         TEST(a_mirror_s_broken_helper_is_not_passed_over_CVE_2021_41092_H4),
         TEST(when_all_fail_the_registry_s_words_come_first),
         TEST(containerd_s_mirrors_are_told_whose_they_are),
