@@ -28,6 +28,7 @@ setup_suite() {
     fi
     E2E_SUITE=$(mktemp -d /tmp/dray-e2e.XXXXXX)
     export E2E_SUITE
+    [[ -z ${DRAY_CHECK_RUN:-} ]] || echo "$E2E_SUITE" >>"$DRAY_CHECK_RUN/made"
     export E2E_IMAGES=${DRAY_E2E_IMAGES:-$E2E_SUITE/images}
     # shellcheck source=tests/e2e/lib/images.bash
     source "$E2E_LIB/images.bash"
