@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tar/unpack.h"
+#include "tar/unpack-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,6 @@
 
 #include "base/text.h"
 #include "tar/names.h"
-#include "tar/payload.h"
 
 #define RACES_MAX 64 /* openat2 says EAGAIN when something was renamed on the way */
 #define TMP_NAME 40
@@ -26,38 +25,17 @@ struct late {
 };
 
 struct unpacking {
-    const struct tar_unpack *how;
-    struct tar_unpacked done;
+    struct unpack all;
     int at; /* parent of the entry at hand: owned */
     char parent[PATH_MAX];
     size_t parent_len;
     bool parent_known;
-    char path[PATH_MAX]; /* of the entry */
-    const char *name;    /* its last component */
+    const char *name; /* the entry's last component */
     /* a stack: each a directory inside the one before */
     struct late late[TAR_DEPTH_MAX + 1];
     size_t n_late;
     char late_path[PATH_MAX];
 };
-
-static int failed(const char *what, const char *path, struct dr_error *err)
-{
-    int number = errno;
-    dr_auto_free char *shown = dr_escape(path, 200);
-    errno = number;
-    if (number == EROFS)
-        return dr_fail(err, DR_ERR_CONFLICT, "%s %s: it is mounted read-only", what,
-                       shown);
-    if (number == ENAMETOOLONG)
-        return dr_fail(err, DR_ERR_FORMAT, "%s %s: a name is too long", what, shown);
-    return dr_fail_errno(err, DR_ERR_INTERNAL, "%s %s", what, shown);
-}
-
-static int conflict(const char *path, const char *why, struct dr_error *err)
-{
-    dr_auto_free char *shown = dr_escape(path, 200);
-    return dr_fail(err, DR_ERR_CONFLICT, "%s: %s", shown, why);
-}
 
 /* --- finding the place --- */
 
@@ -78,12 +56,13 @@ static int open_below(const struct tar_unpack *how, const char *path, uint64_t f
 static int cannot_go_in(const char *path, struct dr_error *err)
 {
     if (errno == ELOOP)
-        return conflict(path, "a symbolic link on the way is not followed", err);
+        return unpack_conflict(path, "a symbolic link on the way is not followed", err);
     if (errno == ENOENT)
-        return conflict(path, "a symbolic link on the way leads nowhere", err);
+        return unpack_conflict(path, "a symbolic link on the way leads nowhere", err);
     if (errno == ENOTDIR)
-        return conflict(path, "it is no directory, and nothing can be put into it", err);
-    return failed("open", path, err);
+        return unpack_conflict(path, "it is no directory, and nothing can be put into it",
+                               err);
+    return unpack_failed("open", path, err);
 }
 
 /* Makes what is missing of the directory path (len bytes of it). */
@@ -93,22 +72,22 @@ static int make_parents(struct unpacking *u, char *path, size_t len, struct dr_e
         end += strcspn(path + end, "/");
         char kept = path[end];
         path[end] = '\0';
-        int fd = open_below(u->how, path, O_PATH | O_DIRECTORY);
+        int fd = open_below(u->all.how, path, O_PATH | O_DIRECTORY);
         if (fd < 0 && errno == ENOENT) {
             char *slash = strrchr(path, '/');
             if (slash)
                 *slash = '\0';
             dr_auto_fd int at =
-                open_below(u->how, slash ? path : "", O_PATH | O_DIRECTORY);
+                open_below(u->all.how, slash ? path : "", O_PATH | O_DIRECTORY);
             if (slash)
                 *slash = '/';
             const char *name = slash ? slash + 1 : path;
             if (at < 0 || (mkdirat(at, name, 0755) < 0 && errno != EEXIST))
-                return failed("make", path, err);
-            if (u->how->chown &&
-                fchownat(at, name, u->how->uid, u->how->gid, AT_SYMLINK_NOFOLLOW) < 0)
-                return failed("set the owner of", path, err);
-            fd = open_below(u->how, path, O_PATH | O_DIRECTORY);
+                return unpack_failed("make", path, err);
+            if (u->all.how->chown && fchownat(at, name, u->all.how->uid, u->all.how->gid,
+                                              AT_SYMLINK_NOFOLLOW) < 0)
+                return unpack_failed("set the owner of", path, err);
+            fd = open_below(u->all.how, path, O_PATH | O_DIRECTORY);
         }
         if (fd < 0)
             return cannot_go_in(path, err);
@@ -126,23 +105,24 @@ static void forget_parent(struct unpacking *u)
     u->parent_known = false;
 }
 
-/* u->path is set: opens its parent. */
+/* u->all.path is set: opens its parent. */
 static int find_place(struct unpacking *u, struct dr_error *err)
 {
-    const char *slash = strrchr(u->path, '/');
-    size_t len = slash ? (size_t)(slash - u->path) : 0;
-    u->name = slash ? slash + 1 : u->path;
-    if (u->parent_known && u->parent_len == len && memcmp(u->parent, u->path, len) == 0)
+    const char *slash = strrchr(u->all.path, '/');
+    size_t len = slash ? (size_t)(slash - u->all.path) : 0;
+    u->name = slash ? slash + 1 : u->all.path;
+    if (u->parent_known && u->parent_len == len &&
+        memcmp(u->parent, u->all.path, len) == 0)
         return 0;
     forget_parent(u);
-    memcpy(u->parent, u->path, len);
+    memcpy(u->parent, u->all.path, len);
     u->parent[len] = '\0';
     u->parent_len = len;
-    u->at = open_below(u->how, u->parent, O_PATH | O_DIRECTORY);
+    u->at = open_below(u->all.how, u->parent, O_PATH | O_DIRECTORY);
     if (u->at < 0 && errno == ENOENT) {
         if (make_parents(u, u->parent, len, err) < 0)
             return -1;
-        u->at = open_below(u->how, u->parent, O_PATH | O_DIRECTORY);
+        u->at = open_below(u->all.how, u->parent, O_PATH | O_DIRECTORY);
     }
     if (u->at < 0)
         return cannot_go_in(u->parent, err);
@@ -154,20 +134,20 @@ static int find_place(struct unpacking *u, struct dr_error *err)
 
 static mode_t mode_of(const struct unpacking *u, const struct tar_entry *e)
 {
-    return u->how->owners || u->how->chown ? e->mode : e->mode & 01777;
+    return u->all.how->owners || u->all.how->chown ? e->mode : e->mode & 01777;
 }
 
 static int set_owner(const struct unpacking *u, int fd, const struct tar_entry *e)
 {
-    if (!u->how->owners && !u->how->chown)
+    if (!u->all.how->owners && !u->all.how->chown)
         return 0;
-    return fchownat(fd, "", u->how->owners ? e->uid : u->how->uid,
-                    u->how->owners ? e->gid : u->how->gid, AT_EMPTY_PATH);
+    return fchownat(fd, "", u->all.how->owners ? e->uid : u->all.how->uid,
+                    u->all.how->owners ? e->gid : u->all.how->gid, AT_EMPTY_PATH);
 }
 
 static int set_xattrs(const struct unpacking *u, int fd, const struct tar_entry *e)
 {
-    for (size_t i = 0; u->how->xattrs && i < e->n_xattrs; i++)
+    for (size_t i = 0; u->all.how->xattrs && i < e->n_xattrs; i++)
         if (tar_xattr_portable(e->xattrs[i].name) &&
             fsetxattr(fd, e->xattrs[i].name, e->xattrs[i].value, e->xattrs[i].len, 0) <
                 0 &&
@@ -182,12 +162,13 @@ static int set_all(const struct unpacking *u, int fd, const struct tar_entry *e,
 {
     const struct timespec times[2] = {e->mtime, e->mtime};
     if (set_owner(u, fd, e) < 0)
-        return failed("set the owner of", u->path, err);
+        return unpack_failed("set the owner of", u->all.path, err);
     if (set_xattrs(u, fd, e) < 0)
-        return failed("set the xattrs of", u->path, err);
+        return unpack_failed("set the xattrs of", u->all.path, err);
     if (fchmod(fd, mode_of(u, e)) < 0)
-        return failed("set the mode of", u->path, err);
-    return futimens(fd, times) < 0 ? failed("set the times of", u->path, err) : 0;
+        return unpack_failed("set the mode of", u->all.path, err);
+    return futimens(fd, times) < 0 ? unpack_failed("set the times of", u->all.path, err)
+                                   : 0;
 }
 
 /* The same for what must not be opened: by an O_PATH descriptor, since a name could be
@@ -200,18 +181,18 @@ static int set_special(const struct unpacking *u, int at, const char *name,
     const struct timespec times[2] = {e->mtime, e->mtime};
     dr_auto_fd int fd = openat(at, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &st) < 0)
-        return failed("open", u->path, err);
+        return unpack_failed("open", u->all.path, err);
     if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
-        return conflict(u->path, "something else is in its place", err);
+        return unpack_conflict(u->all.path, "something else is in its place", err);
     if (set_owner(u, fd, e) < 0)
-        return failed("set the owner of", u->path, err);
+        return unpack_failed("set the owner of", u->all.path, err);
     if (S_ISLNK(st.st_mode)) {
         utimensat(fd, "", times, AT_EMPTY_PATH); /* kernels before 5.8 cannot */
         return 0;
     }
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     if (chmod(path, mode_of(u, e)) < 0 || utimensat(AT_FDCWD, path, times, 0) < 0)
-        return failed("set the mode of", u->path, err);
+        return unpack_failed("set the mode of", u->all.path, err);
     return 0;
 }
 
@@ -222,11 +203,11 @@ static int apply_late(struct unpacking *u, const struct late *late, struct dr_er
     char kept = u->late_path[late->path_len];
     u->late_path[late->path_len] = '\0';
     dr_auto_fd int fd =
-        open_below(u->how, u->late_path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+        open_below(u->all.how, u->late_path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     int result = 0;
     /* one that somebody took away or made unreadable meanwhile is not ours any more */
     if (fd >= 0 && (fchmod(fd, late->mode) < 0 || futimens(fd, late->times) < 0))
-        result = failed("set the mode of", u->late_path, err);
+        result = unpack_failed("set the mode of", u->late_path, err);
     u->late_path[late->path_len] = kept;
     return result;
 }
@@ -248,30 +229,31 @@ static int leave_for(struct unpacking *u, const char *path, struct dr_error *err
 
 static void add_late(struct unpacking *u, const struct tar_entry *e)
 {
-    size_t len = strlen(u->path);
-    memcpy(u->late_path, u->path, len + 1);
+    size_t len = strlen(u->all.path);
+    memcpy(u->late_path, u->all.path, len + 1);
     u->late[u->n_late++] = (struct late){
         .path_len = len, .mode = mode_of(u, e), .times = {e->mtime, e->mtime}};
 }
 
-static int unpack_directory(struct unpacking *u, const struct tar_entry *e,
-                            struct dr_error *err)
+static int put_directory(struct unpacking *u, const struct tar_entry *e,
+                         struct dr_error *err)
 {
     bool fresh = mkdirat(u->at, u->name, 0700) == 0;
     if (!fresh && errno != EEXIST)
-        return failed("make", u->path, err);
+        return unpack_failed("make", u->all.path, err);
     dr_auto_fd int fd =
         openat(u->at, u->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 && (errno == ENOTDIR || errno == ELOOP))
-        return conflict(u->path, "a directory cannot replace what is there", err);
+        return unpack_conflict(u->all.path, "a directory cannot replace what is there",
+                               err);
     if (fd < 0)
-        return failed("open", u->path, err);
-    if (!fresh && !u->how->owners)
+        return unpack_failed("open", u->all.path, err);
+    if (!fresh && !u->all.how->owners)
         return 0;
     if (set_owner(u, fd, e) < 0)
-        return failed("set the owner of", u->path, err);
+        return unpack_failed("set the owner of", u->all.path, err);
     if (set_xattrs(u, fd, e) < 0)
-        return failed("set the xattrs of", u->path, err);
+        return unpack_failed("set the xattrs of", u->all.path, err);
     add_late(u, e);
     return 0;
 }
@@ -297,22 +279,16 @@ static int move_in(struct unpacking *u, const char *tmp, struct dr_error *err)
     unlinkat(u->at, tmp, 0);
     errno = number;
     if (number == EISDIR)
-        return conflict(u->path, "it is a directory, and only one can replace it", err);
+        return unpack_conflict(u->all.path,
+                               "it is a directory, and only one can replace it", err);
     if (number == EBUSY)
-        return conflict(u->path, "something is mounted there: it cannot be replaced",
-                        err);
-    return failed("write", u->path, err);
+        return unpack_conflict(u->all.path,
+                               "something is mounted there: it cannot be replaced", err);
+    return unpack_failed("write", u->all.path, err);
 }
 
-static int write_payload(struct unpacking *u, struct tar *tar, const struct tar_entry *e,
-                         int fd, struct dr_error *err)
-{
-    int result = tar_payload_write(tar, e, fd, err);
-    return result > 0 ? failed("write", u->path, err) : result;
-}
-
-static int unpack_file(struct unpacking *u, struct tar *tar, const struct tar_entry *e,
-                       struct dr_error *err)
+static int put_file(struct unpacking *u, struct tar *tar, const struct tar_entry *e,
+                    struct dr_error *err)
 {
     char tmp[TMP_NAME], proc[48];
     bool named = false;
@@ -325,8 +301,8 @@ static int unpack_file(struct unpacking *u, struct tar *tar, const struct tar_en
         named = fd >= 0;
     }
     if (fd < 0)
-        return failed("create", u->path, err);
-    if (write_payload(u, tar, e, fd, err) < 0 || set_all(u, fd, e, err) < 0) {
+        return unpack_failed("create", u->all.path, err);
+    if (unpack_payload(&u->all, tar, e, fd, err) < 0 || set_all(u, fd, e, err) < 0) {
         if (named)
             unlinkat(u->at, tmp, 0);
         return -1;
@@ -337,19 +313,19 @@ static int unpack_file(struct unpacking *u, struct tar *tar, const struct tar_en
     if (linkat(AT_FDCWD, proc, u->at, u->name, AT_SYMLINK_FOLLOW) == 0)
         return 0;
     if (errno != EEXIST || linkat(AT_FDCWD, proc, u->at, tmp, AT_SYMLINK_FOLLOW) < 0)
-        return failed("create", u->path, err);
+        return unpack_failed("create", u->all.path, err);
     return move_in(u, tmp, err);
 }
 
-static int unpack_symlink(struct unpacking *u, const struct tar_entry *e,
-                          struct dr_error *err)
+static int put_symlink(struct unpacking *u, const struct tar_entry *e,
+                       struct dr_error *err)
 {
     char tmp[TMP_NAME];
     temporary(tmp);
     if (!*e->link)
-        return conflict(u->path, "a symbolic link without a target", err);
+        return unpack_conflict(u->all.path, "a symbolic link without a target", err);
     if (symlinkat(e->link, u->at, tmp) < 0)
-        return failed("make the link", u->path, err);
+        return unpack_failed("make the link", u->all.path, err);
     if (set_special(u, u->at, tmp, e, err) < 0) {
         unlinkat(u->at, tmp, 0);
         return -1;
@@ -357,19 +333,19 @@ static int unpack_symlink(struct unpacking *u, const struct tar_entry *e,
     return move_in(u, tmp, err);
 }
 
-static int unpack_special(struct unpacking *u, const struct tar_entry *e,
-                          struct dr_error *err)
+static int put_special(struct unpacking *u, const struct tar_entry *e,
+                       struct dr_error *err)
 {
     char tmp[TMP_NAME];
     mode_t type = e->type == TAR_FIFO ? S_IFIFO : e->type == TAR_CHAR ? S_IFCHR : S_IFBLK;
     if (type != S_IFIFO &&
-        (!u->how->devices || (e->dev_major == 0 && e->dev_minor == 0))) {
-        u->done.skipped++;
+        (!u->all.how->devices || (e->dev_major == 0 && e->dev_minor == 0))) {
+        u->all.done.skipped++;
         return 0;
     }
     temporary(tmp);
     if (mknodat(u->at, tmp, type | 0600, makedev(e->dev_major, e->dev_minor)) < 0)
-        return failed("make", u->path, err);
+        return unpack_failed("make", u->all.path, err);
     if (set_special(u, u->at, tmp, e, err) < 0) {
         unlinkat(u->at, tmp, 0);
         return -1;
@@ -377,110 +353,76 @@ static int unpack_special(struct unpacking *u, const struct tar_entry *e,
     return move_in(u, tmp, err);
 }
 
-static int rename_first(const struct tar_unpack *how, char path[PATH_MAX],
+/* CVE-2021-32760: the target is found as an entry would be, and not followed. */
+static int put_hardlink(struct unpacking *u, const struct tar_entry *e,
                         struct dr_error *err)
 {
-    if (!how->from)
-        return 0;
-    size_t n = strlen(how->from);
-    if (n > 0 && (strncmp(path, how->from, n) != 0 || (path[n] && path[n] != '/'))) {
-        dr_auto_free char *shown = dr_escape(path, 200);
-        return dr_fail(err, DR_ERR_FORMAT,
-                       "the archive has an entry %s that nobody asked for", shown);
-    }
-    dr_auto_free char *renamed =
-        dr_printf("%s%s%s", how->to, n == 0 && *path ? "/" : "", path + n);
-    if (strlen(renamed) >= PATH_MAX)
-        return dr_fail(err, DR_ERR_FORMAT, "a path in the archive is too long");
-    memcpy(path, renamed, strlen(renamed) + 1);
-    return 0;
-}
-
-static int clean(const struct tar_unpack *how, const char *name, const char *what,
-                 char ret[PATH_MAX], struct dr_error *err)
-{
-    size_t len;
-    if (tar_name_clean(name, what, ret, &len, err) < 0)
-        return -1;
-    return rename_first(how, ret, err);
-}
-
-/* CVE-2021-32760: the target is found as an entry would be, and not followed. */
-static int unpack_hardlink(struct unpacking *u, const struct tar_entry *e,
-                           struct dr_error *err)
-{
     char target[PATH_MAX], tmp[TMP_NAME];
-    if (clean(u->how, e->link, "hard link target", target, err) < 0)
+    if (unpack_name(u->all.how, e->link, "hard link target", target, err) < 0)
         return -1;
     char *slash = strrchr(target, '/');
     const char *name = slash ? slash + 1 : target;
     if (slash)
         *slash = '\0';
-    dr_auto_fd int at = open_below(u->how, slash ? target : "", O_PATH | O_DIRECTORY);
+    dr_auto_fd int at = open_below(u->all.how, slash ? target : "", O_PATH | O_DIRECTORY);
     struct stat st;
-    if (at < 0 || fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-        S_ISDIR(st.st_mode)) {
-        dr_auto_free char *from = dr_escape(u->path, 200), *to = dr_escape(e->link, 200);
-        return dr_fail(err, DR_ERR_FORMAT,
-                       "the hard link %s points to %s, which is not there", from, to);
-    }
+    if (at < 0 || fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISDIR(st.st_mode))
+        return unpack_dangling(&u->all, e, err);
     temporary(tmp);
     if (linkat(at, name, u->at, tmp, 0) < 0)
-        return failed("make the hard link", u->path, err);
+        return unpack_failed("make the hard link", u->all.path, err);
     return move_in(u, tmp, err);
 }
 
-static int unpack_entry(struct unpacking *u, struct tar *tar, const struct tar_entry *e,
-                        struct dr_error *err)
+/* --- the seam --- */
+
+struct unpack *unpack_new(void)
 {
-    if (clean(u->how, e->name, "name", u->path, err) < 0 ||
-        leave_for(u, u->path, err) < 0)
+    struct unpacking *u = dr_alloc(sizeof *u);
+    u->at = -1;
+    return &u->all;
+}
+
+int unpack_enter(struct unpack *all, struct dr_error *err)
+{
+    struct unpacking *u = (struct unpacking *)all;
+    if (leave_for(u, all->path, err) < 0)
         return -1;
-    if (!*u->path) /* the base: it is there, and stays what it is */
-        return e->type == TAR_DIR
-                   ? 0
-                   : dr_fail(err, DR_ERR_FORMAT,
-                             "the archive's root is not a directory in it");
-    if (find_place(u, err) < 0)
-        return -1;
+    return *all->path ? find_place(u, err) : 0;
+}
+
+int unpack_check_name(const char *path, struct dr_error *err)
+{
+    return 0;
+}
+
+int unpack_put(struct unpack *all, struct tar *tar, const struct tar_entry *e,
+               struct dr_error *err)
+{
+    struct unpacking *u = (struct unpacking *)all;
     switch (e->type) {
     case TAR_FILE:
-        return unpack_file(u, tar, e, err);
+        return put_file(u, tar, e, err);
     case TAR_DIR:
-        return unpack_directory(u, e, err);
+        return put_directory(u, e, err);
     case TAR_HARDLINK:
-        return unpack_hardlink(u, e, err);
+        return put_hardlink(u, e, err);
     case TAR_SYMLINK:
-        return unpack_symlink(u, e, err);
+        return put_symlink(u, e, err);
     case TAR_FIFO:
     case TAR_CHAR:
     case TAR_BLOCKDEV:
-        return unpack_special(u, e, err);
+        return put_special(u, e, err);
     }
     return 0;
 }
 
-int tar_unpack(const struct tar_unpack *how, struct tar *tar, struct tar_unpacked *ret,
-               struct dr_error *err)
+/* The directories' modes and times, after a failure too. */
+int unpack_end(struct unpack *all, struct dr_error *err)
 {
-    struct unpacking *u = dr_alloc(sizeof *u);
-    u->how = how;
-    u->at = -1;
-    struct tar_entry entry;
-    int result;
-    while ((result = tar_next(tar, &entry, err)) > 0) {
-        if (unpack_entry(u, tar, &entry, err) < 0) {
-            result = -1;
-            break;
-        }
-        u->done.entries++;
-    }
-    dr_auto_error struct dr_error late = DR_ERROR_INIT;
-    if (leave_for(u, NULL, result < 0 ? &late : err) < 0)
-        result = -1;
-    if (ret)
-        *ret = u->done;
+    struct unpacking *u = (struct unpacking *)all;
+    int rc = leave_for(u, NULL, err);
     forget_parent(u);
     free(u);
-    return result;
+    return rc;
 }
