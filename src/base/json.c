@@ -43,6 +43,10 @@ json_t *dr_json_parse(const char *text, size_t len, size_t max_bytes,
                 max_bytes);
         return NULL;
     }
+    if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
+        text += 3; /* what editors and shells of Windows put there (RFC 8259, 8.1) */
+        len -= 3;
+    }
     if (too_deep(text, len)) {
         dr_fail(err, DR_ERR_FORMAT, "JSON nested deeper than %d levels",
                 DR_JSON_DEPTH_MAX);

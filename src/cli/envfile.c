@@ -82,6 +82,12 @@ static int read_file(const struct kind *kind, const char *path, char ***list,
     char *line = buf.data;
     char *end = line + buf.len;
     size_t number = 0;
+    if (buf.len >= 2 &&
+        (memcmp(line, "\xff\xfe", 2) == 0 || memcmp(line, "\xfe\xff", 2) == 0))
+        return dr_fail(
+            err, DR_ERR_INVALID,
+            "%s %s: it is UTF-16, as PowerShell's > writes it: save it as UTF-8",
+            kind->flag, path);
     if (buf.len && memchr(line, '\0', buf.len))
         return dr_fail(err, DR_ERR_INVALID, "%s %s: it has NUL bytes", kind->flag, path);
     if (buf.len >= 3 && memcmp(line, "\xef\xbb\xbf", 3) == 0)

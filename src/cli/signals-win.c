@@ -35,6 +35,7 @@ static void force_end(void)
     int64_t ms = dr_clock_ms();
     if (recent_ms[0] && ms - recent_ms[0] <= FORCE_MS) {
         cli_terminal_restore();
+        win_console_restore();
         if (write(STDERR_FILENO, FORCE_TEXT, sizeof(FORCE_TEXT) - 1) < 0)
             ExitProcess(CLI_FAILED);
         ExitProcess(CLI_FAILED);

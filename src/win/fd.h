@@ -86,5 +86,8 @@ wchar_t *win_path(int dirfd, const char *path);
 int win_pipe(bool to_child, HANDLE *ret_theirs);
 /* A descriptor's handle, lent; NULL: there is none. */
 HANDLE win_handle(int fd);
+/* start.c: the console's settings and code page as they were before us; for whoever ends
+ * the process without exit(). */
+void win_console_restore(void);
 
 #endif

@@ -343,11 +343,16 @@ static bool rename_posix(const wchar_t *from, const wchar_t *to)
     FILE_RENAME_INFO *info = calloc(1, sizeof *info + len + sizeof *to);
     if (!info)
         abort();
-    *(DWORD *)(void *)info = 1 | 2; /* replace, POSIX semantics */
     info->FileNameLength = (DWORD)len;
     memcpy(info->FileName, to, len);
-    bool done = SetFileInformationByHandle(handle, (FILE_INFO_BY_HANDLE_CLASS)22, info,
-                                           (DWORD)(sizeof *info + len + sizeof *to));
+    bool done = false;
+    /* replace, POSIX semantics, what is there read-only or not (since 1809) */
+    static const DWORD flags[] = {1 | 2 | 0x40, 1 | 2};
+    for (int i = 0; i < 2 && !done; i++) {
+        *(DWORD *)(void *)info = flags[i];
+        done = SetFileInformationByHandle(handle, (FILE_INFO_BY_HANDLE_CLASS)22, info,
+                                          (DWORD)(sizeof *info + len + sizeof *to));
+    }
     free(info);
     CloseHandle(handle);
     return done;

@@ -13,14 +13,28 @@ static struct {
     DWORD mode;
 } consoles[2];
 
-static void console_end(void)
+void win_console_restore(void)
 {
-    fflush(stdout);
     for (int i = 0; i < 2; i++)
         if (consoles[i].handle)
             SetConsoleMode(consoles[i].handle, consoles[i].mode);
     if (code_page)
         SetConsoleOutputCP(code_page);
+}
+
+static void console_end(void)
+{
+    fflush(stdout);
+    win_console_restore();
+}
+
+/* The end by Ctrl-C, which no atexit sees: whoever wants it for something else is asked
+ * before us, since that handler was installed later. */
+static BOOL WINAPI on_end(DWORD what)
+{
+    (void)what;
+    win_console_restore();
+    return FALSE;
 }
 
 static void console_begin(void)
@@ -41,6 +55,7 @@ static void console_begin(void)
         }
     }
     atexit(console_end);
+    SetConsoleCtrlHandler(on_end, TRUE);
 }
 
 #undef main

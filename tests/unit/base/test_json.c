@@ -32,6 +32,16 @@ static void h2_ambiguous_json_is_refused(void **state)
     }
 }
 
+static void a_byte_order_mark_is_not_part_of_it(void **state)
+{
+    struct dr_error err = DR_ERROR_INIT;
+    static const char text[] = "\xef\xbb\xbf{\"a\":1}";
+    dr_auto_json json_t *json = dr_json_parse(text, strlen(text), 1000, &err);
+    assert_int_equal(dr_json_int(json, "a", 0), 1);
+    assert_null(dr_json_parse(text, 3, 1000, &err));
+    dr_error_release(&err);
+}
+
 /* H3: the parser quotes the document, which may hold anything */
 static void h3_parse_errors_hold_no_escapes(void **state)
 {
@@ -119,6 +129,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(h2_ambiguous_json_is_refused),
+        cmocka_unit_test(a_byte_order_mark_is_not_part_of_it),
         cmocka_unit_test(h3_parse_errors_hold_no_escapes),
         cmocka_unit_test(h2_depth_and_size_are_bounded),
         cmocka_unit_test(getters_never_fail),

@@ -80,6 +80,16 @@ static void a_nul_byte_is_refused(void **state)
     assert_int_equal(err.kind, DR_ERR_INVALID);
 }
 
+static void utf_16_is_named(void **state)
+{
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    assert_null(read_text("\xff\xfe"
+                          "A\0=\0",
+                          6, &err));
+    assert_non_null(strstr(err.text, "it is UTF-16, as PowerShell's > writes it"));
+    assert_int_equal(err.kind, DR_ERR_INVALID);
+}
+
 static void a_missing_file_is_named(void **state)
 {
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
@@ -134,6 +144,7 @@ int main(void)
         cmocka_unit_test(values_are_taken_verbatim),
         cmocka_unit_test(bad_lines_are_named_by_file_and_line),
         cmocka_unit_test(a_nul_byte_is_refused),
+        cmocka_unit_test(utf_16_is_named),
         cmocka_unit_test(a_missing_file_is_named),
         cmocka_unit_test(an_empty_file_has_no_variables),
         cmocka_unit_test(words_take_this_environments_values),
