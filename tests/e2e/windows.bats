@@ -283,6 +283,52 @@ sign() { # KEY: one signature more
     registry_push "$OUT/layout:$tag" "signed:$tag"
 }
 
+# tls_pair NAME SUBJECT-ALT-NAME: NAME.pem and NAME.key, signed by the CA
+tls_pair() {
+    local name=$1
+    printf 'subjectAltName=%s\n' "$2" >"$name.ext"
+    openssl req -newkey rsa:2048 -nodes -subj "/CN=$name" -keyout "$name.key" -out "$name.csr" 2>/dev/null
+    openssl x509 -req -in "$name.csr" -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile "$name.ext" \
+        -out "$name.pem" 2>/dev/null
+}
+# tls_registry NAME: serves the suite's images over TLS with that pair; sets REGISTRY
+tls_registry() {
+    mkdir "$OUT/$1"
+    ln -s "$E2E_SUITE/registry/data" "$OUT/$1/data"
+    REGISTRY_HTTP_TLS_CERTIFICATE=$PWD/$1.pem REGISTRY_HTTP_TLS_KEY=$PWD/$1.key registry_start "$OUT/$1"
+}
+
+@test "dray.exe: TLS by Windows: a registry at an address, a client's certificate, Ed25519" {
+    needs_exe
+    local REGISTRY box=${IMAGE#*/} certs
+    # RSA: Wine cannot verify what an ECDSA key has signed
+    openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=ca -keyout ca.key -out ca.pem 2>/dev/null
+    tls_pair named DNS:localhost
+    tls_pair address IP:127.0.0.1
+    tls_pair client DNS:client
+    openssl req -x509 -newkey ed25519 -nodes -days 2 -subj /CN=ed -keyout ed.key -out ed.pem 2>/dev/null
+    tls_registry named
+    refused 1 "is not for that address" -- pull -q --tls-ca ca.pem "$REGISTRY/$box"
+    ok pull -q --tls-ca ca.pem "localhost:${REGISTRY#*:}/$box"
+    refused 1 "is not trusted" -- pull -q --tls-ca client.pem "localhost:${REGISTRY#*:}/$box"
+    refused 78 "ed.pem has an Ed25519 key, which Windows' TLS does not know" -- pull -q --tls-ca ed.pem "$REGISTRY/$box"
+    registry_stop "$OUT/named"
+    REGISTRY_HTTP_TLS_CLIENTCAS="[$PWD/ca.pem]" tls_registry address
+    refused 1 "$REGISTRY" -- pull -q --tls-ca ca.pem "$REGISTRY/$box"
+    certs=$(echo "$E2E"/windows/drive_c/users/*/AppData/Roaming)/containers/certs.d/${REGISTRY/:/}
+    mkdir -p "$certs"
+    cp ca.pem "$certs/ca.crt"
+    cp client.pem "$certs/me.cert"
+    cp address.key "$certs/me.key"
+    refused 78 "the key does not belong to the certificate" me.cert me.key -- pull -q "$REGISTRY/$box"
+    cp client.key "$certs/me.key"
+    ok pull -q "$REGISTRY/$box"
+    # it is in Windows' key store now
+    echo none >"$certs/me.key"
+    ok pull -q "$REGISTRY/$box"
+    registry_stop "$OUT/address"
+}
+
 @test "dray.exe: forward, of connections and of datagrams" {
     needs_exe
     local tcp udp pid
