@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Paths of this machine in words that may also mean something else. */
+#include <ctype.h>
 #include <string.h>
 
 #include "base/winpath.h"
@@ -42,10 +43,13 @@ char *cli_volume_absolute(const char *volume, bool windows, const char *here,
     return dr_printf("%s%s", path, volume + len);
 }
 
-/* As Docker tells them apart: "/a:b" and "./a:b" are paths, "a:b" is in a container. */
+/* As Docker tells them apart: "/a:b" and "./a:b" are paths, "a:b" is in a container. On
+ * Windows a single letter is a drive, also in "C:a" (where one stands on it). */
 bool cli_path_is_here(const char *word, bool windows)
 {
     if (*word == '/' || *word == '.')
         return true;
-    return windows && (*word == '\\' || dr_winpath_kind(word) != DR_WINPATH_NONE);
+    return windows &&
+           (*word == '\\' || (isalpha((unsigned char)*word) && word[1] == ':') ||
+            dr_winpath_kind(word) != DR_WINPATH_NONE);
 }

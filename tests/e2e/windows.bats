@@ -144,6 +144,10 @@ in_distro() { win_wsl -d dray -u root --cd / --exec "$@"; }
     ok cp files:/tmp/there 'C:\users\me\back'
     diff -r "$home/tree" "$home/back"
     dray cp files:/tmp/there - | tar -t | grep -q there/top.txt
+    # a drive without a slash: where one stands on it; what is read-only is replaced
+    chmod 444 tree/top.txt
+    ok cp files:/tmp/there/größe/bytes 'C:tree\top.txt'
+    cmp tree/top.txt "$home/tree/größe/bytes"
     # pulls are remembered where Windows keeps what can be had again
     compgen -G "$E2E/windows/drive_c/users/*/AppData/Local/dray/*" >/dev/null
 }

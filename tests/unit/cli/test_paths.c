@@ -79,9 +79,10 @@ static void cp_knows_a_path_of_this_machine(void **state)
         const char *word;
         bool on_linux, on_windows;
     } rows[] = {
-        {"/a:b", true, true},      {"./a:b", true, true}, {"web:/a", false, false},
-        {"C:\\a", false, true},    {"c:/a", false, true}, {"\\a", false, true},
-        {"\\\\s\\a", false, true}, {"C:a", false, false}, {"web:C:\\a", false, false},
+        {"/a:b", true, true},        {"./a:b", true, true}, {"web:/a", false, false},
+        {"C:\\a", false, true},      {"c:/a", false, true}, {"\\a", false, true},
+        {"\\\\s\\a", false, true},   {"C:a", false, true},  {"7:a", false, false},
+        {"web:C:\\a", false, false},
     };
     for (size_t i = 0; i < DR_COUNT(rows); i++) {
         assert_int_equal(cli_path_is_here(rows[i].word, false), rows[i].on_linux);
