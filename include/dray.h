@@ -29,7 +29,8 @@
  *   function that takes `container` fails with DRAY_ERR_NOT_FOUND when there is none
  *   such, unless it says otherwise.
  * - Structs that begin with `size` may grow: set it to sizeof, DRAY_INIT(type) does.
- *   The others stay as they are within one version of the shared library (its soname).
+ *   The others stay as large as they are within one version of the shared library (its
+ *   soname): what they learn takes the place of `reserved` members, which are 0.
  *   Members that are 0 or NULL mean the default.
  * - Text is UTF-8; words of commands and variables of environments may be any bytes, and
  *   arrive unchanged (C25). Times are nanoseconds since 1970 (UTC), 0 for "not yet".
@@ -693,6 +694,7 @@ struct dray_state {
     int64_t run_count;   /* of a schedule, since it was created … */
     int64_t failed_count; /* … and those that ended with another code than 0, or unseen */
     char reason[256];     /* FAILED: why; else the error of the last start, or "" */
+    int64_t reserved[6];
 };
 
 int dray_container_state(struct dray_target *target, const char *container,
@@ -718,6 +720,11 @@ int dray_container_ip(struct dray_target *target, const char *container,
 int dray_container_inspect(struct dray_target *target, const char *container,
                            const struct dray_call *call, char **ret_json,
                            struct dray_error **ret_err);
+/* The same with SizeRw, the bytes that it has written, and SizeRootFs, those and its
+ * image's: all files that it has written are looked at for that. */
+int dray_container_inspect_sized(struct dray_target *target, const char *container,
+                                 const struct dray_call *call, char **ret_json,
+                                 struct dray_error **ret_err);
 
 /* What a list shows; borrowed until the list is freed. */
 struct dray_container {
@@ -728,6 +735,7 @@ struct dray_container {
     const char *labels;  /* JSON object */
     struct dray_state state;
     const char *json; /* all of it: the helper's summary, PROTOCOL.md */
+    const void *reserved[4];
 };
 struct dray_container_list {
     size_t count;
@@ -793,6 +801,7 @@ struct dray_stats {
     int64_t pids, pids_limit; /* limit 0: none */
     int64_t block_read_bytes, block_write_bytes;
     int64_t net_rx_bytes, net_tx_bytes; /* all interfaces but lo */
+    int64_t reserved[6];
 };
 
 struct dray_event {
@@ -811,6 +820,7 @@ struct dray_event {
     const char *service, *deployment; /* LOG: whose line this is, or NULL */
     const char *json;
     struct dray_stats stats;
+    const void *reserved[6];
 };
 
 /* 1: an event; 0: the end (after EXIT, or when there is no more); -1: err. A TIMEOUT or
@@ -935,6 +945,7 @@ struct dray_exec_result {
     int exit_code;
     char *out, *err;
     size_t out_len, err_len;
+    int64_t reserved[2];
 };
 /* max_bytes of each stream; 0: 16 MiB. More: DRAY_ERR_INVALID, and the process is killed.
  */
@@ -993,6 +1004,7 @@ struct dray_path_stat {
     char *link_target; /* of a symbolic link, else NULL */
     uint32_t mode;     /* st_mode */
     int64_t size, mtime_ns;
+    int64_t reserved[4];
 };
 /* Paths are resolved inside the container's root file system, running or not: symbolic
  * links cannot lead out of it. follow: the last component too. */

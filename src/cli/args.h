@@ -81,7 +81,7 @@ struct logs_args {
 
 struct inspect_args {
     const char *format, *type, *platform;
-    bool remote;
+    bool remote, size;
     struct registry_args registry; /* with remote */
 };
 

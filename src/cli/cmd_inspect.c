@@ -20,7 +20,7 @@ static const struct {
              {"network", dray_network_inspect}};
 
 /* A container of that name, else an image, else a volume. NULL type: any. */
-static json_t *get_object(struct cli *cli, const char *type, const char *name,
+static json_t *get_object(struct cli *cli, const char *type, bool sized, const char *name,
                           struct dr_error *err)
 {
     struct dray_target *target = cli_target(cli, err);
@@ -30,7 +30,10 @@ static json_t *get_object(struct cli *cli, const char *type, const char *name,
         if (type && strcmp(type, types[i].type) != 0)
             continue;
         dr_error_release(err);
-        int rc = types[i].inspect(target, name, NULL, &text, &failed);
+        inspect_one inspect = types[i].inspect;
+        if (sized && inspect == dray_container_inspect)
+            inspect = dray_container_inspect_sized;
+        int rc = inspect(target, name, NULL, &text, &failed);
         json_t *object = cli_rc_json(rc, &text, &failed, err);
         if (object)
             return object;
@@ -132,10 +135,10 @@ int cmd_inspect(struct cli *cli, void *arg)
         dr_alloc((cli->word_count + 1) * sizeof(*failures));
     size_t failed = 0;
     for (size_t i = 0; i < cli->word_count; i++) {
-        json_t *object = args->remote
-                             ? get_remote(cli, args, &registry.options, cli->words[i],
-                                          &failures[failed])
-                             : get_object(cli, type, cli->words[i], &failures[failed]);
+        json_t *object = args->remote ? get_remote(cli, args, &registry.options,
+                                                   cli->words[i], &failures[failed])
+                                      : get_object(cli, type, args->size, cli->words[i],
+                                                   &failures[failed]);
         if (object)
             json_array_append_new(objects, object);
         else if (failures[failed++].kind == DR_ERR_UNAVAILABLE)

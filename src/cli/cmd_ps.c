@@ -7,14 +7,22 @@
 #include "cli/ps-filter.h"
 #include "cli/ps.h"
 
-static const struct cli_column columns[] = {
-    {"ID", "CONTAINER ID", true},    {"Image", "IMAGE", true},
-    {"Command", "COMMAND", true},    {"RunningFor", "CREATED", true},
-    {"Status", "STATUS", true},      {"Ports", "PORTS", true},
-    {"Names", "NAMES", true},        {"CreatedAt", "CREATED AT", false},
-    {"Health", "HEALTH", false},     {"Labels", "LABELS", false},
-    {"Networks", "NETWORKS", false}, {"State", "STATE", false},
-    {"Size", "SIZE", false},         {0}};
+static const struct cli_column columns[] = {{"ID", "CONTAINER ID", true},
+                                            {"Image", "IMAGE", true},
+                                            {"Command", "COMMAND", true},
+                                            {"RunningFor", "CREATED", true},
+                                            {"Status", "STATUS", true},
+                                            {"Ports", "PORTS", true},
+                                            {"Names", "NAMES", true},
+                                            {"CreatedAt", "CREATED AT", false},
+                                            {"Health", "HEALTH", false},
+                                            {"Labels", "LABELS", false},
+                                            {"Networks", "NETWORKS", false},
+                                            {"State", "STATE", false},
+                                            {"Size", "SIZE", false},
+                                            {"Mounts", "MOUNTS", false},
+                                            {"LocalVolumes", "LOCAL VOLUMES", false},
+                                            {0}};
 
 /* Newest first; the id decides between two of one moment, so that the order is stable. */
 static int newest_first(const void *a, const void *b)
@@ -44,14 +52,18 @@ static json_t *select_rows(const struct dray_container_list *list,
     int64_t now_ns = dr_now_ns();
     for (size_t i = 0; i < count; i++) {
         json_t *row = ps_row(chosen[i], now_ns, args->no_trunc);
-        dr_auto_free char *size = dr_size_text(dr_json_int(sizes, chosen[i]->id, 0));
+        int64_t written = dr_json_int(sizes, chosen[i]->id, 0);
+        dr_auto_free char *own = dr_size_text(written);
+        dr_auto_free char *all =
+            dr_size_text(written + dr_json_int(sizes, chosen[i]->image_id, 0));
+        dr_auto_free char *size = dr_printf("%s (virtual %s)", own, all);
         dr_json_set_str(row, "Size", size);
         json_array_append_new(rows, row);
     }
     return rows;
 }
 
-/* What each container has written, by id: {"<id>":N}. */
+/* What each container has written, and what each image has, by id: {"<id>":N}. */
 static json_t *get_sizes(struct cli *cli, struct dr_error *err)
 {
     struct dray_error *failed = NULL;
@@ -62,8 +74,10 @@ static json_t *get_sizes(struct cli *cli, struct dr_error *err)
         return NULL;
     json_t *sizes = json_object(), *one;
     size_t i;
-    json_array_foreach (dr_json_array(usage, "containers"), i, one)
-        dr_json_set_int(sizes, dr_json_str(one, "id"), dr_json_int(one, "size", 0));
+    static const char *const of[] = {"containers", "images"};
+    for (size_t j = 0; j < DR_COUNT(of); j++)
+        json_array_foreach (dr_json_array(usage, of[j]), i, one)
+            dr_json_set_int(sizes, dr_json_str(one, "id"), dr_json_int(one, "size", 0));
     return sizes;
 }
 
@@ -80,7 +94,7 @@ static int print_rows(const struct ps_args *args, const json_t *rows,
     return cli_list_print("{{.ID}}", shown, rows, err);
 }
 
-static int ps(struct cli *cli, const struct ps_args *args, const struct ps_filter *filter,
+static int ps(struct cli *cli, const struct ps_args *args, struct ps_filter *filter,
               struct dr_error *err)
 {
     struct dray_target *target = cli_target(cli, err);
@@ -93,7 +107,7 @@ static int ps(struct cli *cli, const struct ps_args *args, const struct ps_filte
     if (!target)
         return -1;
     dr_auto_json json_t *sizes = sized ? get_sizes(cli, err) : json_object();
-    if (!sizes ||
+    if (!sizes || ps_filter_ask(filter, target, err) < 0 ||
         cli_rc(dray_container_list(target, all, NULL, &list, &failed), &failed, err) < 0)
         return -1;
     dr_auto_json json_t *rows = select_rows(&list, args, filter, sizes);

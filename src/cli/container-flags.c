@@ -88,6 +88,8 @@ const struct cli_option cli_inspect_options[] = {
     {0, "remote", CLI_BOOL, INSPECT(remote), NULL,
      "Images where they are, in registries or archives, without pulling"},
     OPTION_SIGNATURE_POLICY(INSPECT(registry)),
+    {'s', "size", CLI_BOOL, INSPECT(size), NULL,
+     "Of containers: how much they have written, too"},
     OPTION_TLS_CA(INSPECT(registry)),
     OPTION_TLS_VERIFY(INSPECT(registry)),
     {0, "type", CLI_TEXT, INSPECT(type), "string", "Only container, image or volume"},

@@ -11,6 +11,7 @@
 
 enum filter_key {
     ANCESTOR,
+    BEFORE,
     EXITED,
     EXPOSE,
     HEALTH,
@@ -19,15 +20,18 @@ enum filter_key {
     NAME,
     NETWORK,
     PUBLISH,
+    SINCE,
     STATUS,
+    VOLUME,
     KEYS
 };
 
-static const char *const key_names[KEYS] = {"ancestor", "exited", "expose", "health",
-                                            "id",       "label",  "name",   "network",
-                                            "publish",  "status"};
-static const char *const docker_only[] = {"before", "is-task", "isolation", "since",
-                                          "volume"};
+static const char *const key_names[KEYS] = {
+    "ancestor", "before",  "exited",  "expose", "health", "id",    "label",
+    "name",     "network", "publish", "since",  "status", "volume"};
+static const char *const docker_only[][2] = {
+    {"is-task", "there are no tasks of a swarm"},
+    {"isolation", "it is for Windows containers"}};
 /* What ps_state may say, and more of Docker's words. */
 static const char *const statuses[] = {"created",    "dead",     "exited",   "paused",
                                        "running",    "creating", "stopping", "removing",
@@ -38,6 +42,7 @@ struct filter {
     const char *value;          /* borrowed */
     char *image;                /* ANCESTOR: its familiar name */
     int64_t code;               /* EXITED */
+    int64_t created_ns;         /* BEFORE, SINCE: of the container that is named */
     struct ps_port_filter port; /* EXPOSE, PUBLISH */
     regex_t regex;              /* NAME */
     bool has_regex;
@@ -52,13 +57,14 @@ static int fail_key(const char *text, size_t len, struct dr_error *err)
 {
     dr_auto_free char *safe = dr_escape(text, 100);
     for (size_t i = 0; i < DR_COUNT(docker_only); i++)
-        if (strlen(docker_only[i]) == len && memcmp(docker_only[i], text, len) == 0)
-            return dr_fail(err, DR_ERR_UNSUPPORTED, "--filter %s is not supported yet",
-                           safe);
+        if (strlen(docker_only[i][0]) == len && memcmp(docker_only[i][0], text, len) == 0)
+            return dr_fail(err, DR_ERR_UNSUPPORTED, "--filter %s is not supported: %s",
+                           safe, docker_only[i][1]);
     return dr_fail(
         err, DR_ERR_INVALID,
-        "--filter %s: it must be KEY=VALUE with one of the keys ancestor, exited, "
-        "expose, health, id, label, name, network, publish and status",
+        "--filter %s: it must be KEY=VALUE with one of the keys ancestor, before, "
+        "exited, "
+        "expose, health, id, label, name, network, publish, since, status and volume",
         safe);
 }
 
@@ -141,9 +147,12 @@ static int parse_one(const char *text, struct filter *f, struct dr_error *err)
                              "--filter %s: it must be a port, or a range, with /tcp or "
                              "/udp behind it or not",
                              text);
+    case BEFORE:
     case ID:
     case LABEL:
     case NETWORK:
+    case SINCE:
+    case VOLUME:
     case KEYS:
         break;
     }
@@ -177,12 +186,28 @@ void ps_filter_free(struct ps_filter *filter)
     free(filter);
 }
 
+int ps_filter_ask(struct ps_filter *filter, struct dray_target *target,
+                  struct dr_error *err)
+{
+    for (size_t i = 0; i < filter->count; i++) {
+        struct filter *f = &filter->filters[i];
+        struct dray_state state;
+        struct dray_error *failed = NULL;
+        if (f->key != BEFORE && f->key != SINCE)
+            continue;
+        int rc = dray_container_state(target, f->value, NULL, &state, &failed);
+        if (cli_rc(rc, &failed, err) < 0)
+            return dr_wrap(err, "--filter %s", key_names[f->key]);
+        f->created_ns = state.created_ns;
+    }
+    return 0;
+}
+
 static const char *text_of(const char *text)
 {
     return text ? text : "";
 }
 
-/* Docker's names have a slash in front, and its users write ^/name$. */
 /* One of several with commas between them. */
 static bool match_network(const struct filter *f, const struct dray_container *c)
 {
@@ -196,6 +221,21 @@ static bool match_network(const struct filter *f, const struct dray_container *c
     return false;
 }
 
+/* A volume's name, what is bound, or where one of them is. */
+static bool match_volume(const struct filter *f, const struct dray_container *c)
+{
+    dr_auto_json json_t *mounts = ps_mounts(c);
+    size_t i, j;
+    json_t *mount;
+    static const char *const keys[] = {"name", "source", "target"};
+    json_array_foreach (mounts, i, mount)
+        for (j = 0; j < DR_COUNT(keys); j++)
+            if (strcmp(text_of(dr_json_str(mount, keys[j])), f->value) == 0)
+                return true;
+    return false;
+}
+
+/* Docker's names have a slash in front, and its users write ^/name$. */
 static bool match_name(const struct filter *f, const struct dray_container *c)
 {
     dr_auto_free char *slash = dr_printf("/%s", text_of(c->name));
@@ -229,6 +269,12 @@ static bool match_one(const struct filter *f, const struct dray_container *c)
     switch (f->key) {
     case ANCESTOR:
         return match_image(f, c);
+    case BEFORE:
+        return c->state.created_ns < f->created_ns;
+    case SINCE:
+        return c->state.created_ns > f->created_ns;
+    case VOLUME:
+        return match_volume(f, c);
     case EXITED:
         return c->state.phase == DRAY_EXITED && c->state.exit_known &&
                c->state.exit_code == f->code;

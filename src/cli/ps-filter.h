@@ -14,6 +14,9 @@ struct ps_filter;
  * names the filter; DR_ERR_UNSUPPORTED for a key of Docker's that dray does not have. */
 struct ps_filter *ps_filter_new(char *const *filters, struct dr_error *err);
 void ps_filter_free(struct ps_filter *filter);
+/* before and since name containers: asks when those were made. DR_ERR_NOT_FOUND. */
+int ps_filter_ask(struct ps_filter *filter, struct dray_target *target,
+                  struct dr_error *err);
 bool ps_filter_match(const struct ps_filter *filter,
                      const struct dray_container *container);
 /* A filter on status or exited asks for stopped containers too. */

@@ -8,6 +8,7 @@
 #include "cli/ps-ports.h"
 
 #define COMMAND_WIDTH 20
+#define MOUNT_WIDTH 15
 #define SECOND_NS INT64_C(1000000000)
 
 const char *ps_state(enum dray_phase phase)
@@ -117,6 +118,39 @@ static char *labels(const char *text)
     return dr_buf_take(&buf);
 }
 
+json_t *ps_mounts(const struct dray_container *container)
+{
+    dr_auto_error struct dr_error unused = DR_ERROR_INIT;
+    const char *text = container->json ? container->json : "{}";
+    if (!strstr(text, "\"mounts\"")) /* mostly; and then nothing is parsed */
+        return json_array();
+    dr_auto_json json_t *summary = dr_json_parse(text, strlen(text), SIZE_MAX, &unused);
+    json_t *mounts = dr_json_array(summary, "mounts");
+    return mounts ? json_incref(mounts) : json_array();
+}
+
+/* "data,/srv/files": volumes by name, cut as Docker does; how many volumes there are. */
+static char *mounts(const struct dray_container *container, bool no_trunc,
+                    int *ret_volumes)
+{
+    dr_auto_json json_t *list = ps_mounts(container);
+    struct dr_buf buf = DR_BUF_INIT(1u << 20);
+    dr_auto_error struct dr_error unused = DR_ERROR_INIT;
+    size_t i;
+    json_t *one;
+    *ret_volumes = 0;
+    json_array_foreach (list, i, one) {
+        const char *name = dr_json_str(one, "name"), *source = dr_json_str(one, "source");
+        dr_auto_free char *shown = dr_escape(name     ? name
+                                             : source ? source
+                                                      : "",
+                                             no_trunc ? 0 : MOUNT_WIDTH);
+        *ret_volumes += name != NULL;
+        dr_buf_addf(&buf, &unused, "%s%s", buf.len ? "," : "", shown);
+    }
+    return dr_buf_take(&buf);
+}
+
 static void set(json_t *row, const char *key, char *value)
 {
     dr_json_set_str(row, key, value ? value : "");
@@ -137,6 +171,9 @@ json_t *ps_row(const struct dray_container *container, int64_t now_ns, bool no_t
         by_id ? dr_strdup(no_trunc ? image : cli_short_id(image))
               : cli_familiar(image ? image : container->image_id));
     set(row, "Labels", labels(container->labels));
+    int volumes;
+    set(row, "Mounts", mounts(container, no_trunc, &volumes));
+    set(row, "LocalVolumes", dr_printf("%d", volumes));
     set(row, "Names", dr_strdup(container->name));
     set(row, "Networks", dr_strdup(container->network));
     set(row, "Ports", ps_ports(container));

@@ -13,6 +13,8 @@ const char *ps_state(enum dray_phase phase);
 const char *ps_health(enum dray_health health);
 /* "Up 3 minutes", "Exited (0) 2 hours ago", "Exited (unknown) …": owned. */
 char *ps_status(const struct dray_state *state, int64_t now_ns);
+/* [{"name" or "source","target"}…]: a new reference. */
+json_t *ps_mounts(const struct dray_container *container);
 /* A container's row, with Docker's member names: a new reference. */
 json_t *ps_row(const struct dray_container *container, int64_t now_ns, bool no_trunc);
 

@@ -7,7 +7,7 @@
 
 #include "cli/options.h"
 
-#define NETWORKS "networks of containers are still to come; --network host or none works"
+#define LINKS "containers on one network find each other by name; use --network"
 #define LIMITS "this limit is still to come"
 #define LOGGING "a log has no attributes"
 #define CLUSTER "it is for volumes of a swarm"
@@ -18,8 +18,8 @@
 
 /* "run" stands for create too. */
 static const struct cli_refused flags[] = {
-    {"run", 0, "link", NETWORKS},
-    {"run", 0, "link-local-ip", NETWORKS},
+    {"run", 0, "link", LINKS},
+    {"run", 0, "link-local-ip", NETWORK_OPTIONS},
     {"run", 0, "volumes-from", "name the volumes with -v"},
     {"run", 0, "volume-driver", "volumes are directories of the target"},
     {"run", 0, "blkio-weight", LIMITS},
@@ -97,8 +97,7 @@ static const struct cli_refused flags[] = {
     {"volume ls", 0, "cluster", CLUSTER},
     {"history", 0, "platform", "an image has one platform in a target"},
     {"export", 0, "platform", "an image has one platform in a target"},
-    {"rm", 'l', "link", NETWORKS},
-    {"inspect", 's', "size", "sizes of containers are still to come"},
+    {"rm", 'l', "link", LINKS},
     {"logs", 0, "details", LOGGING},
     {"images", 0, "tree", "list platforms with a registry's tools"},
     {"rmi", 0, "no-prune", "layers that nobody uses go with the image"},
@@ -134,7 +133,6 @@ static const struct {
     {"build", "build with another tool, push, and pull from the registry"},
     {"builder", "build with another tool, push, and pull from the registry"},
     {"buildx", "build with another tool, push, and pull from the registry"},
-    {"compose", "deployments are still to come"},
     {"context", "use target: dray target add, ls, use, rm"},
     {"manifest", "use a registry's tools"},
     {"plugin", "there are no plugins"},

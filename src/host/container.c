@@ -247,6 +247,15 @@ int dray_container_inspect(struct dray_target *target, const char *container,
                     ret_err);
 }
 
+int dray_container_inspect_sized(struct dray_target *target, const char *container,
+                                 const struct dray_call *call, char **ret_json,
+                                 struct dray_error **ret_err)
+{
+    json_t *request = request_for("container.inspect", container);
+    dr_json_set_bool(request, "size", true);
+    return api_json(target, request, call, ret_json, ret_err);
+}
+
 static const char *some(const char *text)
 {
     return text && *text ? text : NULL;

@@ -11,6 +11,17 @@ _Static_assert((int)DRAY_ERR_CANCELLED == (int)DR_ERR_CANCELLED &&
 _Static_assert((int)DRAY_AT_RUNTIME == (int)DR_AT_RUNTIME,
                "the origins of dray.h and base/error.h are one list");
 
+/* Programs have room for so much in what we fill in for them. */
+#define STAYS(type, bytes)                                                               \
+    _Static_assert(sizeof(void *) != 8 || sizeof(struct type) == (bytes),                \
+                   "the size of " #type " is part of the ABI: use what is reserved")
+STAYS(dray_state, 392);
+STAYS(dray_container, 512);
+STAYS(dray_stats, 144);
+STAYS(dray_event, 296);
+STAYS(dray_exec_result, 56);
+STAYS(dray_path_stat, 72);
+
 const char *dray_version(void)
 {
     return DRAY_VERSION;

@@ -129,7 +129,7 @@ int dray_exec_run(struct dray_target *target, const char *container,
         rc = capture(stream, &limits, &to, &err);
     dray_stream_free(stream); /* what still runs is killed */
     if (rc == 0) {
-        ret_result->exit_code = to.exit_code;
+        *ret_result = (struct dray_exec_result){.exit_code = to.exit_code};
         ret_result->out_len = to.out.len;
         ret_result->err_len = to.err.len;
         ret_result->out = dr_buf_take(&to.out);

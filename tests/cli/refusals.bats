@@ -94,7 +94,7 @@ teardown() {
         logs --since noon c
     refuses 125 "dray inspect: invalid argument \"x\" for \"--type\" flag: it must be container, image, volume or network; see \`dray inspect --help\`" \
         inspect --type x c
-    refuses 125 "dray ps: --filter foo=1: it must be KEY=VALUE with one of the keys ancestor, exited, expose, health, id, label, name, network, publish and status; see \`dray ps --help\`" \
+    refuses 125 "dray ps: --filter foo=1: it must be KEY=VALUE with one of the keys ancestor, before, exited, expose, health, id, label, name, network, publish, since, status and volume; see \`dray ps --help\`" \
         ps -f foo=1
 }
 

@@ -97,12 +97,37 @@ STEPS
     refused 1 nobody -- port nobody
 }
 
+@test "ps: before, since and volume choose, and mounts are shown" {
+    ok create --name first -v data:/srv "$IMAGE" true
+    ok create --name second -v /etc/passwd:/there:ro "$IMAGE" true
+    ok create --name third -v data:/srv -v /etc/hostname:/h "$IMAGE" true
+    ok ps -a --filter before=second --format '{{.Names}}'
+    same "$output" first
+    ok ps -a --filter since=first --format '{{.Names}}'
+    same "$output" $'third\nsecond'
+    ok ps -a --filter since=first --filter before=third --format '{{.Names}}'
+    same "$output" second
+    refused 1 "--filter since" nobody -- ps -a --filter since=nobody
+    ok ps -a --filter volume=data --format '{{.Names}}'
+    same "$output" $'third\nfirst'
+    ok ps -a --filter volume=/etc/passwd --filter volume=/h --format '{{.Names}}'
+    same "$output" $'third\nsecond'
+    ok ps -a --no-trunc --format '{{.Names}} {{.Mounts}} {{.LocalVolumes}}'
+    same "$output" $'third data,/etc/hostname 1\nsecond /etc/passwd 0\nfirst data 1'
+    ok rm first second third
+    ok volume rm data
+}
+
 @test "ps -s shows what a container has written" {
     ok run -d --name w "$IMAGE" sh -c 'dd if=/dev/zero of=/big bs=1k count=2000 2>/dev/null; echo done; sleep 100'
     within 10 has_logged w 'done'
     ok ps -s
     has "${lines[0]}" SIZE
-    has "${lines[1]}" "2.0"
+    [[ ${lines[1]} =~ \ 2\.0[0-9]MB\ \(virtual\ [0-9.]+MB\) ]] || explain "line"
     ok ps
     lacks "${lines[0]}" SIZE
+    ok inspect -s --format '{{.SizeRw}} {{.SizeRootFs}}' w
+    awk '{ exit !($1 > 2000000 && $2 > $1 + 100000) }' <<<"$output"
+    ok inspect --format '{{json .}}' w
+    lacks "$output" SizeRw
 }

@@ -261,6 +261,32 @@ static json_t *image_labels(const struct image *image)
     return labels;
 }
 
+/* For lists: the volumes' names, or what is bound, and where. NULL: nothing. */
+static json_t *shown_mounts(const struct plan *plan)
+{
+    json_t *shown = json_array(), *volume;
+    const struct spec_container *spec = plan->spec;
+    size_t i;
+    json_array_foreach (plan->volumes, i, volume) {
+        json_t *one = json_object();
+        dr_json_set_str(one, "name", dr_json_str(volume, "name"));
+        dr_json_set_str(one, "target", dr_json_str(volume, "target"));
+        json_array_append_new(shown, one);
+    }
+    for (i = 0; i < spec->mount_count; i++) {
+        if (spec->mounts[i].type != SPEC_MOUNT_BIND)
+            continue;
+        json_t *one = json_object();
+        dr_json_set_str(one, "source", spec->mounts[i].source);
+        dr_json_set_str(one, "target", spec->mounts[i].target);
+        json_array_append_new(shown, one);
+    }
+    if (json_array_size(shown) > 0)
+        return shown;
+    json_decref(shown);
+    return NULL;
+}
+
 static json_t *make_state(const struct plan *plan, const json_t *record)
 {
     json_t *state = json_object();
@@ -292,6 +318,7 @@ static json_t *make_state(const struct plan *plan, const json_t *record)
     dr_json_set(state, "labels", labels);
     dr_auto_free char *networks = spec_network_names(plan->spec);
     dr_json_set_str(state, "network", networks);
+    dr_json_set(state, "mounts", shown_mounts(plan));
     dr_json_set_bool(state, "auto_remove", plan->spec->auto_remove);
     if (plan->spec->restart) {
         dr_json_set_str(state, "restart", plan->spec->restart);

@@ -8,6 +8,8 @@
 #include "base/words.h"
 #include "guest/container/health.h"
 #include "guest/container/ports.h"
+#include "guest/files/usage.h"
+#include "guest/layers/layers.h"
 #include "guest/net/inspect.h"
 #include "guest/net/net.h"
 #include "spec/container.h"
@@ -288,4 +290,23 @@ json_t *container_inspect(const struct container *c)
         dr_json_set(json, whose[i][0],
                     json_incref(json_object_get(c->state, whose[i][1])));
     return json;
+}
+
+void container_add_sizes(struct guest *guest, const struct container *c, json_t *inspect)
+{
+    dr_auto_free char *upper = dr_path_join(c->dir, "upper");
+    int64_t written = usage_of_path(upper), all = written;
+    size_t i;
+    json_t *item;
+    json_array_foreach (dr_json_array(c->record, "diff_ids"), i, item) {
+        const char *text = json_string_value(item);
+        struct oci_digest diff_id;
+        struct layer_stats stats = {0};
+        dr_auto_error struct dr_error gone = DR_ERROR_INIT;
+        if (text && oci_digest_parse(text, strlen(text), &diff_id, &gone) == 0 &&
+            layer_meta(guest->layers, &diff_id, &stats, &gone) == 0)
+            all += stats.disk_bytes;
+    }
+    dr_json_set_int(inspect, "SizeRw", written);
+    dr_json_set_int(inspect, "SizeRootFs", all);
 }

@@ -31,10 +31,10 @@ json_t *container_summary(const struct container *c)
     dr_json_set_str(item, "id", c->id);
     dr_json_set_str(item, "status", status);
     static const char *const same[] = {
-        "name",       "image",       "image_id",  "command",     "created_ns",
-        "started_ns", "labels",      "network",   "finished_ns", "auto_remove",
-        "service",    "replica",     "error",     "deployment",  "ports",
-        "schedule",   "next_run_ns", "run_count", "failed_count"};
+        "name",       "image",       "image_id",  "command",      "created_ns",
+        "started_ns", "labels",      "network",   "finished_ns",  "auto_remove",
+        "service",    "replica",     "error",     "deployment",   "ports",
+        "schedule",   "next_run_ns", "run_count", "failed_count", "mounts"};
     for (size_t i = 0; i < DR_COUNT(same); i++)
         dr_json_set(item, same[i], json_incref(json_object_get(c->state, same[i])));
     if (!dr_json_str(item, "name"))

@@ -14,5 +14,8 @@ int container_list(struct guest *guest, bool all, int (*each)(void *arg, json_t 
                    void *arg, struct dr_error *err);
 /* As `docker inspect` shows it. A new reference. */
 json_t *container_inspect(const struct container *container);
+/* SizeRw and SizeRootFs, for which all files that it has written are looked at. */
+void container_add_sizes(struct guest *guest, const struct container *container,
+                         json_t *inspect);
 
 #endif

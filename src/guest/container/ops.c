@@ -391,6 +391,8 @@ static int op_inspect(struct guest *guest, struct wire_chan *chan, const json_t 
     if (find(guest, request, &c, err) < 0)
         return -1;
     *ret_reply = container_inspect(&c);
+    if (dr_json_bool(request, "size"))
+        container_add_sizes(guest, &c, *ret_reply);
     return 0;
 }
 

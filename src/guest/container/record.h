@@ -10,7 +10,7 @@
  *          "renaming": the name it is about to get}
  * state:
  * {"version":1,"status":"created|running|restarting|scheduled|exited","name","image",
- *          "image_id","command","created_ns","labels":{},"network","auto_remove",
+ *          "image_id","command","created_ns","labels":{},"network","mounts","auto_remove",
  *          "runtime","pid","pid_start","monitor_pid","boot_id","started_ns",
  *          "finished_ns","exit_code" (null: unknown, I6),"oom_killed","error","restart",
  *          "restart_max","restart_count","schedule","run_count","failed_count",

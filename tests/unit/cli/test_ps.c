@@ -187,14 +187,18 @@ static void bad_filters_are_named(void **state)
         enum dr_kind kind;
     } rows[] = {
         {"foo=1",
-         "--filter foo=1: it must be KEY=VALUE with one of the keys ancestor, exited, "
-         "expose, health, id, label, name, network, publish and status",
+         "--filter foo=1: it must be KEY=VALUE with one of the keys ancestor, before, "
+         "exited, "
+         "expose, health, id, label, name, network, publish, since, status and volume",
          DR_ERR_INVALID},
         {"name",
-         "--filter name: it must be KEY=VALUE with one of the keys ancestor, exited, "
-         "expose, health, id, label, name, network, publish and status",
+         "--filter name: it must be KEY=VALUE with one of the keys ancestor, before, "
+         "exited, "
+         "expose, health, id, label, name, network, publish, since, status and volume",
          DR_ERR_INVALID},
-        {"volume=x", "--filter volume=x is not supported yet", DR_ERR_UNSUPPORTED},
+        {"isolation=x",
+         "--filter isolation=x is not supported: it is for Windows containers",
+         DR_ERR_UNSUPPORTED},
         {"status=gone",
          "--filter status=gone: it must be one of created, running, paused, "
          "restarting, scheduled, exited and dead",

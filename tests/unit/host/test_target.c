@@ -103,6 +103,9 @@ static int create(void)
       NULL)                                                                              \
     X(wait_, dray_container_wait(t, "web", NULL, &known, &code, &e),                     \
       "\"id\":\"web\",\"op\":\"container.wait\"", "{\"exit_code\":7}", NULL)             \
+    X(inspect_sized, dray_container_inspect_sized(t, "web", NULL, &text, &e),            \
+      "\"id\":\"web\",\"op\":\"container.inspect\",\"size\":true", "{\"Id\":\"1\"}",     \
+      "{\"Id\":\"1\"}")                                                                  \
     X(inspect, dray_container_inspect(t, "web", NULL, &text, &e),                        \
       "\"id\":\"web\",\"op\":\"container.inspect\"", "{\"Id\":\"1\"}", "{\"Id\":\"1\"}") \
     X(top, dray_container_top(t, "web", "pid,comm", NULL, &text, &e),                    \
