@@ -24,7 +24,7 @@ teardown() {
     refuses 125 "dray run: unknown flag: --detahc (did you mean --detach?); see \`dray run --help\`" \
         run --detahc alpine
     refuses 1 "dray: unknown command: imgaes (did you mean images?); see \`dray --help\`" imgaes
-    refuses 1 "dray: unknown command: container lss (did you mean ls?); see \`dray --help\`" \
+    refuses 1 "dray: unknown command: container lss (did you mean ls?); see \`dray container --help\`" \
         container lss
     refuses 1 "dray: unknown command: xyzzy; see \`dray --help\`" xyzzy
     refuses 1 "dray: unknown command: xyzzy; see \`dray --help\`" help xyzzy
