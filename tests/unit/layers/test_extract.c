@@ -61,25 +61,25 @@ static void h1_symlinks_are_followed_inside_the_root_only(void **state)
 {
     struct lab *lab = *state;
     auto_tarball struct tarball t = TARBALL_INIT;
-    char outside[128];
+    char outside[128], up[256], inside[256];
+    struct stat st;
     snprintf(outside, sizeof outside, "%s/outside", lab->root);
+    snprintf(up, sizeof up, "../../../../../../../../..%s", outside);
     assert_int_equal(mkdir(outside, 0755), 0);
     ADD(&t, .type = '2', .name = "abs", .link = outside);
-    ADD(&t, .type = '2', .name = "up", .link = "../../../../../../../../../var/tmp");
+    ADD(&t, .type = '2', .name = "up", .link = up);
     ADD(&t, .type = '2', .name = "p", .link = "/proc/self/root");
     ADD(&t, .name = "abs/x", .data = "1");
     ADD(&t, .name = "up/y", .data = "2");
     ADD(&t, .name = "p/z", .data = "3");
     put_ok(lab, &t);
-    char inside[256];
-    snprintf(inside, sizeof inside, "%s/x", outside + 1);
-    content_is(lab, inside, "1");
-    content_is(lab, "var/tmp/y", "2");
+    static const char *const names[][2] = {{"x", "1"}, {"y", "2"}};
+    for (size_t i = 0; i < DR_COUNT(names); i++) {
+        snprintf(inside, sizeof inside, "%s/%s", outside, names[i][0]);
+        assert_int_equal(lstat(inside, &st), -1);
+        content_is(lab, inside + 1, names[i][1]);
+    }
     content_is(lab, "proc/self/root/z", "3");
-    struct stat st;
-    snprintf(inside, sizeof inside, "%s/x", outside);
-    assert_int_equal(lstat(inside, &st), -1);
-    assert_int_equal(lstat("/var/tmp/y", &st), -1);
 }
 
 static void h1_last_component_is_never_followed(void **state)
@@ -345,6 +345,9 @@ static void h1_device_numbers_are_range_checked(void **state)
     auto_tarball struct tarball t = TARBALL_INIT;
     ADD(&t, .type = '3', .name = "d", .dev_major = 4096, .dev_minor = 0);
     put_fails(*state, &t, DR_ERR_FORMAT, "the device number of d is out of range");
+    auto_tarball struct tarball minor = TARBALL_INIT;
+    ADD(&minor, .type = '4', .name = "m", .dev_major = 8, .dev_minor = 1 << 20);
+    put_fails(*state, &minor, DR_ERR_FORMAT, "the device number of m is out of range");
 }
 
 /* H1: xattrs, owners, modes, times */
@@ -436,7 +439,10 @@ static void h1_ids_out_of_range_are_refused(void **state)
     static const struct {
         int64_t uid;
         const char *pax, *text;
+        int64_t gid;
     } cases[] = {
+        {0, NULL, "the gid of f is out of range", 0x7fffffffLL},
+        {0, NULL, "the gid of f is out of range", -1},
         {0x7fffffffLL, NULL, "the uid of f is out of range"},
         {0xffffffffLL, NULL, "the uid of f is out of range"},
         {0x100000000LL, NULL, "the uid of f is out of range"},
@@ -452,7 +458,7 @@ static void h1_ids_out_of_range_are_refused(void **state)
             tarball_record(&t, "uid", cases[i].pax, 0);
             tarball_pax(&t, 'x');
         }
-        ADD(&t, .name = "f", .uid = cases[i].uid);
+        ADD(&t, .name = "f", .uid = cases[i].uid, .gid = cases[i].gid);
         put_fails(*state, &t, DR_ERR_FORMAT, cases[i].text);
     }
 }
@@ -492,6 +498,8 @@ static void h1_of_entries_with_one_name_the_last_wins(void **state)
     ADD(&t, .type = '5', .name = "d");
     ADD(&t, .name = "d/deep/file", .data = "x");
     ADD(&t, .name = "d", .data = "now a file");
+    tarball_record(&t, "SCHILY.xattr.user.old", "o", 0);
+    tarball_pax(&t, 'x');
     ADD(&t, .type = '5', .name = "e", .mode = 0700, .uid = 1);
     ADD(&t, .name = "e/child", .data = "stays");
     tarball_record(&t, "SCHILY.xattr.user.new", "n", 0);
@@ -513,6 +521,9 @@ static void h1_of_entries_with_one_name_the_last_wins(void **state)
     assert_int_equal(st.st_mode & 07777, 02755);
     assert_int_equal(st.st_uid, 2);
     assert_int_equal(st.st_mtime, 77);
+    char names[64] = "";
+    assert_int_equal(llistxattr(lab_path(lab, "e"), names, sizeof names), 9);
+    assert_string_equal(names, "user.new");
     assert_int_equal(lstat(lab_path(lab, "f"), &st), 0);
     assert_true(S_ISFIFO(st.st_mode));
 }
