@@ -7,11 +7,13 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "disk.h"
 
 static char dir[64];
 
@@ -36,6 +38,26 @@ static void written_file_is_read_back(void **state)
     assert_int_equal(dr_file_read(AT_FDCWD, "f", &buf, &err), 0);
     assert_string_equal(buf.data, "hello");
     assert_int_equal(access("f.new", F_OK), -1);
+}
+
+static void a_file_is_on_the_disk_before_its_name_is_H5_I1(void **state)
+{
+    struct dr_error err = DR_ERROR_INIT;
+    assert_int_equal(mkdir("d", 0700), 0);
+    disk_watch();
+    assert_int_equal(dr_file_write(AT_FDCWD, "d/f", "old", 3, 0600, DR_WRITE_SYNC, &err),
+                     0);
+    assert_string_equal(disk_steps(), "fsync f.new;rename f;fsync d;");
+
+    disk_fail(EIO);
+    int result = dr_file_write(AT_FDCWD, "d/f", "new", 3, 0600, DR_WRITE_SYNC, &err);
+    disk_fail(0);
+    assert_int_equal(result, -1);
+    assert_int_equal(access("d/f.new", F_OK), -1);
+    dr_auto_buf struct dr_buf buf = DR_BUF_INIT(100);
+    dr_error_release(&err);
+    assert_int_equal(dr_file_read(AT_FDCWD, "d/f", &buf, &err), 0);
+    assert_string_equal(buf.data, "old");
 }
 
 static void file_larger_than_the_buffers_limit_is_refused(void **state)
@@ -153,6 +175,7 @@ int main(void)
 #define IN_DIR(test) cmocka_unit_test_setup_teardown(test, enter, leave)
     const struct CMUnitTest tests[] = {
         IN_DIR(written_file_is_read_back),
+        IN_DIR(a_file_is_on_the_disk_before_its_name_is_H5_I1),
         IN_DIR(file_larger_than_the_buffers_limit_is_refused),
         IN_DIR(what_is_no_regular_file_is_not_read),
         IN_DIR(a_path_is_its_last_part_and_where_that_is),

@@ -11,58 +11,18 @@
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include <cmocka.h>
 
 #include "base/fs.h"
+#include "base/text.h"
+#include "disk.h"
 #include "lab.h"
 
 #define PLAIN "application/vnd.oci.image.layer.v1.tar"
 #define GZIP PLAIN "+gzip"
-
-/* What reaches the disk, in order: these stand before the C library's. */
-static struct {
-    char text[256];
-    int sync_error; /* of syncfs; 0: none */
-} steps;
-static pthread_mutex_t steps_lock = PTHREAD_MUTEX_INITIALIZER;
-
-static void note_step(const char *what)
-{
-    pthread_mutex_lock(&steps_lock);
-    size_t len = strlen(steps.text);
-    snprintf(steps.text + len, sizeof steps.text - len, "%s;", what);
-    pthread_mutex_unlock(&steps_lock);
-}
-
-int syncfs(int fd)
-{
-    note_step("syncfs");
-    errno = steps.sync_error;
-    return steps.sync_error ? -1 : (int)syscall(SYS_syncfs, fd);
-}
-
-int fsync(int fd)
-{
-    char link[64], path[256] = "";
-    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    ssize_t n = readlink(link, path, sizeof path - 1);
-    const char *name = n > 0 ? strrchr(path, '/') : NULL;
-    if (name && strcmp(name, "/layers") == 0)
-        note_step("fsync layers");
-    return (int)syscall(SYS_fsync, fd);
-}
-
-int renameat(int from_dir, const char *from, int to_dir, const char *to)
-{
-    if (from_dir != to_dir) /* into its place, and not a file's new version */
-        note_step("rename");
-    return (int)syscall(SYS_renameat2, from_dir, from, to_dir, to, 0);
-}
 
 static void some_layer(struct tarball *t, int files)
 {
@@ -104,14 +64,17 @@ static void i1_layer_is_on_the_disk_before_its_name_is(void **state)
     auto_tarball struct tarball t = TARBALL_INIT, other = TARBALL_INIT;
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
     some_layer(&t, 3);
-    steps.text[0] = '\0';
+    disk_watch();
     assert_int_equal(lab_put(lab, &t, NULL, &err), 0);
-    assert_string_equal(steps.text, "syncfs;rename;fsync layers;");
+    dr_auto_free char *last =
+        dr_printf(";syncfs;rename %s;fsync layers;", oci_digest_hex(&lab->id));
+    assert_non_null(strstr(disk_steps(), last));
+    assert_int_equal(strlen(strstr(disk_steps(), last)), strlen(last));
 
     some_layer(&other, 4);
-    steps.sync_error = EIO;
+    disk_fail(EIO);
     int result = lab_put(lab, &other, NULL, &err);
-    steps.sync_error = 0;
+    disk_fail(0);
     assert_int_equal(result, -1);
     assert_non_null(strstr(err.text, "sync "));
     assert_false(layer_store_has(lab->store, &lab->id));

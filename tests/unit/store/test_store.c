@@ -22,6 +22,7 @@
 
 #include "base/fs.h"
 #include "base/text.h"
+#include "disk.h"
 #include "store/store.h"
 
 #define SIZE (3 * 1000 * 1000)
@@ -134,6 +135,30 @@ static void a_blob_is_written_once_and_read_ever_after_C10(void **state)
     assert_int_equal(stat(f->blob, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0600);
     assert_readable(f);
+}
+
+static void a_blob_is_on_the_disk_before_its_name_is_H5_I1(void **state)
+{
+    struct fixture *f = *state;
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    const char *hex = oci_digest_hex(&f->digest);
+    struct store_fetch *fetch = open_fetch(f);
+    append_up_to(f, fetch, SIZE);
+    disk_fail(EIO);
+    int result = store_fetch_commit(fetch, &err);
+    disk_fail(0);
+    assert_int_equal(result, -1);
+    assert_non_null(strstr(err.text, strerror(EIO)));
+    assert_int_equal(access(f->blob, F_OK), -1);
+    store_fetch_close(fetch);
+
+    fetch = open_fetch(f);
+    append_up_to(f, fetch, SIZE);
+    disk_watch();
+    commit(fetch);
+    dr_auto_free char *steps = dr_printf("fsync %s;rename %s;fsync sha256;", hex, hex);
+    assert_string_equal(disk_steps(), steps);
+    store_fetch_close(fetch);
 }
 
 static void the_empty_blob_is_a_blob(void **state)
@@ -668,6 +693,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(a_blob_is_written_once_and_read_ever_after_C10),
+        TEST(a_blob_is_on_the_disk_before_its_name_is_H5_I1),
         TEST(the_empty_blob_is_a_blob),
         TEST(a_wrong_digest_never_becomes_visible_H2),
         TEST(more_bytes_than_the_size_are_refused_before_they_are_written_H2),
