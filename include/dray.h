@@ -212,6 +212,9 @@ struct dray_open_options {
      * be had: "host" (it runs on the target's own network, with a warning) or "fail";
      * NULL: what config.yaml says of the target, else "host". */
     const char *network_fallback;
+    /* How long nothing may come from the helper before the connection is taken for lost
+     * (it says something every few seconds, whatever it is busy with); 0: 20 s. */
+    int64_t line_timeout_ms;
 };
 
 /*
@@ -261,6 +264,7 @@ struct dray_target_settings {
     const char *user; /* ssh's, when the URL has none */
     int64_t connect_timeout_ms;
     const char *network_fallback; /* "host" or "fail" */
+    int64_t line_timeout_ms;
 };
 /* {"file":…,"current":"lab" or null,"targets":[{"name","url","root",…,"current":bool}]}:
  * what is not set is not there. A file that is not right: DRAY_ERR_CONFIG, and its text

@@ -239,7 +239,7 @@ struct target_ls_args {
 
 struct target_add_args {
     const char *root, *run_root, *bundle_root, *log_root, *runtime, *user;
-    const char *connect_timeout, *network_fallback;
+    const char *connect_timeout, *line_timeout, *network_fallback;
     bool use;
 };
 

@@ -57,6 +57,23 @@ int cmd_target_ls(struct cli *cli, void *arg)
     return CLI_OK;
 }
 
+/* text NULL: the flag was not given. */
+static int parse_time(const char *flag, const char *text, int64_t *ret_ms,
+                      struct dr_error *err)
+{
+    dr_auto_error struct dr_error why = DR_ERROR_INIT;
+    int64_t ns = 0;
+    if (!text)
+        return 0;
+    if (dr_duration_parse(text, &ns, &why) < 0 || ns < 1000000)
+        return dr_fail(err, DR_ERR_INVALID,
+                       "invalid argument \"%s\" for \"--%s\" flag: it must be a time, as "
+                       "10s",
+                       text, flag);
+    *ret_ms = ns / 1000000;
+    return 0;
+}
+
 int cmd_target_add(struct cli *cli, void *arg)
 {
     const struct target_add_args *args = arg;
@@ -74,18 +91,11 @@ int cmd_target_add(struct cli *cli, void *arg)
         .user = args->user,
         .network_fallback = args->network_fallback,
     };
-    int64_t ns = 0;
-    if (args->connect_timeout) {
-        if (dr_duration_parse(args->connect_timeout, &ns, &err) < 0 || ns < 1000000) {
-            dr_error_release(&err);
-            dr_fail(&err, DR_ERR_INVALID,
-                    "invalid argument \"%s\" for \"--connect-timeout\" flag: it must be "
-                    "a time, as 10s",
-                    args->connect_timeout);
-            return cli_usage_error(cli, &err);
-        }
-        settings.connect_timeout_ms = ns / 1000000;
-    }
+    if (parse_time("connect-timeout", args->connect_timeout, &settings.connect_timeout_ms,
+                   &err) < 0 ||
+        parse_time("line-timeout", args->line_timeout, &settings.line_timeout_ms, &err) <
+            0)
+        return cli_usage_error(cli, &err);
     if (cli_rc(dray_target_add(&settings, &failed), &failed, &err) < 0 ||
         (args->use && cli_rc(dray_target_use(cli->words[0], &failed), &failed, &err) < 0))
         return cli_error(cli, &err);

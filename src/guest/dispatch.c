@@ -2,11 +2,13 @@
 #include "guest/dispatch.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/utsname.h>
 
 #include "base/fs.h"
@@ -27,6 +29,7 @@ static const struct guest_op *const tables[] = {
 
 struct server {
     struct wire_mux *mux;
+    int write_fd;
     struct guest guest;
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -43,12 +46,12 @@ struct job {
     json_t *request;
 };
 
-static guest_handler find_handler(const char *op)
+static const struct guest_op *find_op(const char *op)
 {
     for (size_t t = 0; op && t < DR_COUNT(tables); t++)
         for (const struct guest_op *entry = tables[t]; entry->name; entry++)
             if (strcmp(entry->name, op) == 0)
-                return entry->handler;
+                return entry;
     return NULL;
 }
 
@@ -90,15 +93,15 @@ static void *job_main(void *arg)
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
     json_t *reply = NULL;
     const char *op = dr_json_str(job.request, "op");
-    guest_handler handler = find_handler(op);
+    const struct guest_op *known = find_op(op);
     int rc = wait_ready(server, &err);
-    if (rc == 0 && !handler)
+    if (rc == 0 && !known)
         rc = dr_fail(&err, DR_ERR_UNSUPPORTED, "this helper knows no request '%s'",
                      op ? op : "");
     if (rc == 0)
         rc = look_after(server, op, &err);
     if (rc == 0)
-        rc = handler(&server->guest, job.chan, job.request, &reply, &err);
+        rc = known->handler(&server->guest, job.chan, job.request, &reply, &err);
     if (rc == 0)
         wire_reply(job.chan, reply);
     else
@@ -117,6 +120,9 @@ static void on_request(void *arg, struct wire_chan *chan, json_t *request)
     struct server *server = arg;
     struct job *job = dr_alloc(sizeof *job);
     *job = (struct job){server, chan, json_incref(request)};
+    const struct guest_op *known = find_op(dr_json_str(request, "op"));
+    if (known && known->patient)
+        wire_patient(chan);
     pthread_mutex_lock(&server->lock);
     server->active++;
     pthread_mutex_unlock(&server->lock);
@@ -139,14 +145,32 @@ static void complain(const struct dr_error *err)
         fprintf(stderr, "dray-guest: %s\n", err->text);
 }
 
+/* What goes on when the host is gone has this long to come to its end. Longer than
+ * anything here waits for; what a helper that was killed leaves behind the next command
+ * puts right (HAZARDS I4). */
+#define END_S 60
+
+/* The descriptor's number stays taken: nothing that is opened later is to be 1. */
+static void close_output(int fd)
+{
+    dr_auto_fd int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (shutdown(fd, SHUT_WR) < 0 && null >= 0)
+        dup2(null, fd);
+}
+
 static void on_end(void *arg, const struct dr_error *err)
 {
     struct server *server = arg;
-    complain(err);
+    /* From here on nobody hears of us: whatever is stuck, a lock, a mount, the thread
+     * that opens the stores, it keeps no process here. The signal ends it. */
+    signal(SIGALRM, SIG_DFL);
+    alarm(END_S);
+    close_output(server->write_fd);
     pthread_mutex_lock(&server->lock);
     server->ended = true;
     pthread_cond_broadcast(&server->changed);
     pthread_mutex_unlock(&server->lock);
+    complain(err); /* last: stderr may be a pipe that nobody reads */
 }
 
 static char *absolute(const json_t *hello, const char *key, const char *otherwise,
@@ -234,7 +258,8 @@ static void start_reaper(void)
 
 int guest_serve(int read_fd, int write_fd, bool fresh)
 {
-    struct server server = {.lock = PTHREAD_MUTEX_INITIALIZER,
+    struct server server = {.write_fd = write_fd,
+                            .lock = PTHREAD_MUTEX_INITIALIZER,
                             .changed = PTHREAD_COND_INITIALIZER};
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
     struct wire_mux_options options = {.side = WIRE_GUEST,

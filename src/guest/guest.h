@@ -31,6 +31,7 @@ typedef int (*guest_handler)(struct guest *guest, struct wire_chan *chan,
 struct guest_op {
     const char *name; /* "container.create" */
     guest_handler handler;
+    bool patient; /* it only looks on: a host that sleeps keeps nobody from anything */
 };
 
 /* The tables that dispatch.c puts together; each ends with a NULL name. */

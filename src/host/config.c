@@ -27,6 +27,7 @@ const struct config_key config_keys[] = {
     {"distro_dir", AT(distro_dir), CONFIG_TEXT},
     {"network_fallback", AT(network_fallback), CONFIG_FALLBACK},
     {"connect_timeout", AT(connect_timeout_ms), CONFIG_TIME},
+    {"line_timeout", AT(line_timeout_ms), CONFIG_TIME},
     {0}};
 
 void config_target_release(struct config_target *t)

@@ -8,7 +8,7 @@
  *       lab:
  *         url: ssh://root@lab.example
  *         runtime: crun         # and root, run_root, bundle_root, log_root, user,
- *       vm:                     # connect_timeout, network_fallback
+ *       vm:                     # connect_timeout, line_timeout, network_fallback
  *         command: [limactl, shell, default]
  *
  * Errors are DR_ERR_CONFIG and begin with FILE:LINE:COLUMN.
@@ -27,7 +27,7 @@ struct config_target {
     char *root, *run_root, *bundle_root, *log_root, *runtime, *user;
     char *distro_dir;       /* dray made the WSL distro, and its disk is there (C04) */
     char *network_fallback; /* "host" or "fail"; NULL: the default */
-    int64_t connect_timeout_ms; /* 0: the default */
+    int64_t connect_timeout_ms, line_timeout_ms; /* 0: the default */
 };
 
 struct config {

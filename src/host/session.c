@@ -5,7 +5,10 @@
 #include "base/text.h"
 #include "host/target.h"
 
-/* A helper that lost us ends by itself; one that is mute is not waited for. */
+/* One that lives hears that we leave, and says so at once: LEAVE_MS are for a line that
+ * is slow, and for a machine that is. It may have something to put in order then, and has
+ * END_WAIT_MS for it. One that is stopped or hangs is not waited for. */
+#define LEAVE_MS 1000
 #define END_WAIT_MS 10000
 #define LOST_WAIT_MS 500
 
@@ -13,10 +16,25 @@ void session_unref(struct session *session)
 {
     if (!session || atomic_fetch_sub(&session->refs, 1) != 1)
         return;
-    bool lost = session->mux && wire_mux_ended(session->mux);
+    int wait_ms = LOST_WAIT_MS;
+    if (session->mux && wire_mux_greeted(session->mux) && !wire_mux_ended(session->mux))
+        wait_ms = wire_mux_leave(session->mux, LEAVE_MS) ? END_WAIT_MS : 0;
     wire_mux_free(session->mux);
-    transport_close(&session->transport, lost ? LOST_WAIT_MS : END_WAIT_MS);
+    transport_close(&session->transport, wait_ms);
     free(session);
+}
+
+int session_fail_hello(const struct session *session, struct dr_error *err)
+{
+    dr_auto_free char *said = transport_said(&session->transport);
+    double seconds = (double)(session->hello_deadline_ms - session->begun_ms) / 1000;
+    dr_error_release(err);
+    return dr_fail_at(err, DR_AT_TRANSPORT, DR_ERR_UNAVAILABLE, 0,
+                      "%s: the helper did not say hello in time (%.3g s)%s%s; is the "
+                      "machine overloaded, or stopped? A longer connect_timeout waits "
+                      "longer",
+                      transport_name(&session->transport), seconds,
+                      *said ? "; it said: " : "", said);
 }
 
 json_t *request_new(const char *op)
@@ -83,8 +101,7 @@ static int timed_out(struct session *session, const struct limits *limits,
     dr_error_release(err);
     if (greeted || now < session->hello_deadline_ms)
         return 0;
-    dr_fail_at(err, DR_AT_TRANSPORT, DR_ERR_UNAVAILABLE, 0,
-               "the helper did not say hello in time");
+    session_fail_hello(session, err);
     wire_mux_break(session->mux, err);
     return -1;
 }

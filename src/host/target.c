@@ -13,7 +13,35 @@
 #define BOOT_WORDS_MS 1500 /* to say why the helper did not come */
 #define CONNECT_TIMEOUT_MS 30000
 
-static json_t *our_hello(const struct dray_target *target)
+/*
+ * The pulse of a session (wire/pulse.h). A line on which nothing has come for
+ * LINE_TIMEOUT_MS is dead: that is longer than a network needs that lost a few packets,
+ * or a busy machine to come to a thread. ssh's own look is shorter (ssh-posix.c).
+ *
+ * The helper cannot know whether its host is gone, or sleeps, or was stopped by Ctrl-Z.
+ * Who does more than look on may be in others' way, with a deployment's lock say: two
+ * minutes. Who looks on (logs -f, an attached run) may come back after an hour; what
+ * lasts longer than two hours TCP's own keep-alive has ended. On this machine a pipe says
+ * when its other end is gone, and nobody has to guess.
+ */
+#define LINE_TIMEOUT_MS 20000
+#define ALIVE_MS 4000
+#define HELPER_SILENCE_MS (2 * 60 * 1000)
+#define HELPER_PATIENCE_MS (2 * 60 * 60 * 1000)
+
+/* At least five ALIVEs must get lost. */
+static int alive_ms(const struct dray_target *target)
+{
+    int64_t every = target->line_timeout_ms / 5;
+    return every < 1 ? 1 : every < ALIVE_MS ? (int)every : ALIVE_MS;
+}
+
+static int line_ms(const struct dray_target *target)
+{
+    return target->line_timeout_ms < INT32_MAX ? (int)target->line_timeout_ms : INT32_MAX;
+}
+
+static json_t *our_hello(const struct dray_target *target, bool far)
 {
     json_t *hello = json_object();
     dr_json_set_int(hello, "protocol", WIRE_PROTOCOL);
@@ -24,6 +52,11 @@ static json_t *our_hello(const struct dray_target *target)
     dr_json_set_str(hello, "log_root", target->log_root);
     dr_json_set_str(hello, "runtime", target->runtime);
     dr_json_set_str(hello, "network_fallback", target->network_fallback);
+    dr_json_set_int(hello, "alive_ms", alive_ms(target));
+    if (far) {
+        dr_json_set_int(hello, "silence_ms", HELPER_SILENCE_MS);
+        dr_json_set_int(hello, "patience_ms", HELPER_PATIENCE_MS);
+    }
     return hello;
 }
 
@@ -65,7 +98,8 @@ static int connect_session(struct dray_target *target, struct session **ret_sess
     struct session *session = dr_alloc(sizeof *session);
     session->transport = (struct transport){.read_fd = -1, .write_fd = -1, .pid = -1};
     session->refs = 1;
-    session->hello_deadline_ms = dr_clock_ms() + target->connect_timeout_ms;
+    session->begun_ms = dr_clock_ms();
+    session->hello_deadline_ms = session->begun_ms + target->connect_timeout_ms;
     struct transport_options options = {
         .target = target->address,
         .user = target->user,
@@ -82,14 +116,17 @@ static int connect_session(struct dray_target *target, struct session **ret_sess
     if (transport_needs_boot(&session->transport))
         session->hello_deadline_ms += BOOT_WORDS_MS;
     if (rc == 0) {
-        struct wire_mux_options mux = {.side = WIRE_HOST,
-                                       .read_fd = session->transport.read_fd,
-                                       .write_fd = session->transport.write_fd,
-                                       .explain = explain,
-                                       .arg = session};
-        if (transport_needs_boot(&session->transport))
+        struct wire_mux_options mux = {
+            .side = WIRE_HOST,
+            .read_fd = session->transport.read_fd,
+            .write_fd = session->transport.write_fd,
+            .explain = explain,
+            .pulse = {.every_ms = alive_ms(target), .silence_ms = line_ms(target)},
+            .arg = session};
+        bool far = transport_needs_boot(&session->transport);
+        if (far)
             mux.prepare = prepare;
-        dr_auto_json json_t *hello = our_hello(target);
+        dr_auto_json json_t *hello = our_hello(target, far);
         rc = wire_mux_start(&mux, hello, &session->mux, err);
     }
     if (rc < 0) {
@@ -180,6 +217,9 @@ static void take_settings(struct dray_target *target, const struct dray_open_opt
                                  : named->connect_timeout_ms > 0
                                      ? named->connect_timeout_ms
                                      : CONNECT_TIMEOUT_MS;
+    target->line_timeout_ms = o->line_timeout_ms > 0       ? o->line_timeout_ms
+                              : named->line_timeout_ms > 0 ? named->line_timeout_ms
+                                                           : LINE_TIMEOUT_MS;
     config_target_release(named);
 }
 
@@ -227,9 +267,14 @@ static int check(struct dray_target *target, struct dr_error *err)
     struct limits limits = limits_of(NULL, target->connect_timeout_ms);
     if (request_call(target, request_new("system.check"), &limits, NULL, err) == 0)
         return 0;
-    if (err->kind == DR_ERR_TIMEOUT)
+    if (err->kind == DR_ERR_TIMEOUT) {
+        bool local = !target->address || strcmp(target->address, "local:") == 0;
+        dr_auto_free char *name = dr_escape(local ? "local" : target->address, 200);
         return dr_fail_at(err, DR_AT_TRANSPORT, DR_ERR_UNAVAILABLE, 0,
-                          "the helper did not answer in time");
+                          "%s: the helper did not answer in time (%.3g s); is the "
+                          "machine overloaded? A longer connect_timeout waits longer",
+                          name, (double)target->connect_timeout_ms / 1000);
+    }
     return -1;
 }
 
@@ -295,8 +340,7 @@ int target_hello(struct dray_target *target, json_t **ret_hello, struct dr_error
         return rc;
     rc = wire_mux_hello(session->mux, session->hello_deadline_ms, &hello, err);
     if (rc < 0 && err->kind == DR_ERR_TIMEOUT)
-        dr_fail_at(err, DR_AT_TRANSPORT, DR_ERR_UNAVAILABLE, 0,
-                   "the helper did not say hello in time");
+        session_fail_hello(session, err);
     if (rc == 0)
         *ret_hello = json_incref(hello);
     session_unref(session);

@@ -20,7 +20,7 @@ struct session {
     atomic_int refs;
     struct transport transport;
     struct wire_mux *mux;
-    int64_t hello_deadline_ms;
+    int64_t begun_ms, hello_deadline_ms;
     int64_t boot_deadline_ms; /* a little earlier: who brings the helper knows more */
     bool used;                /* a call has it, or had it; under the target's lock */
 };
@@ -32,6 +32,8 @@ struct connector {
 };
 
 void session_unref(struct session *session); /* NULL is fine */
+/* Its HELLO did not come until hello_deadline_ms. */
+int session_fail_hello(const struct session *session, struct dr_error *err);
 
 /* --- targets --- */
 
@@ -39,7 +41,7 @@ struct dray_target {
     char *address, *user, *root, *run_root, *bundle_root, *log_root, *runtime,
         *network_fallback, *cache_dir, *cache_limit;
     struct dray_registry_options registry; /* strings owned */
-    int64_t connect_timeout_ms;
+    int64_t connect_timeout_ms, line_timeout_ms;
     struct connector connector; /* connect NULL: the transport that address names */
     pthread_mutex_t lock;       /* everything below */
     pthread_cond_t idle;

@@ -12,11 +12,13 @@ static json_t *target_json(const struct config *config, const struct config_targ
     dr_json_set_str(json, "name", t->name);
     for (const struct config_key *key = config_keys; key->name; key++) {
         const void *slot = (const char *)t + key->at;
-        if (key->form == CONFIG_TIME && *(const int64_t *)slot)
-            dr_json_set_int(json, "connect_timeout_ms", *(const int64_t *)slot);
-        else if (key->form == CONFIG_TEXT || key->form == CONFIG_PATH ||
-                 key->form == CONFIG_FALLBACK)
+        if (key->form == CONFIG_TIME && *(const int64_t *)slot) {
+            dr_auto_free char *name = dr_printf("%s_ms", key->name);
+            dr_json_set_int(json, name, *(const int64_t *)slot);
+        } else if (key->form == CONFIG_TEXT || key->form == CONFIG_PATH ||
+                   key->form == CONFIG_FALLBACK) {
             dr_json_set_str(json, key->name, *(char *const *)slot);
+        }
     }
     dr_json_set_bool(json, "current",
                      config->current && strcmp(config->current, t->name) == 0);
@@ -88,7 +90,8 @@ static int add(const struct dray_target_settings *settings, struct dr_error *err
                               .runtime = (char *)s.runtime,
                               .user = (char *)s.user,
                               .network_fallback = (char *)s.network_fallback,
-                              .connect_timeout_ms = s.connect_timeout_ms};
+                              .connect_timeout_ms = s.connect_timeout_ms,
+                              .line_timeout_ms = s.line_timeout_ms};
     return config_add(&t, err);
 }
 

@@ -137,9 +137,12 @@ static int no_line(struct boot *boot, int rc, struct dr_error *err)
 {
     if (rc < 0 && err->kind != DR_ERR_TIMEOUT)
         return -1;
+    double seconds = (double)(dr_clock_ms() - boot->begun_ms) / 1000;
     if (rc < 0)
         return dr_fail_at(err, DR_AT_TRANSPORT, DR_ERR_UNAVAILABLE, 0,
-                          "%s did not answer in time", boot->name);
+                          "%s did not answer in time (%.3g s); try by hand what leads "
+                          "there, or give it a longer connect_timeout",
+                          boot->name, seconds);
     return dr_fail_at(err, DR_AT_TRANSPORT, DR_ERR_UNAVAILABLE, 0,
                       "%s closed the connection before the helper was there", boot->name);
 }
@@ -304,6 +307,7 @@ static int take_line(struct boot *boot, const char *line, struct dr_error *err)
 int boot_run(struct boot *boot, struct dr_error *err)
 {
     boot->words.max = BOOT_WORDS_MAX;
+    boot->begun_ms = dr_clock_ms();
     if (send_script(boot, err) < 0)
         return -1;
     for (;;) {

@@ -35,6 +35,7 @@ struct boot {
     const char *const *places; /* directories over there, absolute; NULL-terminated */
     int64_t deadline_ms;
     int cancel_fd; /* -1: none */
+    int64_t begun_ms;
     /* filled in */
     struct dr_buf words;         /* what came that is no line of ours */
     char *user;                  /* who we are over there, when that is not root; owned */

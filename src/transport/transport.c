@@ -147,14 +147,28 @@ char *transport_last_lines(const char *text, size_t max)
     return dr_escape(clean, max);
 }
 
+const char *transport_name(const struct transport *transport)
+{
+    return transport->far ? transport->far->name : "local";
+}
+
+char *transport_said(const struct transport *transport)
+{
+    const struct transport_far *far = transport->far;
+    if (!far)
+        return dr_strdup("");
+    dr_auto_free char *said = words_read(far->words_fd, 2000);
+    dr_auto_free char *text = far->kind->text(said, strlen(said));
+    return transport_last_lines(text, 400);
+}
+
 /* What was said over here about it: by the process' stderr, or before our first line. */
 static char *far_words(struct transport_far *far)
 {
-    dr_auto_free char *said = words_read(far->words_fd, 2000);
-    dr_auto_free char *errors = far->kind->text(said, strlen(said));
+    const struct transport self = {.far = far};
     dr_auto_free char *before =
         far->kind->text(far->words ? far->words : "", far->words_len);
-    dr_auto_free char *a = transport_last_lines(errors, 400);
+    dr_auto_free char *a = transport_said(&self);
     dr_auto_free char *b =
         far->booted ? dr_strdup("") : transport_last_lines(before, 400);
     if (*a && *b)
@@ -178,12 +192,18 @@ void transport_explain(struct transport *transport, struct dr_error *err)
             far->name, far->user, *words ? words : "it says nothing");
         return;
     }
-    if (far->booted && !*words) {
-        if (err->kind == DR_ERR_NONE)
-            dr_fail_at(err, DR_AT_TRANSPORT, DR_ERR_UNAVAILABLE, 0,
-                       "%s: the connection was lost", far->name);
-        else
-            dr_wrap(err, "%s", far->name);
+    if (far->booted && !*words && err->kind == DR_ERR_NONE) {
+        dr_fail_at(err, DR_AT_TRANSPORT, DR_ERR_UNAVAILABLE, 0,
+                   "%s: the connection was lost", far->name);
+        return;
+    }
+    /* the silence is what is wrong, whatever was said before it */
+    if (far->booted && (!*words || err->code == ETIMEDOUT)) {
+        dr_auto_free char *was = dr_strdup(err->text);
+        if (*words)
+            dr_fail_at(err, err->origin, err->kind, err->code, "%s; it said: %s", was,
+                       words);
+        dr_wrap(err, "%s", far->name);
         return;
     }
     struct transport_end end = {.booted = far->booted,

@@ -46,6 +46,11 @@ int transport_boot(struct transport *transport, int64_t deadline_ms, int cancel_
                    struct dr_error *err);
 /* Milliseconds that a person may need on top, for a passphrase say. */
 int64_t transport_patience_ms(const struct transport *transport);
+/* The target as it was given, safe to print; borrowed. */
+const char *transport_name(const struct transport *transport);
+/* What the process over here has said so far on its stderr: the last lines, as one that
+ * is safe to print, "" when nothing; owned. Any thread. */
+char *transport_said(const struct transport *transport);
 /* The session ended early, err says how (NONE: the other side just closed it): adds what
  * the process over here said about it, when it said something. */
 void transport_explain(struct transport *transport, struct dr_error *err);

@@ -280,6 +280,13 @@ void wire_reply_error(struct wire_chan *chan, const struct dr_error *err)
     finish(chan, WIRE_ERROR, json);
 }
 
+void wire_patient(struct wire_chan *chan)
+{
+    pthread_mutex_lock(&chan->mux->lock);
+    chan->patient = true;
+    pthread_mutex_unlock(&chan->mux->lock);
+}
+
 bool wire_cancelled(struct wire_chan *chan)
 {
     pthread_mutex_lock(&chan->mux->lock);

@@ -17,6 +17,7 @@ static const struct {
     [WIRE_EOF] = {0, true},
     [WIRE_WINDOW] = {4, true},
     [WIRE_CANCEL] = {0, false},
+    [WIRE_ALIVE] = {0, false},
 };
 
 static void put_u32(unsigned char *p, uint32_t v)
@@ -63,7 +64,7 @@ int wire_header_decode(const unsigned char bytes[WIRE_HEADER_BYTES],
     if (h.stream >= (types[h.type].stream ? WIRE_STREAMS : 1))
         return dr_fail_at(err, DR_AT_TRANSPORT, DR_ERR_FORMAT, 0,
                           "protocol: stream %u in a frame of type %u", h.stream, h.type);
-    if ((h.type == WIRE_HELLO) != (h.channel == 0))
+    if ((h.type == WIRE_HELLO || h.type == WIRE_ALIVE) != (h.channel == 0))
         return dr_fail_at(err, DR_AT_TRANSPORT, DR_ERR_FORMAT, 0,
                           "protocol: frame of type %u on channel %u", h.type, h.channel);
     if (h.type == WIRE_WINDOW && h.length != 4)

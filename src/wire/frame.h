@@ -39,6 +39,7 @@ enum wire_type {
     WIRE_EOF,    /* either way, empty: no more data on the stream */
     WIRE_WINDOW, /* either way, u32 LE: bytes consumed, so many more may be sent */
     WIRE_CANCEL, /* host → helper, empty: the caller gave up */
+    WIRE_ALIVE,  /* either way, channel 0, empty: see pulse.h */
     WIRE_TYPES_
 };
 

@@ -42,6 +42,7 @@ struct wire_chan {
     bool finished;  /* the last frame came (host) or was sent (guest) */
     bool closed;    /* the owner is gone: free when finished */
     bool cancelled; /* guest: the host gave up */
+    bool patient;   /* guest: a host that is silent hinders nobody */
     /* eventfds that tell of changes, one for the thread of each direction; −1 until
      * somebody polls */
     int poll_fd[2];
@@ -54,6 +55,7 @@ struct wire_mux {
     struct wire_out out;
     pthread_t reader;
     bool reader_started;
+    struct pulse pulse; /* the reader's */
     int prepared_fd; /* an eventfd: readable once prepared or ended; -1: it need not be */
     json_t *own_hello;      /* kept until then */
     pthread_mutex_t lock;   /* everything below; taken inside of out's, never around it */
@@ -65,6 +67,8 @@ struct wire_mux {
     bool prepared; /* frames may be sent */
     bool ended;    /* nothing more can come */
     bool stopping;
+    bool leaving;          /* we went first: its end needs no explanation */
+    bool answered;         /* and it has heard that */
     struct dr_error error; /* why; kind NONE: the peer closed */
     char *spare[SPARES];   /* owned; PAYLOAD_BYTES each */
     size_t spare_count;
@@ -98,6 +102,7 @@ int mux_send_json(struct wire_mux *mux, enum wire_type type, uint32_t channel,
                   const json_t *json, const struct wire_limit *limit,
                   struct dr_error *err);
 void mux_send_window(struct wire_mux *mux, uint32_t channel, int stream, uint32_t bytes);
+void mux_send_alive(struct wire_mux *mux);
 /* Makes an eventfd (or -1) unreadable until something is written to it again. */
 void mux_poll_clear(int fd);
 

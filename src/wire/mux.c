@@ -10,6 +10,8 @@
 
 #include "base/text.h"
 
+#define FIRST_MS 10000 /* for the guest's first words */
+
 void mux_poll_clear(int fd)
 {
     uint64_t count;
@@ -182,6 +184,12 @@ int mux_send_json(struct wire_mux *mux, enum wire_type type, uint32_t channel,
     return mux_send(mux, header, text, limit, err);
 }
 
+void mux_send_alive(struct wire_mux *mux)
+{
+    if (wire_out_waiting(&mux->out) < 0)
+        mux_send_small(mux, (struct wire_header){.type = WIRE_ALIVE}, NULL);
+}
+
 void mux_send_window(struct wire_mux *mux, uint32_t channel, int stream, uint32_t bytes)
 {
     unsigned char payload[4] = {(unsigned char)bytes, (unsigned char)(bytes >> 8),
@@ -210,14 +218,15 @@ int wire_mux_start(const struct wire_mux_options *options, const json_t *hello,
     int rc = mux->wake_fd < 0 || (options->prepare && mux->prepared_fd < 0)
                  ? dr_fail_errno(err, DR_ERR_INTERNAL, "make an eventfd")
                  : 0;
+    /* a pipe that is full already: the reader's thread sends what is left */
+    const struct wire_limit first = {dr_clock_ms() + FIRST_MS, -1};
     if (rc == 0 && options->side == WIRE_GUEST &&
-        wire_out_frame(&mux->out, &WIRE_NO_LIMIT, WIRE_MAGIC, WIRE_MAGIC_BYTES, NULL, 0) <
-            0)
+        wire_out_frame(&mux->out, &first, WIRE_MAGIC, WIRE_MAGIC_BYTES, NULL, 0) < 0)
         rc = mux_send_failed(mux, err);
     /* When the host's HELLO cannot be written the helper is gone already: its last words
      * are in the other pipe, so the reader is started all the same and tells them. */
     if (rc == 0 && options->side == WIRE_GUEST)
-        rc = mux_send_json(mux, WIRE_HELLO, 0, hello, &WIRE_NO_LIMIT, err);
+        rc = mux_send_json(mux, WIRE_HELLO, 0, hello, &first, err);
     if (rc == 0 && pthread_create(&mux->reader, NULL, mux_reader, mux) != 0)
         rc = dr_fail(err, DR_ERR_INTERNAL, "cannot start a thread");
     if (rc < 0) {
@@ -269,6 +278,22 @@ void wire_mux_stop(struct wire_mux *mux, const struct dr_error *why)
 {
     wire_mux_break(mux, why);
     wire_out_stop(&mux->out, true);
+}
+
+bool wire_mux_leave(struct wire_mux *mux, int wait_ms)
+{
+    int64_t deadline = dr_clock_ms() + wait_ms;
+    pthread_mutex_lock(&mux->lock);
+    mux->leaving = true;
+    pthread_mutex_unlock(&mux->lock);
+    wire_out_stop(&mux->out, true);
+    pthread_mutex_lock(&mux->lock);
+    while (!mux->ended && !mux->answered &&
+           mux_wait(&mux->changed, &mux->lock, deadline) != ETIMEDOUT)
+        ;
+    bool lives = mux->ended || mux->answered;
+    pthread_mutex_unlock(&mux->lock);
+    return lives;
 }
 
 void wire_mux_free(struct wire_mux *mux)

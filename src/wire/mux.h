@@ -16,6 +16,7 @@
 
 #include "wire/frame.h"
 #include "wire/output.h"
+#include "wire/pulse.h"
 
 struct wire_mux;
 struct wire_chan;
@@ -32,6 +33,9 @@ struct wire_mux_options {
      * before. On the reader's thread; gives up when cancel_fd is readable. May be NULL.
      */
     int (*prepare)(void *arg, int cancel_fd, struct dr_error *err);
+    /* Host: how the session is kept alive from the helper's HELLO on. The guest reads its
+     * own plan in the host's HELLO: "alive_ms", "silence_ms", "patience_ms". */
+    struct wire_pulse pulse;
     /* Host: the session ended, err says how (kind NONE: the peer closed); may say it
      * better, before anybody is told. On the reader's thread. May be NULL. */
     void (*explain)(void *arg, struct dr_error *err);
@@ -50,8 +54,11 @@ int wire_mux_start(const struct wire_mux_options *options, const json_t *hello,
  * time, 0: none. */
 int wire_mux_hello(struct wire_mux *mux, int64_t deadline_ms, json_t **ret_hello,
                    struct dr_error *err);
-/* Stops writing (the peer sees the end), waits for the peer's end, stops the thread and
- * frees everything. Channels must be closed before. */
+/* Host: stops writing, so that the peer sees the end, and waits for a word that it has
+ * seen it, which a helper that lives says at once, whatever it is busy with. False: it
+ * did not come within wait_ms. Channels must be closed before. */
+bool wire_mux_leave(struct wire_mux *mux, int wait_ms);
+/* Stops the thread and frees everything. Channels must be closed before. */
 void wire_mux_free(struct wire_mux *mux);
 /* Breaks the session: every blocked call fails with `err` (copied). */
 void wire_mux_break(struct wire_mux *mux, const struct dr_error *err);
@@ -147,5 +154,7 @@ void wire_reply(struct wire_chan *chan, const json_t *reply);
 void wire_reply_error(struct wire_chan *chan, const struct dr_error *err);
 /* Guest: the host cancelled, or is gone: long work looks at it now and then. */
 bool wire_cancelled(struct wire_chan *chan);
+/* Guest: nobody is hindered by it when the host says nothing for hours. */
+void wire_patient(struct wire_chan *chan);
 
 #endif

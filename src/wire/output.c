@@ -253,6 +253,14 @@ void wire_out_add(struct wire_out *out, const void *head, size_t len)
         wake_reader(out);
 }
 
+uint64_t wire_out_sent(struct wire_out *out)
+{
+    pthread_mutex_lock(&out->lock);
+    uint64_t sent = out->sent;
+    pthread_mutex_unlock(&out->lock);
+    return sent;
+}
+
 int wire_out_waiting(struct wire_out *out)
 {
     pthread_mutex_lock(&out->lock);

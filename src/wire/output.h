@@ -55,6 +55,8 @@ int wire_out_splice(struct wire_out *out, const struct wire_limit *limit,
 /* A small frame that must not block: sent now, or behind what waits already. */
 void wire_out_add(struct wire_out *out, const void *head, size_t len);
 
+/* Bytes, ever. */
+uint64_t wire_out_sent(struct wire_out *out);
 /* For the reader's thread: the descriptor to poll for POLLOUT, -1: nothing waits. */
 int wire_out_waiting(struct wire_out *out);
 void wire_out_flush(struct wire_out *out);

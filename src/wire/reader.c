@@ -20,6 +20,12 @@ static int protocol_error(struct dr_error *err, const char *what, uint32_t chann
                       what, channel);
 }
 
+static int small_int(const json_t *json, const char *key)
+{
+    int64_t value = dr_json_int(json, key, 0);
+    return value < 0 ? 0 : value > INT32_MAX ? INT32_MAX : (int)value;
+}
+
 static int on_hello(struct wire_mux *mux, json_t *json, struct dr_error *err)
 {
     int64_t protocol = dr_json_int(json, "protocol", -1);
@@ -27,6 +33,12 @@ static int on_hello(struct wire_mux *mux, json_t *json, struct dr_error *err)
         return dr_fail_at(err, DR_AT_TRANSPORT, DR_ERR_UNSUPPORTED, 0,
                           "the other side speaks protocol %lld, this one %d",
                           (long long)protocol, WIRE_PROTOCOL);
+    struct wire_pulse plan = mux->options.pulse;
+    if (mux->options.side == WIRE_GUEST)
+        plan = (struct wire_pulse){.every_ms = small_int(json, "alive_ms"),
+                                   .silence_ms = small_int(json, "silence_ms"),
+                                   .patience_ms = small_int(json, "patience_ms")};
+    pulse_begin(&mux->pulse, &plan, dr_clock_ms());
     pthread_mutex_lock(&mux->lock);
     mux->hello = json_incref(json);
     pthread_cond_broadcast(&mux->changed);
@@ -49,6 +61,15 @@ static int on_request(struct wire_mux *mux, uint32_t id, json_t *json,
         return protocol_error(err, "too many open channels", id);
     mux->options.on_request(mux->options.arg, c, json);
     return 0;
+}
+
+/* That it came is what it says. After our own end it is the answer to that. */
+static void on_alive(struct wire_mux *mux)
+{
+    pthread_mutex_lock(&mux->lock);
+    mux->answered = mux->leaving;
+    pthread_cond_broadcast(&mux->changed);
+    pthread_mutex_unlock(&mux->lock);
 }
 
 static bool was_opened(const struct wire_mux *mux, uint32_t id)
@@ -138,6 +159,10 @@ static int on_frame(struct wire_mux *mux, const struct wire_header *h, char **pa
         return on_hello(mux, json, err);
     if (h->type == WIRE_REQUEST)
         return on_request(mux, h->channel, json, err);
+    if (h->type == WIRE_ALIVE) {
+        on_alive(mux);
+        return 0;
+    }
 
     pthread_mutex_lock(&mux->lock);
     struct wire_chan *c = chan_find(mux, h->channel);
@@ -160,20 +185,59 @@ struct input {
     size_t start, end, cap;
 };
 
+/* How long the other side may be silent now; 0: for ever. */
+static int silence_limit(struct wire_mux *mux)
+{
+    const struct wire_pulse *plan = &mux->pulse.plan;
+    if (mux->options.side == WIRE_HOST)
+        return plan->silence_ms;
+    pthread_mutex_lock(&mux->lock);
+    bool patient = mux->chans != NULL;
+    for (const struct wire_chan *c = mux->chans; c; c = c->next)
+        patient = patient && c->patient;
+    pthread_mutex_unlock(&mux->lock);
+    return patient ? plan->patience_ms : plan->silence_ms;
+}
+
+/* The look at the pulse, when it is time for it; -1: the other side is taken for dead. */
+static int look(struct wire_mux *mux, struct dr_error *err)
+{
+    int64_t now = dr_clock_ms();
+    if (pulse_wait_ms(&mux->pulse, now) != 0)
+        return 0;
+    int limit = silence_limit(mux);
+    bool is_host = mux->options.side == WIRE_HOST, say;
+    bool dead =
+        pulse_look(&mux->pulse, now, wire_out_sent(&mux->out), is_host, limit, &say);
+    if (say)
+        mux_send_alive(mux);
+    if (!dead)
+        return 0;
+    return dr_fail_at(err, DR_AT_TRANSPORT, DR_ERR_UNAVAILABLE, ETIMEDOUT,
+                      "the connection was lost: nothing has come from %s for %.3g s",
+                      is_host ? "the helper" : "dray", limit / 1000.0);
+}
+
 /* Bytes for parts[0], then parts[1]: > 0; 0: the end; -1 */
 static ssize_t receive(struct wire_mux *mux, const struct iovec parts[2],
                        struct dr_error *err)
 {
     for (;;) {
         ssize_t n = readv(mux->options.read_fd, parts, parts[1].iov_len ? 2 : 1);
+        int why = errno;
+        if (n > 0)
+            pulse_heard(&mux->pulse);
+        if (n != 0 && look(mux, err) < 0)
+            return -1;
         if (n >= 0)
             return n;
+        errno = why;
         if (errno == EAGAIN) {
             struct pollfd fds[3] = {
                 {.fd = mux->options.read_fd, .events = POLLIN},
                 {.fd = mux->wake_fd, .events = POLLIN},
                 {.fd = wire_out_waiting(&mux->out), .events = POLLOUT}};
-            poll(fds, 3, -1);
+            poll(fds, 3, pulse_wait_ms(&mux->pulse, dr_clock_ms()));
             if (fds[1].revents) {
                 mux_poll_clear(mux->wake_fd);
                 pthread_mutex_lock(&mux->lock);
@@ -350,7 +414,7 @@ static int prepare(struct wire_mux *mux, struct dr_error *err)
 static bool is_stopping(struct wire_mux *mux)
 {
     pthread_mutex_lock(&mux->lock);
-    bool stopping = mux->stopping;
+    bool stopping = mux->stopping || mux->leaving;
     pthread_mutex_unlock(&mux->lock);
     return stopping;
 }
@@ -360,8 +424,9 @@ void *mux_reader(void *arg)
     struct wire_mux *mux = arg;
     struct dr_error err = DR_ERROR_INIT;
     struct input in = {.buf = dr_alloc(INPUT_BYTES), .cap = INPUT_BYTES};
-    if (prepare(mux, &err) == 0)
-        read_frames(mux, &in, &err);
+    if (prepare(mux, &err) == 0 && read_frames(mux, &in, &err) == 0 &&
+        mux->options.side == WIRE_GUEST)
+        mux_send_alive(mux); /* the host may still listen: its end was heard */
     free(in.buf);
     if (mux->options.explain && !is_stopping(mux))
         mux->options.explain(mux->options.arg, &err);
@@ -370,6 +435,9 @@ void *mux_reader(void *arg)
         dr_error_release(&err);
     mux_end(mux, &err);
     pthread_mutex_unlock(&mux->lock);
+    /* whoever waits for room waits for nobody: a relay that was cut may keep its end of
+     * the pipe open for as long as we live */
+    wire_out_stop(&mux->out, false);
     if (mux->options.on_end)
         mux->options.on_end(mux->options.arg, &err);
     dr_error_release(&err);

@@ -290,6 +290,63 @@ all_of_it() {
     ok --target ssh://far rm -f on
 }
 
+# with_fault FAULT WORDS...: dray, whose ssh has a relay before it (tests/fake/wire-relay.py)
+with_fault() {
+    local -x PATH=$OUT/bin:$PATH "RELAY_${1?}"
+    shift
+    "$@"
+}
+
+@test "C33: over ssh: garbage, a line that is cut, closed, stuck or full: typed errors, and the container goes on" {
+    export DRAY_TARGET=ssh://far XDG_CONFIG_HOME=$OUT
+    local fault much="exec on head -c 1000000 /dev/zero"
+    # without a terminal: at one a person may have to type a passphrase, and has time for it
+    dray() { in_far setsid -w timeout -k 5 60 "$DRAY" "$@"; }
+    mkdir "$OUT/bin"
+    printf '#!/bin/sh\nexec "%s" "%s" /usr/bin/ssh "$@"\n' \
+        "$(realpath "$E2E_LIB/../../fake/wire-relay.py")" "$OUT/relay.json" >"$OUT/bin/ssh"
+    chmod 755 "$OUT/bin/ssh"
+    ok run -d --name on "$IMAGE" sleep 100
+    # before the helper has spoken it is a banner; behind that it is none
+    with_fault GARBAGE=1 ok exec on echo fine
+    same "$output" fine
+    # shellcheck disable=SC2086 # words
+    {
+        with_fault GARBAGE=300000 refused 125 "ssh://far: protocol" -- $much
+        # killed, in HELLO and behind it, in both directions; its stdout closed; what is seen first differs
+        for fault in CUT_DOWN=5 CUT_DOWN=100000 CUT_UP=1 CUT_UP=200 CLOSE=5 CLOSE=100000; do
+            with_fault $fault refused 125 "ssh://far" -- $much
+        done
+        # one that hangs: before HELLO, and behind it
+        ok target add --connect-timeout 1s slow ssh://far
+        with_fault STUCK=0 refused 125 "ssh://far" " in time" "longer connect_timeout" -- --target slow $much
+        ok target add --line-timeout 1s mute ssh://far
+        with_fault STUCK=100000 refused 125 \
+            "ssh://far: the connection was lost: nothing has come from the helper for 1 s" -- --target mute $much
+    }
+    within 20 eval '[[ -z $(our_helper) ]]'
+    # a helper that is stopped, and is heard of no more, while ssh and sshd live
+    dray --target mute exec on sh -c 'echo there; exec sleep 50' >"$OUT/o" 2>"$OUT/e" &
+    local client=$! code=0 helper
+    within 10 grep -q there "$OUT/o"
+    helper=$(our_helper)
+    kill -STOP "$helper"
+    wait "$client" || code=$?
+    same "$code" 125
+    has "$(cat "$OUT/e")" "the connection was lost: nothing has come"
+    kill -CONT "$helper"
+    within 10 eval '[[ -z $(our_helper) ]]'
+    # all pipes on the way are full before anything is taken at the end
+    head -c 3000000 /dev/urandom >"$OUT/bytes"
+    # shellcheck disable=SC2094 # nothing writes to it
+    dray exec -i on cat <"$OUT/bytes" | (sleep 1; cat) | cmp - "$OUT/bytes"
+    ok exec on echo whole
+    same "$output" whole
+    ok rm -f on
+}
+# The helper that a client of ours has, over there.
+our_helper() { pgrep -f "$DRAY_ROOT/bin/.*/dray-guest serve" || true; }
+
 @test "C01: a target of config.yaml: its address, its settings, and a check of it" {
     export XDG_CONFIG_HOME=$OUT
     ok target add --use --root "$E2E/named" --runtime crun --connect-timeout 40s lab ssh://far

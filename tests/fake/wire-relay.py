@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 
-NAMES = ("", "HELLO", "REQUEST", "REPLY", "ERROR", "EVENT", "DATA", "EOF", "WINDOW", "CANCEL")
+NAMES = ("", "HELLO", "REQUEST", "REPLY", "ERROR", "EVENT", "DATA", "EOF", "WINDOW", "CANCEL", "ALIVE")
 limits = {name: int(os.environ.get("RELAY_" + name, -1))
           for name in ("CUT_UP", "CUT_DOWN", "GARBAGE", "STUCK", "CLOSE")}
 child = subprocess.Popen(sys.argv[2:], stdin=subprocess.PIPE, stdout=subprocess.PIPE)

@@ -62,6 +62,9 @@ static int flush_out(struct dial *d, struct dr_error *err)
 static int from_host(struct dial *d, struct dr_error *err)
 {
     wire_poll_clear(d->chan);
+    /* also past what the container does not take */
+    if (wire_cancelled(d->chan))
+        return dr_fail(err, DR_ERR_CANCELLED, "the connection was given up");
     while (!d->out) {
         struct wire_item item = {0};
         int got = wire_try_next(d->chan, &item, err);

@@ -82,8 +82,13 @@ wsl_faults() { # CUT... (see wsl-relay.py)
     # one that hangs is waited for as long as was said
     ok target add --connect-timeout 500ms slow wsl://dray
     WSL_TWIN_FAULT=stuck=0 refused 69 "wsl://dray did not answer in time" -- --target slow ps
-    WSL_TWIN_FAULT=stuck=30 refused 69 " in time" -- --target slow ps
+    WSL_TWIN_FAULT=stuck=30 refused 69 "wsl://dray" " in time" "longer connect_timeout" -- --target slow ps
+    # and one that was there and says nothing any more as long as that
+    ok target add --line-timeout 1s mute wsl://dray
+    # shellcheck disable=SC2086 # words
+    WSL_TWIN_FAULT=stuck=100000 refused 125 "wsl://dray: the connection was lost: nothing has come" -- --target mute $much
     ok target rm slow
+    ok target rm mute
     # who was running runs
     ok exec on echo whole
     same "$output" whole

@@ -86,7 +86,7 @@ static void *ending_main(void *arg)
             break;
         pthread_mutex_lock(&canned->lock);
         bool streamed = h.type == WIRE_DATA || h.type == WIRE_EOF;
-        if (h.type != WIRE_WINDOW)
+        if (h.type != WIRE_WINDOW && h.type != WIRE_ALIVE)
             dr_buf_addf(&canned->record, &err,
                         streamed ? "%u/%u/%u %.*s\n" : "%u/%u%.0u %.*s\n", h.type,
                         h.channel, h.stream, (int)h.length, payload);

@@ -12,7 +12,7 @@ import tarfile
 import threading
 
 MAGIC = b"\0DRAY-WIRE-1\n\0"
-HELLO, REQUEST, REPLY, ERROR, EVENT, DATA, EOF, WINDOW, CANCEL = range(1, 10)
+HELLO, REQUEST, REPLY, ERROR, EVENT, DATA, EOF, WINDOW, CANCEL, ALIVE = range(1, 11)
 HEADER = struct.Struct("<IBBHI")
 
 
@@ -91,7 +91,7 @@ class Channel:
 
 class Session:
     def __init__(self, helper, root, run_root, runtime=None, build=None, wrap=(), bundle_root=None,
-                 log_root=None):
+                 log_root=None, hello=None):
         self.process = subprocess.Popen(list(wrap) + [helper, "serve"], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, bufsize=0)
         self.buffer, self.channels, self.next = bytearray(), {}, 1
@@ -99,10 +99,10 @@ class Session:
         self.paused = False
         self.read_until_magic()
         self.pump(lambda: self.hello is not None, 10)
-        self.send(HELLO, json.dumps({
+        self.send(HELLO, json.dumps(dict({
             "protocol": 1, "build": build or self.hello["build"], "root": root,
             "run_root": run_root, "bundle_root": bundle_root, "log_root": log_root,
-            "runtime": runtime}).encode())
+            "runtime": runtime}, **hello or {})).encode())
 
     def read_until_magic(self):
         while MAGIC not in self.buffer:
@@ -141,6 +141,8 @@ class Session:
     def frame(self, kind, stream, number, payload):
         if kind == HELLO:
             self.hello = json.loads(payload)
+            return
+        if kind == ALIVE:
             return
         channel = self.channels[number]
         if kind == DATA:

@@ -14,7 +14,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import test_lifecycle as life  # noqa: E402
-from session import busybox_layer, directory, entry  # noqa: E402
+from session import ALIVE, busybox_layer, directory, entry  # noqa: E402
 from test_lifecycle import refused, run, session, spec  # noqa: E402
 
 PREFIX = "docker.io/library/"
@@ -347,6 +347,29 @@ def a_tree_of_any_depth_is_measured_and_removed():
             peak = [int(line.split()[1]) for line in file if line.startswith("VmHWM")][0]
         assert peak < 32 << 10, peak
     life.shutil.rmtree(life.ROOT + "/volumes")
+
+
+def a_helper_whose_host_is_silent_goes_and_leaves_nothing_half_made_C33():
+    """Its pipes stay open all the time: nobody tells it that the line is dead."""
+    with session() as s:
+        c = life.detached(s, "sleep", "1000")
+        q = session(hello={"alive_ms": 100, "silence_ms": 2000})
+        q.open("container.attach", id=c).wait_event("started")
+        put = q.open("layer.put", diff_id="sha256:" + "0" * 64,
+                     media_type="application/vnd.oci.image.layer.v1.tar")
+        put.data(make_tar(*entry("half", os.urandom(1 << 20)))[:400000])
+
+        def taken():
+            q.send(ALIVE)
+            return put.credit[0] > 512 << 10
+        q.pump(taken, 30)
+        assert os.listdir(life.ROOT + "/layers/tmp") != []
+        assert q.process.wait(60) == 0
+        assert os.listdir(life.ROOT + "/layers/tmp") == []
+        for pipe in (q.process.stdin, q.process.stdout):
+            pipe.close()
+        assert s.call("container.state", id=c)["status"] == "running"
+        s.call("container.remove", id=c, force=True)
 
 
 def on_a_full_disk_things_can_be_removed_and_nothing_is_half_made_I7():

@@ -7,11 +7,13 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "base/buf.h"
@@ -95,7 +97,7 @@ static void *job_main(void *arg)
             rc = wire_eof(chan, 1, &err);
     } else if (strcmp(op, "fail") == 0) {
         rc = dr_fail(&err, DR_ERR_CONFLICT, "it failed");
-    } else if (strcmp(op, "hang") == 0) {
+    } else if (strcmp(op, "hang") == 0 || strcmp(op, "watch") == 0) {
         while (!wire_cancelled(chan))
             usleep(1000);
         rc = dr_fail(&err, DR_ERR_CANCELLED, "cancelled");
@@ -125,6 +127,8 @@ static void on_request(void *arg, struct wire_chan *chan, json_t *request)
     struct guest *guest = arg;
     struct job *job = dr_alloc(sizeof *job);
     *job = (struct job){guest, chan, json_incref(request)};
+    if (strcmp(dr_json_str(request, "op") ?: "", "watch") == 0)
+        wire_patient(chan);
     pthread_mutex_lock(&guest->lock);
     guest->active++;
     pthread_mutex_unlock(&guest->lock);
@@ -437,6 +441,7 @@ static void add_json(struct dr_buf *to, enum wire_type type, uint32_t channel,
 static void make_host_bytes(struct dr_buf *to)
 {
     add_json(to, WIRE_HELLO, 0, "{\"protocol\":1}");
+    add_frame(to, WIRE_ALIVE, 0, 0, NULL, 0);
     add_json(to, WIRE_REQUEST, 1, "{\"op\":\"echo\"}");
     add_frame(to, WIRE_DATA, 0, 1, "hello, wire", 11);
     add_json(to, WIRE_REQUEST, 3, "{\"op\":\"fail\"}");
@@ -454,6 +459,7 @@ static void make_helper_bytes(struct dr_buf *to)
     add_json(to, WIRE_EVENT, 1, "{\"event\":\"started\",\"pid\":7}");
     add_frame(to, WIRE_DATA, 1, 1, "hello, wire", 11);
     add_frame(to, WIRE_EOF, 1, 1, NULL, 0);
+    add_frame(to, WIRE_ALIVE, 0, 0, NULL, 0);
     add_json(to, WIRE_REPLY, 1, "{\"exit_code\":0}");
 }
 
@@ -712,6 +718,240 @@ static void c33_a_helper_that_is_gone_before_our_hello_is_explained(void **state
     wire_mux_free(mux);
 }
 
+/* --- the pulse: time is given, and nothing waits --- */
+
+static const struct wire_pulse plan = {.every_ms = 4000, .silence_ms = 20000};
+
+/* Looks once; the times are seconds. */
+static bool look(struct pulse *pulse, int at_s, uint64_t sent, bool is_host, bool *say)
+{
+    assert_int_equal(pulse_wait_ms(pulse, at_s * 1000), 0);
+    return pulse_look(pulse, at_s * 1000, sent, is_host, plan.silence_ms, say);
+}
+
+static void c33_silence_is_noticed_and_any_byte_ends_it(void **state)
+{
+    struct pulse pulse;
+    bool say;
+    pulse_begin(&pulse, &plan, 0);
+    assert_int_equal(pulse_wait_ms(&pulse, 1000), 3000);
+    for (int s = 4; s < 20; s += 4) {
+        assert_false(look(&pulse, s, 0, true, &say));
+        assert_true(say); /* nothing of ours was sent */
+    }
+    pulse_heard(&pulse);
+    for (int s = 20; s < 40; s += 4)
+        assert_false(look(&pulse, s, 0, true, &say));
+    assert_true(look(&pulse, 40, 0, true, &say));
+    /* the same without a limit, and without a pulse */
+    assert_false(pulse_look(&pulse, 4000000, 0, true, 0, &say));
+    pulse_begin(&pulse, &(struct wire_pulse){0}, 0);
+    assert_int_equal(pulse_wait_ms(&pulse, 1 << 30), -1);
+}
+
+/* A process that was stopped, a laptop that slept, a clock that jumps. */
+static void c33_who_was_not_awake_gives_the_other_side_its_whole_time_anew(void **state)
+{
+    struct pulse pulse;
+    bool say;
+    pulse_begin(&pulse, &plan, 0);
+    for (int s = 4; s <= 16; s += 4)
+        assert_false(look(&pulse, s, 0, true, &say));
+    assert_false(look(&pulse, 3600, 0, true, &say));
+    assert_true(say); /* the other side counts, too */
+    for (int s = 3604; s < 3620; s += 4)
+        assert_false(look(&pulse, s, 0, true, &say));
+    assert_true(look(&pulse, 3620, 0, true, &say));
+    /* back in time */
+    assert_false(pulse_look(&pulse, 1000, 0, true, plan.silence_ms, &say));
+    assert_int_equal(pulse_wait_ms(&pulse, 2000), 3000);
+    assert_int_equal(pulse_wait_ms(&pulse, 0), 4000);
+}
+
+static void
+alive_is_said_only_into_silence_and_by_the_guest_only_as_an_answer(void **state)
+{
+    struct pulse pulse;
+    bool say;
+    pulse_begin(&pulse, &plan, 0);
+    look(&pulse, 4, 100, true, &say);
+    assert_false(say);
+    look(&pulse, 8, 100, true, &say);
+    assert_true(say);
+    look(&pulse, 12, 112, true, &say);
+    assert_false(say); /* that was the ALIVE */
+    pulse_begin(&pulse, &plan, 0);
+    look(&pulse, 4, 0, false, &say);
+    assert_false(say);
+    pulse_heard(&pulse);
+    look(&pulse, 8, 0, false, &say);
+    assert_true(say);
+}
+
+/* --- the pulse of a session --- */
+
+struct line {
+    int to_guest, from_guest; /* our ends: a host that we play, or a relay between */
+    struct guest guest;
+};
+
+/* A guest whose host has said this hello, and asked for this. */
+static void line_start(struct line *line, const char *hello, const char *asked)
+{
+    int to[2], from[2];
+    dr_auto_buf struct dr_buf bytes = DR_BUF_INIT(1 << 16);
+    add_json(&bytes, WIRE_HELLO, 0, hello);
+    add_json(&bytes, WIRE_REQUEST, 1, asked);
+    assert_int_equal(pipe2(to, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(from, O_CLOEXEC), 0);
+    assert_int_equal(dr_write_full(to[1], bytes.data, bytes.len), 0);
+    line->to_guest = to[1];
+    line->from_guest = from[0];
+    guest_start(&line->guest, to[0], from[1]);
+}
+
+static void line_say(struct line *line, enum wire_type type, uint32_t channel,
+                     const char *payload)
+{
+    dr_auto_buf struct dr_buf bytes = DR_BUF_INIT(1 << 16);
+    add_json(&bytes, type, channel, payload);
+    assert_int_equal(dr_write_full(line->to_guest, bytes.data, bytes.len), 0);
+}
+
+static void line_end(struct line *line)
+{
+    guest_finish(&line->guest);
+    close(line->to_guest);
+    close(line->from_guest);
+}
+
+/* It lives, and the pipe stays open: the host is behind a line that is dead. */
+static void c33_a_guest_whose_host_is_silent_gives_up_what_runs(void **state)
+{
+    struct line line;
+    line_start(&line, "{\"protocol\":1,\"alive_ms\":20,\"silence_ms\":200}",
+               "{\"op\":\"hang\"}");
+    guest_finish(&line.guest); /* hangs when nothing ends it */
+    assert_int_equal(line.guest.end_kind, DR_ERR_UNAVAILABLE);
+    close(line.to_guest);
+    close(line.from_guest);
+}
+
+static bool has_ended(struct line *line)
+{
+    pthread_mutex_lock(&line->guest.lock);
+    bool ended = line->guest.ended;
+    pthread_mutex_unlock(&line->guest.lock);
+    return ended;
+}
+
+static void a_guest_that_only_looks_on_is_patient(void **state)
+{
+    struct line line;
+    line_start(&line,
+               "{\"protocol\":1,\"alive_ms\":20,\"silence_ms\":100,"
+               "\"patience_ms\":10000000}",
+               "{\"op\":\"watch\"}");
+    usleep(500000);
+    assert_false(has_ended(&line));
+    /* a second request, which does more, is not */
+    line_say(&line, WIRE_REQUEST, 3, "{\"op\":\"hang\"}");
+    line_end(&line);
+    assert_int_equal(line.guest.end_kind, DR_ERR_UNAVAILABLE);
+}
+
+/* Nobody reads what it says, and it holds its end of the pipe: as a relay that was cut.
+ */
+static void c33_a_guest_that_cannot_get_rid_of_its_words_ends_with_its_host(void **state)
+{
+    struct line line;
+    line_start(&line, "{\"protocol\":1}", "{\"op\":\"pass\",\"n\":400000}");
+    int queued = 0, before = -1;
+    while (queued == 0 || queued != before) { /* until the pipe is full */
+        before = queued;
+        usleep(50000);
+        ioctl(line.from_guest, FIONREAD, &queued);
+    }
+    close(line.to_guest);
+    guest_finish(&line.guest); /* hangs when it waits for room */
+    close(line.from_guest);
+}
+
+/* The host reads and the helper is silent; the pipes stay open. */
+static void c33_a_helper_that_falls_silent_after_hello_is_an_error(void **state)
+{
+    int in[2], out[2];
+    assert_int_equal(pipe2(in, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+    dr_auto_buf struct dr_buf bytes = DR_BUF_INIT(1 << 16);
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    dr_buf_add(&bytes, WIRE_MAGIC, WIRE_MAGIC_BYTES, &err);
+    add_json(&bytes, WIRE_HELLO, 0, "{\"protocol\":1}");
+    assert_int_equal(dr_write_full(in[1], bytes.data, bytes.len), 0);
+    struct wire_mux_options options = {.side = WIRE_HOST,
+                                       .read_fd = in[0],
+                                       .write_fd = out[1],
+                                       .pulse = {.every_ms = 20, .silence_ms = 250}};
+    dr_auto_json json_t *hello = json_pack("{si}", "protocol", WIRE_PROTOCOL);
+    struct wire_mux *mux;
+    assert_int_equal(wire_mux_start(&options, hello, &mux, &err), 0);
+    dr_auto_json json_t *hang = request("hang");
+    assert_int_equal(wire_call(mux, hang, 0, NULL, &err), -1);
+    assert_int_equal(err.kind, DR_ERR_UNAVAILABLE);
+    assert_int_equal(err.origin, DR_AT_TRANSPORT);
+    assert_int_equal(err.code, ETIMEDOUT);
+    assert_string_equal(
+        err.text, "the connection was lost: nothing has come from the helper for 0.25 s");
+    wire_mux_free(mux);
+    close(in[1]);
+    close(out[0]);
+}
+
+/* Each side as slow as it likes with its requests: what is said between keeps it up. The
+ * limit is what a busy machine never takes. */
+static void an_idle_session_stays_as_long_as_both_sides_live(void **state)
+{
+    int to_guest[2], to_host[2];
+    struct guest guest;
+    struct dr_error err = DR_ERROR_INIT;
+    assert_int_equal(pipe2(to_guest, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(to_host, O_CLOEXEC), 0);
+    guest_start(&guest, to_guest[0], to_host[1]);
+    struct wire_mux_options options = {.side = WIRE_HOST,
+                                       .read_fd = to_host[0],
+                                       .write_fd = to_guest[1],
+                                       .pulse = {.every_ms = 5, .silence_ms = 30000}};
+    dr_auto_json json_t *hello = json_pack("{sisisi}", "protocol", WIRE_PROTOCOL,
+                                           "alive_ms", 5, "silence_ms", 30000);
+    struct wire_mux *host;
+    assert_int_equal(wire_mux_start(&options, hello, &host, &err), 0);
+    struct wire_chan *chan;
+    dr_auto_json json_t *hang = request("hang"), *fail = request("fail");
+    assert_int_equal(wire_open(host, hang, &chan, &err), 0);
+    usleep(300000); /* some sixty ALIVEs each way */
+    assert_false(wire_mux_ended(host));
+    assert_int_equal(wire_call(host, fail, 0, NULL, &err), -1);
+    assert_int_equal(err.kind, DR_ERR_CONFLICT);
+    dr_error_release(&err);
+    wire_close(chan);
+    assert_true(wire_mux_leave(host, 20000)); /* it lives, and says so */
+    wire_mux_free(host);
+    guest_finish(&guest);
+}
+
+/* It is stopped, say. */
+static void a_peer_that_does_not_hear_that_we_leave_is_left_soon(void **state)
+{
+    int in[2], out[2];
+    assert_int_equal(pipe2(in, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+    struct wire_mux *mux = host_start(in[0], out[1]);
+    assert_false(wire_mux_leave(mux, 10));
+    wire_mux_free(mux);
+    close(in[1]);
+    close(out[0]);
+}
+
 int main(void)
 {
     signal(SIGPIPE, SIG_IGN);
@@ -739,6 +979,16 @@ int main(void)
         cmocka_unit_test(a_peer_that_breaks_the_rules_is_told_from_one_that_died),
         cmocka_unit_test(c33_a_helper_that_is_gone_before_our_hello_is_explained),
         cmocka_unit_test(more_data_than_the_credit_breaks_the_session),
+        cmocka_unit_test(c33_silence_is_noticed_and_any_byte_ends_it),
+        cmocka_unit_test(c33_who_was_not_awake_gives_the_other_side_its_whole_time_anew),
+        cmocka_unit_test(
+            alive_is_said_only_into_silence_and_by_the_guest_only_as_an_answer),
+        cmocka_unit_test(c33_a_guest_whose_host_is_silent_gives_up_what_runs),
+        cmocka_unit_test(a_guest_that_only_looks_on_is_patient),
+        cmocka_unit_test(c33_a_guest_that_cannot_get_rid_of_its_words_ends_with_its_host),
+        cmocka_unit_test(c33_a_helper_that_falls_silent_after_hello_is_an_error),
+        cmocka_unit_test(an_idle_session_stays_as_long_as_both_sides_live),
+        cmocka_unit_test(a_peer_that_does_not_hear_that_we_leave_is_left_soon),
     };
     return cmocka_run_group_tests_name("wire mux", tests, NULL, NULL);
 }
