@@ -57,6 +57,14 @@ static ssize_t write_some(struct wire_out *out, const void *data, size_t len)
     }
 }
 
+/* Nothing can be sent: errno says why. */
+static bool is_over(const struct wire_out *out)
+{
+    if (out->stopped || out->failed)
+        errno = out->stopped ? ECANCELED : out->failed;
+    return out->stopped || out->failed;
+}
+
 /* As much as there is room for. */
 static int flush_rest(struct wire_out *out)
 {
@@ -160,13 +168,7 @@ int wire_out_begin(struct wire_out *out, const struct wire_limit *limit)
 {
     for (;;) {
         pthread_mutex_lock(&out->lock);
-        int rc = 0;
-        if (out->stopped) {
-            errno = ECANCELED;
-            rc = -1;
-        } else {
-            rc = flush_rest(out);
-        }
+        int rc = is_over(out) ? -1 : flush_rest(out);
         if (rc == 0 && out->rest_len == 0)
             return 0;
         int fd = out->fd, why = errno;
@@ -194,7 +196,8 @@ static int finish(struct wire_out *out, const struct wire_limit *limit, int rc)
         pthread_mutex_lock(&out->lock);
         if (enough)
             break;
-        rc = flush_rest(out);
+        /* somebody else may have found that it cannot be sent, and thrown it away */
+        rc = is_over(out) ? -1 : flush_rest(out);
     }
     int why = errno;
     bool left = rc == 0 && out->rest_len > 0;
@@ -272,7 +275,9 @@ int wire_out_waiting(struct wire_out *out)
 void wire_out_flush(struct wire_out *out)
 {
     pthread_mutex_lock(&out->lock);
-    if (!out->stopped && flush_rest(out) < 0)
+    if (!is_over(out) && flush_rest(out) < 0) {
+        out->failed = errno;
         out->rest_len = out->rest_done = 0; /* the reader sees the end itself */
+    }
     pthread_mutex_unlock(&out->lock);
 }

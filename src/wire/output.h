@@ -24,6 +24,7 @@ struct wire_out {
     int fd; /* non-blocking; -1 once it was shut */
     bool no_socket;
     bool stopped; /* nothing is sent any more */
+    int failed;   /* errno of what was sent last: what was left over is gone */
     int wake_fd;  /* eventfd of the reader's thread, which sends what is left over */
     char *rest;   /* owned */
     size_t rest_len, rest_done, rest_cap;

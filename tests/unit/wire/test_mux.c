@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -877,6 +878,41 @@ static void c33_a_guest_that_cannot_get_rid_of_its_words_ends_with_its_host(void
     close(line.from_guest);
 }
 
+static void *send_much(void *arg)
+{
+    static const char much[200000];
+    return wire_out_frame(arg, &WIRE_NO_LIMIT, much, sizeof much, NULL, 0) < 0 ? arg
+                                                                               : NULL;
+}
+
+/* Two find out that the other side is gone: who waits for room, and the reader's thread,
+ * which then throws away what waited. */
+static void who_sends_ends_when_the_reader_found_out_first(void **state)
+{
+    struct wire_limit none = WIRE_NO_LIMIT;
+    for (int i = 0; i < 300; i++) {
+        int fds[2], queued = 0;
+        pthread_t thread;
+        void *failed;
+        struct wire_out out;
+        assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+        wire_out_init(&out, fds[1], eventfd(0, EFD_CLOEXEC));
+        assert_int_equal(pthread_create(&thread, NULL, send_much, &out), 0);
+        while (queued == 0)
+            ioctl(fds[0], FIONREAD, &queued);
+        close(fds[0]);
+        while (wire_out_waiting(&out) >= 0 && wire_out_sent(&out) < 200000)
+            wire_out_flush(&out);
+        pthread_join(thread, &failed);
+        assert_ptr_equal(failed, &out);
+        if (out.failed) /* the reader was first */
+            assert_int_equal(wire_out_begin(&out, &none), -1);
+        close(out.wake_fd);
+        close(out.fd);
+        wire_out_release(&out);
+    }
+}
+
 /* The host reads and the helper is silent; the pipes stay open. */
 static void c33_a_helper_that_falls_silent_after_hello_is_an_error(void **state)
 {
@@ -986,6 +1022,7 @@ int main(void)
         cmocka_unit_test(c33_a_guest_whose_host_is_silent_gives_up_what_runs),
         cmocka_unit_test(a_guest_that_only_looks_on_is_patient),
         cmocka_unit_test(c33_a_guest_that_cannot_get_rid_of_its_words_ends_with_its_host),
+        cmocka_unit_test(who_sends_ends_when_the_reader_found_out_first),
         cmocka_unit_test(c33_a_helper_that_falls_silent_after_hello_is_an_error),
         cmocka_unit_test(an_idle_session_stays_as_long_as_both_sides_live),
         cmocka_unit_test(a_peer_that_does_not_hear_that_we_leave_is_left_soon),
