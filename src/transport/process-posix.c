@@ -109,7 +109,9 @@ int process_end(pid_t pid, int wait_ms)
     int status = -1;
     dr_auto_fd int fd = pidfd_open(pid);
     struct pollfd wait = {.fd = fd, .events = POLLIN};
-    if (fd >= 0 && poll(&wait, 1, wait_ms) == 0)
+    /* without a descriptor (none is left, say) it has no time at all: nothing here waits
+     * for a process without an end */
+    if (fd < 0 || poll(&wait, 1, wait_ms) == 0)
         kill(pid, SIGKILL);
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;

@@ -326,7 +326,8 @@ with_fault() {
     }
     within 20 eval '[[ -z $(our_helper) ]]'
     # a helper that is stopped, and is heard of no more, while ssh and sshd live
-    dray --target mute exec on sh -c 'echo there; exec sleep 50' >"$OUT/o" 2>"$OUT/e" &
+    ok target add --line-timeout 4s still ssh://far
+    dray --target still exec on sh -c 'echo there; exec sleep 50' >"$OUT/o" 2>"$OUT/e" &
     local client=$! code=0 helper
     within 10 grep -q there "$OUT/o"
     helper=$(our_helper)

@@ -74,4 +74,5 @@ static int op_events(struct guest *guest, struct wire_chan *chan, const json_t *
     return result;
 }
 
-const struct guest_op guest_event_ops[] = {{"system.events", op_events, true}, {NULL, NULL}};
+const struct guest_op guest_event_ops[] = {{"system.events", op_events, true},
+                                           {NULL, NULL}};
