@@ -214,7 +214,7 @@ const struct cli_option cli_target_add_options[] = {
     {0, "connect-timeout", CLI_TEXT, TARGET_ADD(connect_timeout), "duration",
      "How long reaching it may take (default 30s)"},
     {0, "line-timeout", CLI_TEXT, TARGET_ADD(line_timeout), "duration",
-     "How long it may be silent before it is taken for lost (default 20s)"},
+     "How long it may be silent until it is lost (default 20s)"},
     {0, "log-root", CLI_TEXT, TARGET_ADD(log_root), "dir",
      "Logs there (default: logs below its root)"},
     {0, "network-fallback", CLI_TEXT, TARGET_ADD(network_fallback), "host|fail",
