@@ -8,7 +8,7 @@
 /* One that lives hears that we leave, and says so at once: LEAVE_MS are for a line that
  * is slow, and for a machine that is. It may have something to put in order then, and has
  * END_WAIT_MS for it. One that is stopped or hangs is not waited for. */
-#define LEAVE_MS 1000
+#define LEAVE_MS 2000
 #define END_WAIT_MS 10000
 #define LOST_WAIT_MS 500
 
