@@ -1262,6 +1262,7 @@ struct dray_plan_options {
                             check, and jobs have ended with 0 */
     const char *pull;    /* "missing", "always", "newer", "never"; NULL: the services' */
     bool show_only;      /* it will not be applied: no lock is taken */
+    bool images_only;    /* nothing but the pulls of the images */
     bool surroundings;   /* not the services themselves, but all that they need: their
                             image, networks, volumes, and what they depend on */
     void (*waiting)(void *arg); /* somebody else has the lock; may be NULL */

@@ -270,7 +270,8 @@ struct up_args {
     const char *pull, *format, *timeout;
     int64_t stop_timeout_s; /* -1: the containers' own */
     char **scale;
-    struct registry_args registry; /* of up; scale has no flags for them */
+    bool images_only;              /* of compose pull */
+    struct registry_args registry; /* of up and pull; scale has no flags for them */
     struct lock_args lock;
 };
 
@@ -297,6 +298,29 @@ struct compose_stop_args {
     struct compose_args of;
     bool dry_run, no_deps, quiet;
     int64_t timeout_s; /* -1: the containers' own */
+};
+
+struct compose_each_args {
+    struct compose_args of;
+    int64_t index; /* of port: the replica's number; 0: the first */
+};
+
+struct compose_kill_args {
+    struct compose_args of;
+    struct kill_args kill;
+};
+
+struct compose_exec_args {
+    struct compose_args of;
+    bool no_tty;
+    int64_t index;
+    struct exec_args exec;
+};
+
+struct compose_rm_args {
+    struct compose_args of;
+    bool force, stop, volumes, dry_run, quiet;
+    int64_t timeout_s;
 };
 
 struct compose_ls_args {
@@ -381,6 +405,12 @@ extern const struct cli_option cli_compose_ps_options[];
 extern const struct cli_option cli_compose_ls_options[];
 extern const struct cli_option cli_compose_run_options[];
 extern const struct cli_option cli_compose_restart_options[];
+extern const struct cli_option cli_compose_each_options[];
+extern const struct cli_option cli_compose_exec_options[];
+extern const struct cli_option cli_compose_kill_options[];
+extern const struct cli_option cli_compose_port_options[];
+extern const struct cli_option cli_compose_pull_options[];
+extern const struct cli_option cli_compose_rm_options[];
 extern const struct cli_option cli_compose_start_options[];
 extern const struct cli_option cli_compose_stop_options[];
 extern const struct cli_option cli_scale_options[];

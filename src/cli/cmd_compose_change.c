@@ -53,6 +53,35 @@ static int change(struct cli *cli, const struct compose_stop_args *args,
     return rc < 0 ? cli_error(cli, &err) : CLI_OK;
 }
 
+int cmd_compose_rm(struct cli *cli, void *arg)
+{
+    const struct compose_rm_args *args = arg;
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    struct dray_deployment *deployment;
+    dr_auto_free char *name = NULL;
+    if (cli_deployment_or_name(&args->of, &deployment, &name, &err) < 0)
+        return cli_error(cli, &err);
+    const struct cli_change how = {.change = DRAY_CHANGE_REMOVE,
+                                   .name = name,
+                                   .deployment = deployment,
+                                   .running = args->stop,
+                                   .volumes = args->volumes,
+                                   .apply = {.dry_run = args->dry_run,
+                                             .quiet = args->quiet,
+                                             .stop_timeout_s = args->timeout_s}};
+    dr_auto_free char *warning = dr_printf("This will remove the %scontainers of %s%s.\n",
+                                           args->stop ? "" : "stopped ",
+                                           cli->words[0] ? "services of " : "", name);
+    int code = CLI_FAILED;
+    if (args->force || args->dry_run || cli_confirm(cli, warning)) {
+        const struct dray_call call = {-1, cli_signals_cancel()};
+        code = cli_change(cli, &how, &call, &err) < 0 ? cli_error(cli, &err) : CLI_OK;
+        cli_signals_default();
+    }
+    dray_deployment_free(deployment);
+    return code;
+}
+
 int cmd_compose_stop(struct cli *cli, void *args)
 {
     return change(cli, args, DRAY_CHANGE_STOP);

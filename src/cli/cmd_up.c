@@ -92,6 +92,7 @@ static int bring_up(struct cli *cli, const struct up_args *args,
     options.no_recreate = args->no_recreate;
     options.remove_orphans = args->remove_orphans;
     options.wait = args->wait;
+    options.images_only = args->images_only;
     options.pull = args->pull;
     options.lock_file = cli_lock_file(&args->lock);
     options.show_only = args->dry_run;
@@ -221,6 +222,15 @@ int cmd_up(struct cli *cli, void *arg)
         code = stay(cli, args, deployment, old);
     dray_deployment_free(deployment);
     return code;
+}
+
+int cmd_compose_pull(struct cli *cli, void *arg)
+{
+    struct up_args *args = arg;
+    args->images_only = args->detach = true;
+    args->pull = args->pull ? args->pull : "always";
+    args->stop_timeout_s = -1;
+    return cmd_up(cli, args);
 }
 
 static char **services_of(char *const *texts)

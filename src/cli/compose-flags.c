@@ -168,6 +168,67 @@ const struct cli_option cli_compose_stop_options[] = {
     OPTION_STOP_TIMEOUT,
     {0}};
 
+/* of what needs no more than to know which */
+const struct cli_option cli_compose_each_options[] = {
+    OPTION_ENV_FILE(compose_each_args),
+    OPTION_FILE('f', compose_each_args),
+    OPTIONS_OF(compose_each_args),
+    OPTION_SECRETS_FILE(compose_each_args),
+    {0}};
+
+#define OPTION_INDEX(type)                                                               \
+    {                                                                                    \
+        0, "index", CLI_INT, offsetof(struct type, index), "number",                     \
+            "Which replica (default: the first that runs)", 0, INT32_MAX                 \
+    }
+const struct cli_option cli_compose_port_options[] = {
+    OPTION_ENV_FILE(compose_each_args),     OPTION_FILE('f', compose_each_args),
+    OPTION_INDEX(compose_each_args),        OPTIONS_OF(compose_each_args),
+    OPTION_SECRETS_FILE(compose_each_args), {0}};
+
+const struct cli_option cli_compose_kill_options[] = {
+    OPTION_ENV_FILE(compose_kill_args),
+    OPTION_FILE('f', compose_kill_args),
+    OPTIONS_OF(compose_kill_args),
+    OPTION_SECRETS_FILE(compose_kill_args),
+    {'s', "signal", CLI_TEXT, offsetof(struct compose_kill_args, kill.signal), "string",
+     "Signal to send (default KILL)"},
+    {0}};
+
+#define EXEC(member) offsetof(struct compose_exec_args, member)
+const struct cli_option cli_compose_exec_options[] = {
+    {'d', "detach", CLI_BOOL, EXEC(exec.detach), NULL, "Let it run, and return"},
+    {'e', "env", CLI_LIST, EXEC(exec.env), "list", "Set a variable: KEY=VALUE, or KEY"},
+    OPTION_ENV_FILE(compose_exec_args),
+    OPTION_FILE('f', compose_exec_args),
+    OPTION_INDEX(compose_exec_args),
+    {'i', "interactive", CLI_BOOL, EXEC(exec.interactive), NULL,
+     "Give it our stdin (--interactive=false: none)", 0, 0, 1},
+    {'T', "no-tty", CLI_BOOL, EXEC(no_tty), NULL,
+     "No terminal (default: one when ours is one)"},
+    {0, "privileged", CLI_BOOL, EXEC(exec.privileged), NULL, "With all capabilities"},
+    OPTIONS_OF(compose_exec_args),
+    OPTION_SECRETS_FILE(compose_exec_args),
+    {'u', "user", CLI_TEXT, EXEC(exec.user), "string", "User[:group] in the container"},
+    {'w', "workdir", CLI_TEXT, EXEC(exec.workdir), "string", "Working directory"},
+    {0}};
+
+#define RM(member) offsetof(struct compose_rm_args, member)
+const struct cli_option cli_compose_rm_options[] = {
+    OPTION_DRY_RUN(compose_rm_args),
+    OPTION_ENV_FILE(compose_rm_args),
+    {0, "file", CLI_LIST, RM(of.files), "file",
+     "A deployment's or Compose file; several are merged; - is stdin"},
+    {'f', "force", CLI_BOOL, RM(force), NULL, "Do not ask"},
+    OPTIONS_OF(compose_rm_args),
+    {'q', "quiet", CLI_BOOL, RM(quiet), NULL, "Say nothing of what is done"},
+    OPTION_SECRETS_FILE(compose_rm_args),
+    {'s', "stop", CLI_BOOL, RM(stop), NULL, "Those too that run, stopped first"},
+    {'t', "timeout", CLI_INT, RM(timeout_s), "seconds",
+     "Before they are killed (default: their own)", 0, INT32_MAX, -1},
+    {'v', "volumes", CLI_BOOL, RM(volumes), NULL, "Their anonymous volumes too"},
+    {0}};
+
 #define LS(member) offsetof(struct compose_ls_args, member)
 const struct cli_option cli_compose_ls_options[] = {
     {'a', "all", CLI_BOOL, LS(all), NULL, "Those too of which nothing runs"},
@@ -199,6 +260,24 @@ const struct cli_option cli_compose_run_options[] = {
     OPTION_SECRETS_FILE(compose_run_args),
     {'u', "user", CLI_TEXT, RUN(user), "string", "User[:group] in the container"},
     {'w', "workdir", CLI_TEXT, RUN(workdir), "string", "Working directory"},
+    {0}};
+
+const struct cli_option cli_compose_pull_options[] = {
+    OPTION_AUTHFILE(UP(registry)),
+    OPTION_ENV_FILE(up_args),
+    OPTION_FILE('f', up_args),
+    OPTION_LOCK(UP(lock)),
+    OPTION_LOCK_FILE(UP(lock)),
+    OPTION_LOCK_UPDATE(UP(lock)),
+    {0, "no-deps", CLI_BOOL, UP(no_deps), NULL, "Not what the named services depend on"},
+    {0, "policy", CLI_TEXT, UP(pull), "policy",
+     "always (default), missing, newer or never"},
+    OPTIONS_OF(up_args),
+    {'q', "quiet", CLI_BOOL, UP(quiet), NULL, "Say nothing of what is done"},
+    OPTION_SECRETS_FILE(up_args),
+    OPTION_SIGNATURE_POLICY(UP(registry)),
+    OPTION_TLS_CA(UP(registry)),
+    OPTION_TLS_VERIFY(UP(registry)),
     {0}};
 
 const struct cli_option cli_scale_options[] = {

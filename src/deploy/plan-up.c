@@ -393,17 +393,19 @@ int deploy_plan_up(const struct deploy_model *model, const struct deploy_seen *s
                    .going = json_object(),
                    .parts = dr_alloc((model->service_count + 1) * sizeof *u.parts)};
     int rc = choose_all(&u, err);
-    for (size_t i = 0; rc == 0 && i < model->network_count; i++)
+    bool whole = !options->images_only;
+    for (size_t i = 0; whole && rc == 0 && i < model->network_count; i++)
         rc = plan_network(&u, &model->networks[i], err);
-    for (size_t i = 0; rc == 0 && i < model->volume_count; i++)
+    for (size_t i = 0; whole && rc == 0 && i < model->volume_count; i++)
         rc = plan_volume(&u, &model->volumes[i], err);
     for (size_t i = 0; rc == 0 && i < model->service_count; i++)
         if (u.parts[i].chosen)
             rc = plan_pull(&u, i, err);
-    for (size_t i = 0; rc == 0 && i < model->service_count; i++)
+    for (size_t i = 0; whole && rc == 0 && i < model->service_count; i++)
         rc = plan_service(&u, i, err);
     if (rc == 0) {
-        plan_orphans(&u);
+        if (whole)
+            plan_orphans(&u);
         wait_at_the_end(&u);
         *ret_plan = DR_TAKE(u.plan);
     }

@@ -87,6 +87,7 @@ struct deploy_plan_options {
     char *const *services; /* only these, and what they depend on; NULL or empty: all */
     bool no_deps;
     bool force_recreate, no_recreate, remove_orphans;
+    bool images_only;  /* nothing but the pulls */
     bool surroundings; /* not the named ones themselves, but all that they need */
     bool wait;         /* at the end every replica is ready, every job has ended */
     bool pinned;       /* images that are there may not be those that a lock file pins */

@@ -131,3 +131,41 @@ YAML
     exits 1 compose -p other pss
     has "$stderr" "unknown command: compose pss (did you mean ps?)"
 }
+
+# bats test_tags=any-runtime
+@test "the verbs of containers have theirs for services: exec, port, top, pause, kill, wait, rm, pull" {
+    cat >compose.yaml <<-END
+	name: shop
+	services:
+	  web: {image: "$IMAGE", command: [sleep, "100"], scale: 2, stop_signal: KILL, ports: ["127.0.0.1::80"], depends_on: [db]}
+	  db: {image: "$IMAGE", command: [sleep, "100"], stop_signal: KILL}
+	END
+    refused 125 "nothing of service web runs" -- compose exec web true
+    ok compose pull --policy missing
+    same "$stderr" ""
+    refused 1 "no such service: nosuch" -- compose pull nosuch
+    ok up -d
+    exits 7 compose exec --index 2 -e A=b -T web sh -c 'hostname; echo $A; exit 7'
+    same "$output" $'shop-web-2\nb'
+    refused 125 "service web has no replica 3 that runs" -- compose exec --index 3 web true
+    ok compose port --index 2 web 80
+    same "$output" "$(dray port shop-web-2 80)"
+    ok compose top db
+    has "$output" shop-db-1
+    has "$output" "sleep 100"
+    ok compose pause web
+    same "$output" $'shop-web-1\nshop-web-2'
+    ok compose pause
+    same "$output" shop-db-1
+    ok compose unpause
+    ok compose kill db
+    ok compose wait db
+    same "$output" 137
+    exits 1 compose rm
+    has "$stderr" "not confirmed, nothing was removed"
+    ok compose rm -f
+    same "$stderr" "container shop-db-1: removed"
+    ok compose rm --force --stop --volumes web
+    same "$(dray compose ps -a --format '{{.Name}}')" ""
+    ok down
+}

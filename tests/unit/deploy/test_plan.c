@@ -259,6 +259,18 @@ static void a_missing_image_is_pulled_once_for_all_services(void **state)
     expect(w, two, NULL, "");
 }
 
+static void images_only_is_the_pulls_and_nothing_else(void **state)
+{
+    auto_world struct world *w = world_new();
+    const struct deploy_plan_options missing = {.images_only = true, .pull = -1},
+                                     always = {.images_only = true,
+                                               .pull = DEPLOY_PULL_ALWAYS};
+    expect(w, two, &missing, "");
+    expect(w, two, &always, "pull docker.io/library/box:latest");
+    json_object_clear(w->seen.images);
+    expect(w, two, &missing, "pull docker.io/library/box:latest");
+}
+
 static void only_the_service_that_has_changed_is_replaced(void **state)
 {
     auto_world struct world *w = world_new();
@@ -659,6 +671,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_empty_target_gets_the_network_and_dependencies_first),
         cmocka_unit_test(a_missing_image_is_pulled_once_for_all_services),
+        cmocka_unit_test(images_only_is_the_pulls_and_nothing_else),
         cmocka_unit_test(only_the_service_that_has_changed_is_replaced),
         cmocka_unit_test(another_image_behind_the_tag_is_a_change),
         cmocka_unit_test(a_pull_decides_whether_containers_are_replaced),
