@@ -162,6 +162,10 @@ static int op_observe(struct guest *guest, struct wire_chan *chan, const json_t 
         return -1;
     while (wait_a_little(chan, -1, err) == 0)
         ;
+    /* A host that was killed has left work behind, which is still being finished or
+     * undone here: the lock goes when all of that is over, with this process. */
+    if (wire_peer_gone(chan))
+        lock = -1;
     return -1; /* it was given up, which is how it ends */
 }
 

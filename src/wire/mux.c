@@ -266,6 +266,11 @@ bool wire_mux_ended(struct wire_mux *mux)
     return ended;
 }
 
+bool wire_peer_gone(struct wire_chan *chan)
+{
+    return wire_mux_ended(chan->mux);
+}
+
 bool wire_mux_greeted(struct wire_mux *mux)
 {
     pthread_mutex_lock(&mux->lock);

@@ -156,5 +156,7 @@ void wire_reply_error(struct wire_chan *chan, const struct dr_error *err);
 bool wire_cancelled(struct wire_chan *chan);
 /* Guest: nobody is hindered by it when the host says nothing for hours. */
 void wire_patient(struct wire_chan *chan);
+/* That the peer is gone, and all that it wanted with it. */
+bool wire_peer_gone(struct wire_chan *chan);
 
 #endif

@@ -269,6 +269,7 @@ cut_off() {
   db: {SLEEP}'
     for ms in 5 15 25 40 55 75 100 130 170 220; do
         cut_off dray "$ms"
+        ((ms % 2)) || ok up -d -q # whatever the helper of the killed one is still doing
         cut_off helper "$((ms + 5))"
         ((ms % 2)) || ok down -v -t 0 -q
     done
