@@ -189,6 +189,16 @@ static int by_name(const void *a, const void *b)
     return order ? order : x->order < y->order ? -1 : 1;
 }
 
+/* Its very beginning is wrong: it is another kind of file. */
+static int no_tar(struct dr_error *err)
+{
+    dr_auto_free char *why = dr_strdup(err->text);
+    return dr_fail(err, DR_ERR_FORMAT,
+                   "no image archive, and no tar at all (%s): `dray save`, `docker save` "
+                   "and skopeo make such archives",
+                   why);
+}
+
 static int read_contents(struct files *files, struct dr_error *err)
 {
     struct walk walk = {.fd = files->tar, .chunk = dr_alloc(16 * 1024)};
@@ -199,6 +209,8 @@ static int read_contents(struct files *files, struct dr_error *err)
     while ((result = tar_next(tar, &e, err)) > 0)
         if ((result = index_entry(files, tar, &e, err)) < 0)
             break;
+    if (result < 0 && tar_offset(tar) <= TAR_BLOCK && err->kind == DR_ERR_FORMAT)
+        no_tar(err);
     tar_free(tar);
     free(walk.chunk);
     if (result == 0 && files->n > 0)
