@@ -209,12 +209,15 @@ static void runtime_that_hangs_is_killed_at_the_deadline(void **state) /* C33 */
     runtime_release(&runtime);
 }
 
+/* What ls says of a shell's descriptors: 10 is its script. */
+#define SHELL_FDS(kept) "0\n1\n10\n2\n" kept
+
 static void
 runtime_inherits_nothing_but_three_descriptors(void **state) /* H3, CVE-2024-21626 */
 {
     dr_auto_free char *out = dr_path_join(dir, "out");
-    dr_auto_free char *body = dr_printf(
-        "ls /proc/$$/fd | grep -v '^10$' | tr '\\n' ' ' > %s; env >> %s", out, out);
+    /* neither a pipe nor a redirection for ls: the shell itself would have them open */
+    dr_auto_free char *body = dr_printf("exec >%s; ls /proc/$$/fd; echo env; env", out);
     dr_auto_free char *path = script("crun", body);
     int leak = open("/etc/passwd", O_RDONLY); /* without O_CLOEXEC */
     struct runtime runtime;
@@ -229,7 +232,7 @@ runtime_inherits_nothing_but_three_descriptors(void **state) /* H3, CVE-2024-216
     assert_int_equal(runtime_wait(pid, dr_clock_ms() + 10000, &status, &err), 0);
     struct dr_buf text = DR_BUF_INIT(4096);
     assert_int_equal(dr_file_read(AT_FDCWD, out, &text, &err), 0);
-    assert_memory_equal(text.data, "0 1 2 ", 6);
+    assert_int_equal(strncmp(text.data, SHELL_FDS("") "env\n", 12), 0);
     assert_null(strstr(text.data, "SECRET"));
     dr_buf_release(&text);
     close(leak);
@@ -240,9 +243,7 @@ static void runtime_is_given_what_is_to_be_kept_behind_the_three(void **state)
 {
     dr_auto_free char *out = dr_path_join(dir, "out");
     dr_auto_free char *body =
-        dr_printf("exec 9<&-; cat <&5 >%s; cat <&4 >>%s; cat <&3 >>%s; ls /proc/$$/fd | "
-                  "grep -v '^10$' | tr '\\n' ' ' >>%s",
-                  out, out, out, out);
+        dr_printf("exec >%s; cat <&5; cat <&4; cat <&3; ls /proc/$$/fd", out);
     dr_auto_free char *path = script("crun", body);
     struct runtime runtime;
     struct dr_error err = DR_ERROR_INIT;
@@ -265,7 +266,7 @@ static void runtime_is_given_what_is_to_be_kept_behind_the_three(void **state)
     assert_int_equal(runtime_wait(pid, dr_clock_ms() + 10000, &status, &err), 0);
     struct dr_buf text = DR_BUF_INIT(4096);
     assert_int_equal(dr_file_read(AT_FDCWD, out, &text, &err), 0);
-    assert_string_equal(text.data, "abc0 1 2 3 4 5 ");
+    assert_string_equal(text.data, "abc" SHELL_FDS("3\n4\n5\n"));
     dr_buf_release(&text);
     for (int i = 0; i < 3; i++)
         close(fds[i]);
