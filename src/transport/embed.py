@@ -10,8 +10,10 @@ import sys
 name, binary, out_asm, out_header = sys.argv[1:]
 with open(binary, "rb") as f:
     data = f.read()
+sha256 = hashlib.sha256(data).hexdigest()
 with open(out_asm, "w") as f:
-    f.write(f"""/* made by embed.py */
+    # with the digest, since ccache may look at this text alone
+    f.write(f"""/* made by embed.py of {sha256} */
 #ifdef __ELF__
     .section .rodata
 #else
@@ -29,5 +31,5 @@ with open(out_header, "w") as f:
     f.write(f"""/* made by embed.py */
 extern const unsigned char {name}_start[];
 #define {name.upper()}_SIZE {len(data)}u
-#define {name.upper()}_SHA256 "{hashlib.sha256(data).hexdigest()}"
+#define {name.upper()}_SHA256 "{sha256}"
 """)

@@ -29,7 +29,11 @@ dray() { in_far timeout --foreground -k 5 60 "$DRAY" "$@"; }
 # not touched, as when somebody comes from another network.
 dead() { # BYTES
     local ports
-    ports=$(ss -Htn state established "dport = :$FAR_PORT" | awk '{ sub(/.*:/, "", $3); printf "%s,", $3 }')
+    within 10 connected || {
+        ss -tan
+        return 1
+    }
+    ports=$(connected)
     nft -f - <<RULES
 table inet dead_line {
     set gone { type inet_service; elements = { ${ports%,} }; }
@@ -41,6 +45,11 @@ table inet dead_line {
     }
 }
 RULES
+}
+# connected: the clients' ports, with commas
+connected() {
+    ss -Htn state established "dport = :$FAR_PORT" |
+        awk '{ sub(/.*:/, "", $3); printf "%s,", $3; n++ } END { exit !n }'
 }
 alive() { nft delete table inet dead_line 2>/dev/null || true; }
 
