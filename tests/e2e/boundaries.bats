@@ -30,7 +30,7 @@ dray() { in_far timeout --foreground -k 5 60 "$DRAY" "$@"; }
 # starts ARGS...: what was executed over here, and how often a helper over there
 starts() {
     timeout 60 strace -D -f -qq -e trace=execve -e signal=none -o "$OUT/trace" \
-        nsenter -t "$FAR_PID" -m -- env XDG_RUNTIME_DIR="$E2E/far/run" "$DRAY" "$@" >"$OUT/out" 2>&1
+        nsenter -t "$FAR_PID" -m -- env XDG_RUNTIME_DIR="$E2E_SUITE/ssh" "$DRAY" "$@" >"$OUT/out" 2>&1
     grep -cE 'execve\("[^"]*/(ssh|sh|wsl\.exe)", .*= 0' "$OUT/trace"
 }
 

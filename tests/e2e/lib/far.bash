@@ -35,8 +35,10 @@ USERS
 
 far_start() {
     local dir=$E2E/far
-    mkdir -p "$dir/ssh" "$dir/run"
-    chmod 700 "$dir/ssh" "$dir/run"
+    # the sockets of connections that stay: a place of this run's own, and a short one, since dray
+    # takes a place below /tmp, which all runs would share, when a socket's path would be too long
+    mkdir -p "$dir/ssh" "$E2E_SUITE/ssh"
+    chmod 700 "$dir/ssh" "$E2E_SUITE/ssh"
     # sshd and sudo look at who owns what is above, and others must get to their homes
     chmod 755 "$E2E_SUITE" "$E2E" "$dir"
     cp -a /etc "$dir/etc"
@@ -90,14 +92,14 @@ far_stop() {
     local dir=$E2E/far
     far_masters_end
     [[ ! -f $dir/pid ]] || kill "$(cat "$dir/pid")"
-    rm -rf "$dir"
+    rm -rf "$dir" "$E2E_SUITE/ssh"
 }
 # The connections that stay for the next command.
 far_masters_end() {
     local socket
-    for socket in "$E2E"/far/run/dray/*; do
+    for socket in "$E2E_SUITE"/ssh/dray/*; do
         [[ ! -S $socket ]] || in_far ssh -O exit -S "$socket" x 2>/dev/null || true
     done
 }
 
-in_far() { nsenter -t "$FAR_PID" -m -- env XDG_RUNTIME_DIR="$E2E/far/run" "$@"; }
+in_far() { nsenter -t "$FAR_PID" -m -- env XDG_RUNTIME_DIR="$E2E_SUITE/ssh" "$@"; }

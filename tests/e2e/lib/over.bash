@@ -34,7 +34,7 @@ over_start() { # ssh|wsl or nothing
         source "$E2E_LIB/far.bash"
         far_start
         OVER_TARGET=ssh://far
-        over_program "exec nsenter -t $FAR_PID -m --wd=\"\$PWD\" -- env XDG_RUNTIME_DIR=$E2E/far/run '$real' \"\$@\""
+        over_program "exec nsenter -t $FAR_PID -m --wd=\"\$PWD\" -- env XDG_RUNTIME_DIR=$E2E_SUITE/ssh '$real' \"\$@\""
         ;;
     wsl)
         # shellcheck source=tests/e2e/lib/wsl.bash
