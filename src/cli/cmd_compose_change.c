@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* compose stop, start, restart: with the containers that are there, in the order of what
- * they depend on. The files are not needed where a name will do. */
+/* compose stop, start, restart, rm: with the containers that are there, in the order of
+ * what they depend on. The files are not needed where a name will do. */
 #include <string.h>
 
 #include "cli/compose.h"
