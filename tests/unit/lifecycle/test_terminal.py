@@ -4,6 +4,7 @@
     test_terminal.py <dray-guest> <runtime> [test…]
 """
 import os
+import signal
 import sys
 import time
 
@@ -68,6 +69,22 @@ def a_resize_reaches_the_container_even_past_unread_stdin_C25():
         c.wait_output(b"45 56\r\n")
         c.event(event="signal", signal=9)
         assert ended(c) == 137
+
+
+def the_last_of_several_resizes_counts_C25():
+    """Also when the monitor sees them all at once, as it does when it is kept waiting."""
+    with session() as s:
+        c = run_tty(s, "sh", "-c", "echo ready; i=0; until [ \"$(stty size)\" = '45 55' ]; "
+                    "do i=$((i+1)); [ $i -lt 60 ] || break; sleep 0.1; done; stty size")
+        c.wait_output(b"ready")
+        monitor, _ = life.monitor_of(c.events[0]["id"])
+        os.kill(monitor, signal.SIGSTOP)
+        for i in range(1, 6):
+            c.event(event="resize", rows=40 + i, columns=50 + i)
+        time.sleep(0.3)  # for the helper to pass them on
+        os.kill(monitor, signal.SIGCONT)
+        assert ended(c) == 0
+        assert c.out[1].endswith(b"45 55\r\n"), bytes(c.out[1])
 
 
 def the_end_of_a_clients_stdin_does_not_close_a_terminal():
