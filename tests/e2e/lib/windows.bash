@@ -25,8 +25,11 @@ windows_make() { # DIR
         [[ ! -f $1/made ]] || exit 0
         rm -rf "$1"
         mkdir -p "$1/home"
-        WINEPREFIX=$1/prefix HOME=$1/home wineboot -i >"$1/log" 2>&1 || exit 1
-        WINEPREFIX=$1/prefix wineserver -w
+        if ! WINEPREFIX=$1/prefix HOME=$1/home timeout -k 5 200 wineboot -i >"$1/log" 2>&1 ||
+            ! WINEPREFIX=$1/prefix timeout -k 5 60 wineserver -w; then
+            windows_kill "$1/prefix"
+            exit 1
+        fi
         dlls=$(dirname "$(find /usr/lib/*/wine -path '*x86_64-windows/kernel32.dll' | head -1)")
         for file in "$1"/prefix/drive_c/windows/system32/*; do
             [[ ! -f $dlls/${file##*/} ]] || ln -sf "$dlls/${file##*/}" "$file"
@@ -62,10 +65,29 @@ windows_start() {
     wineserver -p 3>&- && wine cmd /c exit 3>&- </dev/null >/dev/null 2>&1
 }
 
+# What of a wineserver's does not end when it is told to is killed by its number: a program that
+# hangs holds up no suite. A process of ours has our WINEPREFIX in its environment.
 windows_stop() {
-    [[ ! -d $E2E/windows ]] || wineserver -k
-    wineserver -w
+    if [[ -d $E2E/windows ]]; then
+        wine_server_ends "$E2E/windows" || {
+            windows_kill "$E2E/windows"
+            wine_server_ends "$E2E/windows" || echo "a wineserver of $E2E/windows does not end" >&2
+        }
+    fi
     rm -rf "$E2E/windows"
+}
+wine_server_ends() { # PREFIX: within ten seconds each, -k asks it to end, -w waits until it has
+    WINEPREFIX=$1 timeout -k 1 10 wineserver -k
+    WINEPREFIX=$1 timeout -k 1 10 wineserver -w
+}
+windows_kill() { # PREFIX
+    local pid
+    while read -r pid; do
+        # tools of this side have it too, and are no Windows
+        [[ $(readlink "/proc/$pid/exe") == */wine* ]] || continue
+        echo "does not end when it is asked to: $(tr '\0' ' ' <"/proc/$pid/cmdline")" >&2
+        kill -KILL "$pid" 2>/dev/null || true
+    done < <(grep -lzsxF "WINEPREFIX=$1" /proc/[0-9]*/environ | tr -dc '0-9\n')
 }
 
 # C:\users\me, as this side sees it
