@@ -3,55 +3,23 @@
  * (probe/probe.h), of which there is one at a time. */
 #include "guest/monitor/state.h"
 
-#include <fcntl.h>
 #include <signal.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "base/text.h"
-#include "guest/probe/probe.h"
-#include "guest/runtime/nofile.h"
+#include "guest/runtime/self.h"
 
 /* Beyond its timeout a probe needs time for the runtime, and to write its result. One
  * that takes longer hangs. */
 #define GRACE_MS 40000
 #define NS_PER_MS 1000000
 
-/* Between vfork and exec: system calls only. */
-static void become(char *const *argv, pid_t parent)
-{
-    static char *const environment[] = {(char *)"PATH=/usr/sbin:/usr/bin:/sbin:/bin",
-                                        NULL};
-    int null = open("/dev/null", O_RDWR);
-    nofile_restore();
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent || null < 0)
-        _exit(PROBE_UNKNOWN);
-    for (int i = 0; i < 3; i++)
-        dup2(null, i);
-    if (syscall(SYS_close_range, 3, ~0U, 0) < 0)
-        for (int fd = 3; fd < 1024; fd++)
-            close(fd);
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    execve("/proc/self/exe", argv, environment);
-    _exit(PROBE_UNKNOWN);
-}
-
 static void start_probe(struct monitor *m)
 {
     char *argv[] = {(char *)"dray-guest", (char *)"probe", m->guest.root,
                     m->guest.run_root,    m->id,           NULL};
-    sigset_t all, before;
-    sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, &before);
-    pid_t parent = getpid(), pid = vfork();
-    if (pid == 0)
-        become(argv, parent);
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    if (pid > 0)
-        m->probe = pid;
+    const struct self_start how = {.argv = argv, .dies_with_us = true};
+    self_start(&how, &m->probe);
 }
 
 /* The next probe, counted from now. */
@@ -91,6 +59,10 @@ void monitor_health_look(struct monitor *m)
         return;
     }
     start_probe(m);
+    if (m->probe <= 0) { /* no memory, say */
+        plan_next(m);
+        return;
+    }
     m->health_due_ms = dr_clock_ms() + m->health.timeout_ns / NS_PER_MS + GRACE_MS;
 }
 
