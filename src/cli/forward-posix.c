@@ -4,26 +4,20 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #include "cli/cli.h"
+#include "cli/forward-address.h"
 #include "cli/forward.h"
 
 const char forward_forbidden[] = "ports below 1024 are root's";
 
 int forward_open(const struct dr_ip *ip, bool udp, int *port)
 {
-    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)*port)};
-    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6,
-                              .sin6_port = htons((uint16_t)*port)};
-    memcpy(&v4.sin_addr, ip->bytes, sizeof v4.sin_addr);
-    memcpy(&v6.sin6_addr, ip->bytes, sizeof v6.sin6_addr);
-    bool is_v4 = ip->family == 4;
-    struct sockaddr *at = is_v4 ? (struct sockaddr *)&v4 : (struct sockaddr *)&v6;
-    socklen_t len = is_v4 ? sizeof v4 : sizeof v6;
+    union forward_address at;
+    socklen_t len = forward_address_of(ip, *port, &at);
     dr_auto_fd int fd =
-        socket(at->sa_family,
+        socket(at.any.sa_family,
                (udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -1;
@@ -31,12 +25,12 @@ int forward_open(const struct dr_ip *ip, bool udp, int *port)
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)); /* inherited */
     }
-    if (!is_v4)
+    if (ip->family != 4)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){1}, sizeof(int));
-    if (bind(fd, at, len) < 0 || (!udp && listen(fd, SOMAXCONN) < 0) ||
-        getsockname(fd, at, &len) < 0)
+    if (bind(fd, &at.any, len) < 0 || (!udp && listen(fd, SOMAXCONN) < 0) ||
+        getsockname(fd, &at.any, &len) < 0)
         return -1;
-    *port = ntohs(is_v4 ? v4.sin_port : v6.sin6_port);
+    *port = ntohs(at.v6.sin6_port);
     return DR_TAKE_FD(fd);
 }
 

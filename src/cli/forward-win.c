@@ -6,6 +6,7 @@
 #include <ws2tcpip.h>
 
 #include "cli/cli.h"
+#include "cli/forward-address.h"
 #include "cli/forward.h"
 
 const char forward_forbidden[] = "Windows has reserved it, see `netsh interface ipv4 "
@@ -13,15 +14,9 @@ const char forward_forbidden[] = "Windows has reserved it, see `netsh interface 
 
 int forward_open(const struct dr_ip *ip, bool udp, int *port)
 {
-    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)*port)};
-    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6,
-                              .sin6_port = htons((uint16_t)*port)};
-    memcpy(&v4.sin_addr, ip->bytes, sizeof v4.sin_addr);
-    memcpy(&v6.sin6_addr, ip->bytes, sizeof v6.sin6_addr);
-    bool is_v4 = ip->family == 4;
-    struct sockaddr *at = is_v4 ? (struct sockaddr *)&v4 : (struct sockaddr *)&v6;
-    int len = is_v4 ? sizeof v4 : sizeof v6;
-    SOCKET s = socket(at->sa_family, udp ? SOCK_DGRAM : SOCK_STREAM, 0);
+    union forward_address at;
+    socklen_t len = forward_address_of(ip, *port, &at);
+    SOCKET s = socket(at.any.sa_family, udp ? SOCK_DGRAM : SOCK_STREAM, 0);
     dr_auto_fd int fd = s == INVALID_SOCKET ? -1 : win_socket_add(s);
     if (fd < 0) {
         errno = win_socket_errno();
@@ -32,14 +27,14 @@ int forward_open(const struct dr_ip *ip, bool udp, int *port)
     if (!udp)
         setsockopt(s, IPPROTO_TCP, TCP_NODELAY, (char *)&(int){1},
                    sizeof(int)); /* inherited */
-    if (!is_v4)
+    if (ip->family != 4)
         setsockopt(s, IPPROTO_IPV6, IPV6_V6ONLY, (char *)&(int){1}, sizeof(int));
-    if (bind(s, at, len) != 0 || (!udp && listen(s, SOMAXCONN) != 0) ||
-        getsockname(s, at, &len) != 0) {
+    if (bind(s, &at.any, len) != 0 || (!udp && listen(s, SOMAXCONN) != 0) ||
+        getsockname(s, &at.any, &len) != 0) {
         errno = win_socket_errno();
         return -1;
     }
-    *port = ntohs(is_v4 ? v4.sin_port : v6.sin6_port);
+    *port = ntohs(at.v6.sin6_port);
     return DR_TAKE_FD(fd);
 }
 
