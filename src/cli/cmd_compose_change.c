@@ -31,49 +31,22 @@ int cli_change(struct cli *cli, const struct cli_change *how,
     return rc;
 }
 
-static int change(struct cli *cli, const struct compose_stop_args *args,
-                  enum dray_change what)
+/* how without its name and deployment, which of says. removed: what goes, when a person
+ * is to be asked first; else NULL. */
+static int change(struct cli *cli, const struct compose_args *of, struct cli_change how,
+                  const char *removed)
 {
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
     struct dray_deployment *deployment;
     dr_auto_free char *name = NULL;
-    if (cli_deployment_or_name(&args->of, &deployment, &name, &err) < 0)
+    if (cli_deployment_or_name(of, &deployment, &name, &err) < 0)
         return cli_error(cli, &err);
-    const struct cli_change how = {.change = what,
-                                   .name = name,
-                                   .deployment = deployment,
-                                   .no_deps = args->no_deps,
-                                   .apply = {.dry_run = args->dry_run,
-                                             .quiet = args->quiet,
-                                             .stop_timeout_s = args->timeout_s}};
-    const struct dray_call call = {-1, cli_signals_cancel()};
-    int rc = cli_change(cli, &how, &call, &err);
-    cli_signals_default();
-    dray_deployment_free(deployment);
-    return rc < 0 ? cli_error(cli, &err) : CLI_OK;
-}
-
-int cmd_compose_rm(struct cli *cli, void *arg)
-{
-    const struct compose_rm_args *args = arg;
-    dr_auto_error struct dr_error err = DR_ERROR_INIT;
-    struct dray_deployment *deployment;
-    dr_auto_free char *name = NULL;
-    if (cli_deployment_or_name(&args->of, &deployment, &name, &err) < 0)
-        return cli_error(cli, &err);
-    const struct cli_change how = {.change = DRAY_CHANGE_REMOVE,
-                                   .name = name,
-                                   .deployment = deployment,
-                                   .running = args->stop,
-                                   .volumes = args->volumes,
-                                   .apply = {.dry_run = args->dry_run,
-                                             .quiet = args->quiet,
-                                             .stop_timeout_s = args->timeout_s}};
-    dr_auto_free char *warning = dr_printf("This will remove the %scontainers of %s%s.\n",
-                                           args->stop ? "" : "stopped ",
-                                           cli->words[0] ? "services of " : "", name);
+    how.name = name;
+    how.deployment = deployment;
+    dr_auto_free char *warning =
+        dr_printf("This will remove the %s%s.\n", removed ? removed : "", name);
     int code = CLI_FAILED;
-    if (args->force || args->dry_run || cli_confirm(cli, warning)) {
+    if (!removed || cli_confirm(cli, warning)) {
         const struct dray_call call = {-1, cli_signals_cancel()};
         code = cli_change(cli, &how, &call, &err) < 0 ? cli_error(cli, &err) : CLI_OK;
         cli_signals_default();
@@ -82,17 +55,43 @@ int cmd_compose_rm(struct cli *cli, void *arg)
     return code;
 }
 
+int cmd_compose_rm(struct cli *cli, void *arg)
+{
+    const struct compose_rm_args *args = arg;
+    const struct cli_change how = {.change = DRAY_CHANGE_REMOVE,
+                                   .running = args->stop,
+                                   .volumes = args->volumes,
+                                   .apply = {.dry_run = args->dry_run,
+                                             .quiet = args->quiet,
+                                             .stop_timeout_s = args->timeout_s}};
+    dr_auto_free char *removed =
+        dr_printf("%scontainers of %s", args->stop ? "" : "stopped ",
+                  cli->words[0] ? "services of " : "");
+    return change(cli, &args->of, how, args->force || args->dry_run ? NULL : removed);
+}
+
+static int change_running(struct cli *cli, const struct compose_stop_args *args,
+                          enum dray_change what)
+{
+    const struct cli_change how = {.change = what,
+                                   .no_deps = args->no_deps,
+                                   .apply = {.dry_run = args->dry_run,
+                                             .quiet = args->quiet,
+                                             .stop_timeout_s = args->timeout_s}};
+    return change(cli, &args->of, how, NULL);
+}
+
 int cmd_compose_stop(struct cli *cli, void *args)
 {
-    return change(cli, args, DRAY_CHANGE_STOP);
+    return change_running(cli, args, DRAY_CHANGE_STOP);
 }
 
 int cmd_compose_restart(struct cli *cli, void *args)
 {
-    return change(cli, args, DRAY_CHANGE_RESTART);
+    return change_running(cli, args, DRAY_CHANGE_RESTART);
 }
 
 int cmd_compose_start(struct cli *cli, void *args)
 {
-    return change(cli, args, DRAY_CHANGE_START);
+    return change_running(cli, args, DRAY_CHANGE_START);
 }
