@@ -60,7 +60,7 @@ all_of_it() {
     # every byte, empty words, long ones: no shell outside ever sees them
     printf -v word '%b' "$(printf '\\x%02x' {1..255})"
     printf -v big '%0100000d' 7
-    words=("$word" $'\u00e4\u20ac' '' '$HOME' '*' ';' "'\"" $'\n' '-n' "$big" '!!' '%s')
+    words=("$word" $'\xc3\xa4\xe2\x82\xac' '' '$HOME' '*' ';' "'\"" $'\n' '-n' "$big" '!!' '%s')
     try dray exec far sh -c 'for a; do printf "%s|" "$a"; done | md5sum' sh "${words[@]}"
     same "$output" "$(printf '%s|' "${words[@]}" | md5sum)"
     try dray run --rm -e A="$word" "$IMAGE" sh -c 'for a in "$A" "$@"; do printf "%s|" "$a"; done | md5sum' sh "${words[@]}"
