@@ -447,7 +447,8 @@ static void C26_a_signal_goes_past_stdin_that_nobody_reads(void **s)
 
 static void C26_a_timeout_of_next_leaves_the_stream_as_it_is(void **s)
 {
-    static const char *const argv[] = {"sh", "-c", "usleep 300000; echo late", NULL};
+    static const char *const argv[] = {
+        "sh", "-c", "until test -e /go; do usleep 20000; done; echo late", NULL};
     sleeper("host");
     struct dray_exec_options options = words(argv);
     struct dray_call brief = {.timeout_ms = 50};
@@ -458,6 +459,7 @@ static void C26_a_timeout_of_next_leaves_the_stream_as_it_is(void **s)
     while ((result = dray_stream_next(stream, &brief, &event, ERR)) > 0)
         assert_int_equal(event.type, DRAY_EVENT_STARTED);
     FAILS(DRAY_ERR_TIMEOUT, result);
+    assert_int_equal(executed("host", "touch /go").exit_code, 0);
     SAME(drained(stream).out, "late\n");
 }
 

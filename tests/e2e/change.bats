@@ -49,8 +49,8 @@ load lib/busybox
     same "$output" r
     same "$(full_id r)" "$id"
     is_status r running
-    within 10 test "$(dray logs r | grep -c ready)" -ge 2 ||
-        within 10 bash -c '[[ $("$DRAY" logs r | grep -c ready) -eq 2 ]]'
+    ready_twice() { [[ $(dray logs r | grep -c ready) -eq 2 ]]; }
+    within 10 ready_twice
     same "$(dray exec r cat /runs)" $'run\nrun'
     ok stop r
     ok restart r

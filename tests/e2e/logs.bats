@@ -35,7 +35,7 @@ load lib/busybox
     local first second
     first=$(date -d "${lines[0]%% *}" +%s%N)
     second=$(date -d "${lines[1]%% *}" +%s%N)
-    ((second - first > 900000000)) || explain "the times are too near"
+    ((second - first > 300000000)) || explain "the times are too near"
     ((second - first < 5000000000)) || explain "the times are too far"
     same "${lines[0]#* }" a
 }

@@ -78,15 +78,19 @@ STEPS
 }
 
 @test "events as they come, until somebody has had enough" {
-    "$DRAY" events --format '{{.Action}}' >"$OUT/events" 2>&1 3>&- &
+    "$DRAY" events --format '{{.Type}} {{.Action}}' >"$OUT/events" 2>&1 3>&- &
     local pid=$!
-    sleep 0.5
+    listens() { # nothing says that it does, but that it hears something
+        dray volume rm "$(dray volume create)" >/dev/null
+        grep -qx 'volume destroy' "$OUT/events"
+    }
+    within 10 listens
     ok run --rm --name live "$IMAGE" true
-    within 10 grep -qx die "$OUT/events"
-    within 10 grep -qx destroy "$OUT/events"
+    within 10 grep -qx 'container die' "$OUT/events"
+    within 10 grep -qx 'container destroy' "$OUT/events"
     kill $pid
     wait $pid || true
-    grep -qx create "$OUT/events"
+    grep -qx 'container create' "$OUT/events"
 }
 
 @test "port: nothing is published, and a port that is asked for is an error" {

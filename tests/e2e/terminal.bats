@@ -90,12 +90,7 @@ STEPS
     in_pty 1 run -it --name t "$IMAGE" sh -c 'trap "" TERM; echo ready; while :; do sleep 0.1; done' <<'STEPS'
 expect ready
 raw
-signal TERM
-sleep 0.1
-signal TERM
-sleep 0.1
-signal TERM
-expect ended by the third signal
+thrice TERM ended by the third signal
 STEPS
     same "$(status_of t)" running
 }

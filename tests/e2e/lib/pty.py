@@ -7,7 +7,8 @@ A step a line, blank lines and lines with # left out:
   send TEXT       types it; \\n, \\r, \\t, \\xNN and so on as in Python
   resize ROWS COLUMNS
   signal NAME     sends it to COMMAND
-  sleep SECONDS
+  thrice NAME TEXT  sends it three times within a moment, until TEXT was written: on a machine
+                    with other work a moment may be too long for COMMAND, or for us
   raw             the terminal must be raw now (within a while)
   cooked          it must be as it was before COMMAND
   stopped         COMMAND must be stopped now (within a while)
@@ -80,6 +81,24 @@ def resize(rows, columns):
     fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
 
+def pass_time(seconds):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if not read_some(0.02):
+            time.sleep(0.01)  # nobody has the terminal any more, say
+
+
+def thrice(name, text):
+    for _ in range(10):
+        for _ in range(3):
+            os.kill(child, getattr(signal, "SIG" + name))
+            pass_time(0.1)
+        pass_time(1.5)  # longer than the three may take together
+        if text.encode() in shown:
+            return
+    fail("never: %s after three of SIG%s" % (text, name))
+
+
 def do(step):
     global position, master
     word, _, rest = step.partition(" ")
@@ -93,8 +112,8 @@ def do(step):
         resize(*map(int, rest.split()))
     elif word == "signal":
         os.kill(child, getattr(signal, "SIG" + rest))
-    elif word == "sleep":
-        time.sleep(float(rest))
+    elif word == "thrice":
+        thrice(*rest.split(" ", 1))
     elif word == "raw":
         until(step, is_raw)
     elif word == "cooked":

@@ -635,7 +635,9 @@ static void c26_a_stopped_reader_holds_the_writer_and_memory_does_not_grow(void 
     size_t got = 0;
     canned_open(&canned, NULL);
     assert_int_equal(dray_exec(canned.target, "web", &options, NULL, &stream, NULL), 0);
-    usleep(100000);
+    while (atomic_load(&flood.sent) < WIRE_WINDOW_BYTES)
+        usleep(1000);
+    usleep(50000); /* for what would be too much */
     assert_int_equal(atomic_load(&flood.sent), WIRE_WINDOW_BYTES);
     while (got < 20 * WIRE_WINDOW_BYTES) {
         assert_int_equal(dray_stream_next(stream, NULL, &e, NULL), 1);

@@ -174,12 +174,13 @@ def with_logs_nothing_is_missing_and_nothing_comes_twice():
     lines = 120000
     with session() as s:
         a = detached(s, "sh", "-c", "i=0; while [ $i -lt %d ]; do echo line $i; i=$((i+1)); "
-                     "done; echo end >&2" % lines)
+                     "done; until [ -e /go ]; do sleep 0.05; done; echo end >&2" % lines)
         expect = b"".join(b"line %d\n" % i for i in range(lines))
         clients = []
         for _ in range(3):
             time.sleep(0.05)
             clients.append(attach(s, a, logs=True))
+        s.open("container.exec", id=a, args=["touch", "/go"]).wait()  # all of them are there
         for c in clients:
             assert ended(c) == 0
             assert bytes(c.out[1]) == expect, (len(c.out[1]), len(expect))
