@@ -16,7 +16,8 @@ struct monitor_client *monitor_client_add(struct monitor *m, int fd)
     fcntl(fd, F_SETFL, O_NONBLOCK);
     fcntl(fd, F_SETFD, FD_CLOEXEC);
     client->fd = fd;
-    /* Behind those that came before it: of two sizes of a terminal the last one counts. */
+    /* Behind those that came before it: of two sizes of a terminal the last one counts.
+     */
     struct monitor_client **at = &m->clients;
     while (*at)
         at = &(*at)->next;
