@@ -9,10 +9,11 @@ came as Proxy-Authorization and as Authorization, if anything.
 """
 import argparse
 import base64
-import os
 import socket
 import socketserver
 import threading
+
+import ports
 
 
 def pump(source, sink):
@@ -77,9 +78,7 @@ def main():
     parser.add_argument("--refuse", type=int)
     with Server(("127.0.0.1", 0), Handler) as server:
         server.args, server.lock = parser.parse_args(), threading.Lock()
-        with open(server.args.port_file + ".new", "w", encoding="utf-8") as f:
-            print(server.server_address[1], file=f)
-        os.rename(server.args.port_file + ".new", server.args.port_file)
+        ports.tell(server.args.port_file, server.server_address[1])
         server.serve_forever()
 
 

@@ -39,7 +39,7 @@ rename). All rules that match apply, the first one of a kind wins.
 --log: a line per request: side method path status authorization range[+if-range] request-bytes
     answer-bytes; with --raw: raw - - - - - bytes bytes. Bytes are those of bodies. Of a token
     its last 12 characters are written.
-The port is written to the port file (by rename) when connections are accepted.
+The port is told at the port file (ports.py) when connections are accepted.
 """
 import argparse
 import email.utils
@@ -55,6 +55,8 @@ import sys
 import termios
 import threading
 import time
+
+import ports
 
 FAULTS = set("""status retry-after header error drop drop-late truncate reset truncate-request
     reset-request stall stall-request corrupt slow no-range no-head no-auth token-uses redirect
@@ -529,10 +531,7 @@ class App:
     def run(self):
         threading.Thread(target=self.accept, args=(self.side, True, self.side_tls),
                          daemon=True).start()
-        if self.args.port_file:
-            with open(self.args.port_file + ".new", "w", encoding="utf-8") as f:
-                f.write(f"{self.main.getsockname()[1]}\n")
-            os.rename(self.args.port_file + ".new", self.args.port_file)
+        ports.tell(self.args.port_file, self.main.getsockname()[1])
         self.accept(self.main, False, self.tls)
 
 

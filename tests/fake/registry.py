@@ -6,7 +6,7 @@
 
 Serves the images of an OCI layout directory (umoci, skopeo "oci:DIR:TAG"): when DIR itself has
 an index.json every repository name gives that layout, else DIR/<repository> is looked up.
-The port is written to the port file (by rename) when connections are accepted.
+The port is told at the port file (ports.py) when connections are accepted.
 
 A fault with @K happens the first K times per path, otherwise always:
     status=CODE         manifests and blobs answer CODE       manifest-status=, blob-status=
@@ -28,6 +28,8 @@ A fault with @K happens the first K times per path, otherwise always:
     redirect            blobs lie on another port, which wants no Authorization: logged as "side"
     redirect-http       (with --tls) the other port speaks plain HTTP
     redirect-to=URL     blobs and manifests are redirected there        redirect-loop
+    redirect-status=CODE instead of its 307
+    unasked-part        blobs that were asked for whole come as the part (206) that is all
     head-refused[=CODE] HEAD answers 405
     no-digest-header, wrong-digest-header
     content-type=TYPE   of manifests
@@ -59,6 +61,8 @@ import time
 import urllib.parse
 import warnings
 
+import ports
+
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 
 
@@ -66,7 +70,7 @@ FAULTS = set(re.findall(r"[a-z]+(?:-[a-z0-9]+)*", """
     status manifest-status blob-status retry-after error error-raw wrong-digest wrong-manifest
     longer shorter longer-chunked truncate reset drop stall slow delay no-range bad-range etag
     range-refused
-    redirect redirect-http redirect-to redirect-loop head-refused no-digest-header
+    redirect redirect-http redirect-to redirect-loop redirect-status unasked-part head-refused no-digest-header
     wrong-digest-header content-type manifest huge-manifest garbage challenge realm
     token-status token-bad"""))
 
@@ -290,7 +294,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.refuse(404, "NOT_FOUND", "no such page")
         to = faults.get("redirect-to", self.path)
         if to:
-            return self.answer(307, headers=[("Location", str(to))])
+            code = int(faults.get("redirect-status") or 307)
+            return self.answer(code, headers=[("Location", str(to))])
         if faults.get("redirect-loop"):
             return self.answer(302, headers=[("Location", self.path)])
         if kind == "manifests":
@@ -351,6 +356,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             start, status = int(wanted.group(1)), 206
             told = start + 1 if faults.get("bad-range") else start
             headers.append(("Content-Range", f"bytes {told}-{size - 1}/{size}"))
+        if not wanted and faults.get("unasked-part"):
+            status = 206
+            headers.append(("Content-Range", f"bytes 0-{size - 1}/{size}"))
         with open(path, "rb") as f:
             f.seek(start)
             self.body(f, size - start, status, headers)
@@ -412,6 +420,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     do_GET = do_HEAD = do_POST = guarded
 
+    def do_PUT(self):
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.guarded()
+
 
 class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
@@ -464,10 +476,7 @@ class App:
 
     def run(self):
         threading.Thread(target=self.side.serve_forever, daemon=True).start()
-        if self.args.port_file:
-            with open(self.args.port_file + ".new", "w", encoding="utf-8") as f:
-                f.write(f"{self.main.server_port}\n")
-            os.rename(self.args.port_file + ".new", self.args.port_file)
+        ports.tell(self.args.port_file, self.main.server_port)
         self.main.serve_forever()
 
 

@@ -32,6 +32,8 @@ import threading
 import time
 import urllib.parse
 
+import ports
+
 LENIENT_S = 60  # of docker-registry, on "exp" and "nbf"
 
 
@@ -206,10 +208,7 @@ class App:
         return token
 
     def run(self):
-        if self.args.port_file:
-            with open(self.args.port_file + ".new", "w", encoding="utf-8") as f:
-                f.write(f"{self.server.server_port}\n")
-            os.rename(self.args.port_file + ".new", self.args.port_file)
+        ports.tell(self.args.port_file, self.server.server_port)
         self.server.serve_forever()
 
 

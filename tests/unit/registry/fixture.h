@@ -1,77 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* For the tests of src/registry: a scratch directory, images, and a registry that
- * misbehaves (tests/fake/registry.py), all of them gone at the end of the test. */
+ * misbehaves (tests/fake/registry.py), all of them gone at the end of the test, and when
+ * it is killed. */
 #ifndef DRAY_TESTS_REGISTRY_FIXTURE_H
 #define DRAY_TESTS_REGISTRY_FIXTURE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "fakes.h"
 
-#include <errno.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/fs.h"
 #include "base/text.h"
 #include "registry/registry.h"
 
-#ifndef FAKE_DIR
-#define FAKE_DIR "tests/fake"
-#endif
-#define PYTHON "/usr/bin/python3"
-
-extern char **environ;
-
 struct fixture {
     char dir[64];    /* scratch, "" when there is none */
     char layout[80]; /* <dir>/layout */
     char log[80];    /* <dir>/log of the fake registry */
+    int guard;       /* of the scratch directory */
     pid_t registry;
     int port;
     struct store *store;
     struct registry_options options;
 };
 
-static inline void run_command(const char *const *argv)
-{
-    pid_t pid;
-    int status = -1;
-    assert_int_equal(
-        posix_spawnp(&pid, argv[0], NULL, NULL, (char *const *)argv, environ), 0);
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    assert_int_equal(status, 0);
-}
-
 /* layout.py <layout> words…; NULL at the end. */
 static inline void make_image(struct fixture *f, ...)
 {
-    const char *argv[32] = {PYTHON, FAKE_DIR "/layout.py", f->layout};
-    size_t n = 3;
+    const char *words[32] = {f->layout};
+    size_t n = 1;
     va_list ap;
     va_start(ap, f);
     for (const char *word; n < 31 && (word = va_arg(ap, const char *));)
-        argv[n++] = word;
+        words[n++] = word;
     va_end(ap);
-    posix_spawn_file_actions_t quiet;
-    posix_spawn_file_actions_init(&quiet);
-    posix_spawn_file_actions_addopen(&quiet, 1, "/dev/null", O_WRONLY, 0);
-    pid_t pid;
-    int status = -1;
-    assert_int_equal(
-        posix_spawnp(&pid, PYTHON, &quiet, NULL, (char *const *)argv, environ), 0);
-    posix_spawn_file_actions_destroy(&quiet);
-    waitpid(pid, &status, 0);
-    assert_int_equal(status, 0);
+    run_fake("layout.py", words);
 }
 
 static inline char *in_dir(const struct fixture *f, const char *name)
@@ -99,39 +64,22 @@ static inline void write_all(const char *path, const char *text)
 
 static inline void stop_registry(struct fixture *f)
 {
-    if (f->registry > 0) {
-        kill(f->registry, SIGKILL);
-        waitpid(f->registry, NULL, 0);
-    }
-    f->registry = 0;
+    stop_fake(&f->registry);
 }
 
 /* registry.py words…; NULL at the end. */
 static inline void start_registry(struct fixture *f, ...)
 {
-    dr_auto_free char *port_file = in_dir(f, "port");
-    const char *argv[48] = {PYTHON,        FAKE_DIR "/registry.py",
-                            "--port-file", port_file,
-                            "--dir",       f->layout,
-                            "--log",       f->log};
-    size_t n = 8;
+    const char *words[48] = {"--dir", f->layout, "--log", f->log};
+    size_t n = 4;
     va_list ap;
     va_start(ap, f);
     for (const char *word; n < 47 && (word = va_arg(ap, const char *));)
-        argv[n++] = word;
+        words[n++] = word;
     va_end(ap);
     stop_registry(f);
-    unlink(port_file);
     unlink(f->log);
-    assert_int_equal(
-        posix_spawnp(&f->registry, PYTHON, NULL, NULL, (char *const *)argv, environ), 0);
-    for (int i = 0; i < 1000; i++) {
-        dr_auto_free char *text = read_all(port_file);
-        if ((f->port = atoi(text)) > 0)
-            return;
-        usleep(10000);
-    }
-    fail_msg("the fake registry did not start");
+    f->port = start_fake(&f->registry, "registry.py", words);
 }
 
 static inline int setup(void **state)
@@ -140,6 +88,7 @@ static inline int setup(void **state)
     struct dr_error err = DR_ERROR_INIT;
     strcpy(f->dir, "/tmp/dray-registry-XXXXXX");
     assert_non_null(mkdtemp(f->dir));
+    f->guard = guard_directory(f->dir);
     snprintf(f->layout, sizeof f->layout, "%s/layout", f->dir);
     snprintf(f->log, sizeof f->log, "%s/log", f->dir);
     dr_auto_free char *store_dir = in_dir(f, "store");
@@ -164,6 +113,7 @@ static inline int teardown(void **state)
     store_close(f->store);
     dr_remove_all(AT_FDCWD, f->dir, &err);
     dr_error_release(&err);
+    close(f->guard);
     free(f);
     return 0;
 }
@@ -261,43 +211,29 @@ static inline size_t partials(struct fixture *f)
     return usage.partials;
 }
 
+/* One shell line below the fixture's directory; its output is in <dir>/out. */
+static inline int shell(struct fixture *f, const char *line)
+{
+    dr_auto_free char *command = dr_printf("cd %s && { %s; } >out 2>&1", f->dir, line);
+    return system(command);
+}
+
+static inline void must(struct fixture *f, const char *line)
+{
+    if (shell(f, line) != 0) {
+        dr_auto_free char *path = in_dir(f, "out"), *text = read_all(path);
+        fail_msg("%s: %s", line, text);
+    }
+}
+
 /* For 127.0.0.1 and localhost, signed by itself; owned paths. */
 static inline void make_certificate(struct fixture *f, char **ret_cert, char **ret_key)
 {
+    must(f, "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes "
+            "-days 2 -subj /CN=fake -addext "
+            "subjectAltName=IP:127.0.0.1,DNS:localhost -keyout key.pem -out cert.pem");
     *ret_cert = in_dir(f, "cert.pem");
     *ret_key = in_dir(f, "key.pem");
-    const char *argv[] = {"openssl",
-                          "req",
-                          "-x509",
-                          "-newkey",
-                          "ec",
-                          "-pkeyopt",
-                          "ec_paramgen_curve:prime256v1",
-                          "-nodes",
-                          "-days",
-                          "2",
-                          "-subj",
-                          "/CN=fake",
-                          "-addext",
-                          "subjectAltName=IP:127.0.0.1,DNS:localhost",
-                          "-keyout",
-                          *ret_key,
-                          "-out",
-                          *ret_cert,
-                          "-quiet",
-                          NULL};
-    /* older openssl has no -quiet */
-    argv[DR_COUNT(argv) - 2] = NULL;
-    posix_spawn_file_actions_t quiet;
-    posix_spawn_file_actions_init(&quiet);
-    posix_spawn_file_actions_addopen(&quiet, 2, "/dev/null", O_WRONLY, 0);
-    pid_t pid;
-    int status = -1;
-    assert_int_equal(
-        posix_spawnp(&pid, argv[0], &quiet, NULL, (char *const *)argv, environ), 0);
-    posix_spawn_file_actions_destroy(&quiet);
-    waitpid(pid, &status, 0);
-    assert_int_equal(status, 0);
 }
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Docker's and Podman's files, and credential helpers (C08, H4). */
 #include "fixture.h"
+#include "base/json.h"
 #include "registry/credentials.h"
 #include "registry/helper.h"
 
@@ -185,12 +186,55 @@ static void a_helper_that_does_not_answer_is_ended_H4(void **state)
                      -1);
     assert_error(&err, DR_ERR_CONFIG, 0,
                  "the credential helper docker-credential-test gave no answer in 1 s");
-    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* no child is left */
+    assert_int_equal(waitpid(0, NULL, WNOHANG), -1); /* no child of our group is left */
     /* one that answered is not waited for because of what it left behind */
     make_helper(f, "#!/bin/sh\nsleep 1000 & echo $!\n");
     assert_int_equal(helper_call_within("test", "get", "r.io\n", 30000, &output, &err),
                      1);
     assert_int_equal(kill(atoi(output.data), SIGKILL), 0);
+}
+
+/* Whatever is asked: the verb is all that others on the machine can see. What it says on
+ * stderr would come between our lines, on the terminal as it is. */
+static void a_helper_gets_secrets_by_stdin_only_and_is_silent_H4(void **state)
+{
+    struct fixture *f = *state;
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    dr_auto_ref struct oci_ref ref = OCI_REF_INIT;
+    dr_auto_credentials struct credentials c = {.user = dr_strdup("ann"),
+                                                .password = dr_strdup("s3cret-word")};
+    dr_auto_free char *file = in_dir(f, "auth.json"), *seen = in_dir(f, "seen");
+    dr_auto_free char *given = in_dir(f, "given"), *said = in_dir(f, "said");
+    dr_auto_free char *where = NULL, *helper = NULL;
+    dr_auto_free char *script =
+        dr_printf("#!/bin/sh\n{ tr '\\0' ' ' </proc/$$/cmdline; echo; env; } >>%s\n"
+                  "cat >>%s\necho loud >&2\necho '{\"Username\":\"ann\","
+                  "\"Secret\":\"s3cret-word\"}'\n",
+                  seen, given);
+    char **removed = NULL;
+    make_helper(f, script);
+    write_all(file, "{\"credsStore\":\"test\"}");
+    assert_int_equal(credentials_registry_parse("r.io", &ref, &err), 0);
+    int out = open(said, O_WRONLY | O_CREAT | O_CLOEXEC, 0600), before = dup(2);
+    dup2(out, 2);
+    int stored = credentials_store(&ref, file, &c, &where, &helper, &err);
+    credentials_release(&c);
+    int found = credentials_find(&ref, file, &c, &err);
+    int erased = credentials_erase(&ref, file, &removed, &err);
+    dup2(before, 2);
+    close(before);
+    close(out);
+    if (stored != 0 || found != 1 || erased != 0)
+        fail_msg("%d %d %d %s", stored, found, erased, err.text);
+    dr_strv_free(removed);
+    dr_auto_free char *words = read_all(seen), *input = read_all(given);
+    dr_auto_free char *loud = read_all(said);
+    assert_int_equal(count_in(words, "docker-credential-test store \n"), 1);
+    assert_true(count_in(words, "docker-credential-test get \n") >= 1);
+    assert_int_equal(count_in(words, "docker-credential-test erase \n"), 1);
+    assert_null(strstr(words, "s3cret-word"));
+    assert_int_equal(count_in(input, "s3cret-word"), 1);
+    assert_string_equal(loud, "");
 }
 
 static void the_usual_places_are_looked_through(void **state)
@@ -226,6 +270,7 @@ int main(void)
         TEST(docker_hub_is_asked_for_by_its_old_name),
         TEST(a_broken_helper_is_an_error_and_what_it_says_stays_secret_H4),
         TEST(a_helper_that_does_not_answer_is_ended_H4),
+        TEST(a_helper_gets_secrets_by_stdin_only_and_is_silent_H4),
         TEST(the_usual_places_are_looked_through),
     };
     return cmocka_run_group_tests_name("registry credentials", tests, NULL, NULL);

@@ -9,46 +9,13 @@
 static pid_t proxy, tokens;
 static int registry_port, token_port, proxy_port;
 
-static void stop(pid_t *pid)
-{
-    if (*pid > 0) {
-        kill(*pid, SIGKILL);
-        waitpid(*pid, NULL, 0);
-    }
-    *pid = 0;
-}
-
 static int line_teardown(void **state)
 {
-    stop(&proxy);
-    stop(&tokens);
+    stop_fake(&proxy);
+    stop_fake(&tokens);
     unsetenv("REGISTRY_HTTP_TLS_CERTIFICATE");
     unsetenv("REGISTRY_HTTP_TLS_KEY");
     return teardown(state);
-}
-
-/* tests/fake/<program> with these words; its port. */
-static int start_fake(struct fixture *f, pid_t *pid, const char *program,
-                      const char *const *words)
-{
-    dr_auto_free char *path = dr_printf(FAKE_DIR "/%s", program);
-    dr_auto_free char *port_file = in_dir(f, "fake-port");
-    const char *argv[40] = {PYTHON, path, "--port-file", port_file};
-    size_t n = 4;
-    while (*words && n < 39)
-        argv[n++] = *words++;
-    stop(pid);
-    unlink(port_file);
-    assert_int_equal(posix_spawnp(pid, PYTHON, NULL, NULL, (char *const *)argv, environ),
-                     0);
-    for (int i = 0; i < 1000; i++) {
-        dr_auto_free char *text = read_all(port_file);
-        if (atoi(text) > 0)
-            return atoi(text);
-        usleep(10000);
-    }
-    fail_msg("%s did not start", program);
-    return 0;
 }
 
 /* In front of the registry, with these rules; pulls go through it from now on. "--raw":
@@ -72,7 +39,7 @@ static void start_proxy(struct fixture *f, ...)
     write_all(path, rules.data ? rules.data : "");
     unlink(f->log);
     if (proxy <= 0)
-        proxy_port = start_fake(f, &proxy, "proxy.py", words);
+        proxy_port = start_fake(&proxy, "proxy.py", words);
     f->port = proxy_port;
 }
 
@@ -86,7 +53,7 @@ static void start_real_with_tokens(struct fixture *f, const char *life)
 {
     dr_auto_free char *dir = in_dir(f, "tokens");
     token_port = start_fake(
-        f, &tokens, "token-server.py",
+        &tokens, "token-server.py",
         (const char *[]){"--dir", dir, "--life", life, "--user", "ann:pw", NULL});
     dr_auto_free char *auth = dr_printf(
         "auth: {token: {realm: 'http://127.0.0.1:%d/token', service: fake, issuer: "
@@ -264,7 +231,7 @@ static void a_token_server_in_trouble_is_waited_for_H4(void **state)
     start_real_with_tokens(f, "300");
     fill(f, "--dest-creds ann:pw");
     dr_auto_free char *dir = in_dir(f, "tokens"), *port = dr_printf("%d", token_port);
-    start_fake(f, &tokens, "token-server.py",
+    start_fake(&tokens, "token-server.py",
                (const char *[]){"--dir", dir, "--port", port, "--user", "ann:pw",
                                 "--status", "503@2", NULL});
     start_proxy(f, NULL);
@@ -298,12 +265,8 @@ static void a_mistyped_tag_is_answered_with_the_nearest_one(void **state)
 
 static void start_real_with_tls(struct fixture *f)
 {
-    dr_auto_free char *cert = in_dir(f, "cert.pem"), *key = in_dir(f, "key.pem");
-    must(
-        f,
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days "
-        "2 -subj /CN=fake -addext subjectAltName=IP:127.0.0.1 -keyout key.pem -out "
-        "cert.pem");
+    dr_auto_free char *cert = NULL, *key = NULL;
+    make_certificate(f, &cert, &key);
     setenv("REGISTRY_HTTP_TLS_CERTIFICATE", cert, 1);
     setenv("REGISTRY_HTTP_TLS_KEY", key, 1);
     start_real(f, "");
@@ -320,7 +283,7 @@ static void http2_brings_all_layers_by_one_connection(void **state)
     f->options.ca_file = cert;
     start_proxy(f, "--raw", NULL);
     must_pull(f);
-    stop(&proxy); /* it writes its line when a connection is over */
+    stop_fake(&proxy); /* it writes its line when a connection is over */
     assert_in_range(logged(f, "raw"), 0, 1);
 }
 

@@ -167,8 +167,8 @@ static void that_a_registry_is_not_verified_says_nothing_of_its_mirrors_H4(void 
     dr_auto_free char *dir = in_dir(p->f, "certs"), *ca = in_dir(p->f, "certs/ca.crt");
     mkdir(dir, 0700);
     p->f->options.cert_dir = dir;
-    const char *argv[] = {"cp", cert, ca, NULL};
-    run_command(argv);
+    dr_auto_free char *text = read_all(cert);
+    write_all(ca, text);
     assert_pulled(p);
     assert_int_equal(logged(p->mirror, "/v2/"), 0);
     assert_int_equal(logged(p->f, "GET /v2/app/blobs/"), 3);
@@ -230,6 +230,39 @@ static void containerd_s_mirrors_are_told_whose_they_are(void **state)
     assert_int_equal(logged(p->f, "main"), 0);
 }
 
+/* A lock file's digest: as good as one in the reference, for mirrors of digests only too.
+ */
+static void what_is_pinned_is_asked_of_mirrors_by_digest_H4(void **state)
+{
+    struct pair *p = *state;
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    dr_auto_image struct oci_image image = OCI_IMAGE_INIT;
+    make_both(p);
+    start_registry(p->f, NULL);
+    p->f->options.registries_conf = "";
+    assert_int_equal(resolve_image(p->f, "app:1", "linux/amd64", &image, &err), 0);
+    make_image(p->f, "1", "--layer", "77", NULL); /* now it means another one */
+    make_image(p->mirror, "1", "--layer", "77", NULL);
+    start_registry(p->f, NULL);
+    start_registry(p->mirror, NULL);
+    dr_auto_free char *text = dr_printf(
+        "[[registry]]\nlocation = '127.0.0.1:%d'\nmirror-by-digest-only = true\n"
+        "[[registry.mirror]]\nlocation = '127.0.0.1:%d/copy'\n",
+        p->f->port, p->mirror->port);
+    write_all(p->conf, text);
+    p->f->options.registries_conf = p->conf;
+    p->f->options.store = NULL;
+    p->f->options.pin = &image.manifest_digest;
+    dr_auto_image struct oci_image again = OCI_IMAGE_INIT;
+    assert_int_equal(resolve_image(p->f, "app:1", "linux/amd64", &again, &err), 0);
+    assert_true(oci_digest_equal(&again.manifest_digest, &image.manifest_digest));
+    dr_auto_free char *asked =
+        dr_printf("GET /v2/copy/app/manifests/%s 200", image.manifest_digest.text);
+    assert_int_equal(logged(p->mirror, asked), 1);
+    assert_int_equal(logged(p->mirror, "manifests/1"), 0);
+    assert_int_equal(logged(p->f, "main"), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, pair_setup, pair_teardown)
@@ -242,6 +275,7 @@ int main(void)
         TEST(a_mirror_s_broken_helper_is_not_passed_over_CVE_2021_41092_H4),
         TEST(when_all_fail_the_registry_s_words_come_first),
         TEST(containerd_s_mirrors_are_told_whose_they_are),
+        TEST(what_is_pinned_is_asked_of_mirrors_by_digest_H4),
     };
     return cmocka_run_group_tests_name("registry mirrors", tests, NULL, NULL);
 }

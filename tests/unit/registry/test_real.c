@@ -103,12 +103,10 @@ static void a_long_layer_has_a_connection_of_its_own(void **state)
     struct fixture *f = *state;
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
     dr_auto_image struct oci_image image = OCI_IMAGE_INIT;
-    dr_auto_free char *cert = in_dir(f, "cert.pem"), *key = in_dir(f, "key.pem");
+    dr_auto_free char *cert = NULL, *key = NULL;
     dr_auto_free char *log_path = in_dir(f, "registry.log");
     make_image(f, "1", "--layer", "20000:plain", "--layer", "17000000:plain", NULL);
-    must(f, "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes "
-            "-days 2 -subj /CN=real -addext subjectAltName=IP:127.0.0.1 -keyout key.pem "
-            "-out cert.pem");
+    make_certificate(f, &cert, &key);
     setenv("REGISTRY_HTTP_TLS_CERTIFICATE", cert, 1);
     setenv("REGISTRY_HTTP_TLS_KEY", key, 1);
     start_docker_registry(f, "");

@@ -47,10 +47,7 @@ static int tls_teardown(void **state)
                                         "no_proxy"};
     for (size_t i = 0; i < DR_COUNT(names); i++)
         unsetenv(names[i]);
-    if (t->proxy > 0) {
-        kill(t->proxy, SIGKILL);
-        waitpid(t->proxy, NULL, 0);
-    }
+    stop_fake(&t->proxy);
     teardown((void **)&t->f);
     free(t->ca);
     free(t->cert);
@@ -62,23 +59,9 @@ static int tls_teardown(void **state)
 
 static void start_proxy(struct tls_fixture *t, const char *option, const char *value)
 {
-    dr_auto_free char *port_file = in_dir(t->f, "proxy.port");
     dr_auto_free char *to = dr_printf("%d", t->f->port);
-    const char *argv[] = {PYTHON,        FAKE_DIR "/forward-proxy.py",
-                          "--port-file", port_file,
-                          "--to",        to,
-                          "--log",       t->proxy_log,
-                          option,        value,
-                          NULL};
-    assert_int_equal(
-        posix_spawnp(&t->proxy, PYTHON, NULL, NULL, (char *const *)argv, environ), 0);
-    for (int i = 0; i < 1000; i++) {
-        dr_auto_free char *text = read_all(port_file);
-        if ((t->proxy_port = atoi(text)) > 0)
-            return;
-        usleep(10000);
-    }
-    fail_msg("the proxy did not start");
+    const char *words[] = {"--to", to, "--log", t->proxy_log, option, value, NULL};
+    t->proxy_port = start_fake(&t->proxy, "forward-proxy.py", words);
 }
 
 static size_t proxied(struct tls_fixture *t, const char *part)

@@ -7,13 +7,14 @@ struct signing {
     char *policy, *key, *reference; /* 127.0.0.1:PORT/app */
 };
 
-static void shell(struct fixture *f, const char *line)
+/* NAME and NAME.pub; algorithm: and its options. */
+static void make_keys(struct fixture *f, const char *name, const char *algorithm)
 {
-    dr_auto_free char *command = dr_printf("cd %s && { %s; } >out 2>&1", f->dir, line);
-    if (system(command) != 0) {
-        dr_auto_free char *path = in_dir(f, "out"), *text = read_all(path);
-        fail_msg("%s: %s", line, text);
-    }
+    dr_auto_free char *line =
+        dr_printf("openssl genpkey -algorithm %s -out %s && openssl "
+                  "pkey -in %s -pubout -out %s.pub",
+                  algorithm, name, name, name);
+    must(f, line);
 }
 
 static int trust_setup(void **state)
@@ -22,12 +23,7 @@ static int trust_setup(void **state)
     setup((void **)&s->f);
     s->policy = in_dir(s->f, "policy.json");
     s->key = in_dir(s->f, "key.pub");
-    shell(s->f,
-          "openssl ecparam -genkey -name prime256v1 -noout -out key && openssl pkey "
-          "-in key -pubout -out key.pub; "
-          "openssl genpkey -algorithm ed25519 -out ed && openssl pkey -in ed -pubout "
-          "-out ed.pub; openssl genrsa -out rsa 2048 && openssl pkey -in rsa -pubout "
-          "-out rsa.pub");
+    make_keys(s->f, "key", "EC -pkeyopt ec_paramgen_curve:prime256v1");
     make_image(s->f, "1", "--layer", "10", NULL);
     start_registry(s->f, NULL);
     s->reference = dr_printf("127.0.0.1:%d/app", s->f->port);
@@ -58,12 +54,14 @@ static void write_policy(struct signing *s, const char *key, const char *identit
     write_all(s->policy, text);
 }
 
+/* more: an option of cosign-sign.py and its value. */
 static void sign(struct signing *s, const char *key, const char *reference,
-                 const char *more)
+                 const char *const *more)
 {
-    dr_auto_free char *line = dr_printf(
-        PYTHON " " FAKE_DIR "/cosign-sign.py layout 1 %s %s %s", key, reference, more);
-    shell(s->f, line);
+    dr_auto_free char *path = in_dir(s->f, key);
+    run_fake("cosign-sign.py",
+             (const char *[]){s->f->layout, "1", path, reference, more ? more[0] : NULL,
+                              more ? more[1] : NULL, NULL});
 }
 
 static int pull(struct signing *s, struct dr_error *err)
@@ -76,6 +74,8 @@ static void a_signed_image_is_pulled_and_an_unsigned_one_is_not(void **state)
     static const char *const keys[] = {"key", "ed", "rsa"};
     struct signing *s = *state;
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    make_keys(s->f, "ed", "ed25519");
+    make_keys(s->f, "rsa", "RSA -pkeyopt rsa_keygen_bits:2048");
     write_policy(s, "key.pub", "matchRepository");
     assert_int_equal(pull(s, &err), -1);
     assert_text(&err, s->policy);
@@ -84,7 +84,7 @@ static void a_signed_image_is_pulled_and_an_unsigned_one_is_not(void **state)
     for (size_t i = 0; i < DR_COUNT(keys); i++) {
         dr_auto_free char *public = dr_printf("%s.pub", keys[i]);
         write_policy(s, public, "matchRepository");
-        sign(s, keys[i], s->reference, "");
+        sign(s, keys[i], s->reference, NULL);
         if (pull(s, &err) < 0)
             fail_msg("%s: %s", keys[i], err.text);
     }
@@ -93,16 +93,22 @@ static void a_signed_image_is_pulled_and_an_unsigned_one_is_not(void **state)
 static void what_others_signed_or_for_others_is_refused(void **state)
 {
     static const struct {
-        const char *key, *reference, *more, *text;
+        const char *key, *reference, *more[2], *text;
     } cases[] = {
-        {"ed", NULL, "", "the signature is not by the policy's key"},
-        {"key", "127.0.0.1:1/app", "", "it is a signature for 127.0.0.1:1/app, not for"},
-        {"key", NULL, "--claim sha256:00",
+        {"ed", NULL, {NULL}, "the signature is not by the policy's key"},
+        {"key",
+         "127.0.0.1:1/app",
+         {NULL},
+         "it is a signature for 127.0.0.1:1/app, not for"},
+        {"key",
+         NULL,
+         {"--claim", "sha256:00"},
          "no signature is good; the last: it is a "
          "signature for another image"},
-        {"key", NULL, "--type x", "what was signed is not an image"},
+        {"key", NULL, {"--type", "x"}, "what was signed is not an image"},
     };
     struct signing *s = *state;
+    make_keys(s->f, "ed", "ed25519");
     write_policy(s, "key.pub", "matchRepository");
     for (size_t i = 0; i < DR_COUNT(cases); i++) {
         dr_auto_error struct dr_error err = DR_ERROR_INIT;
@@ -113,7 +119,7 @@ static void what_others_signed_or_for_others_is_refused(void **state)
     }
     /* one good one among them will do */
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
-    sign(s, "key", s->reference, "");
+    sign(s, "key", s->reference, NULL);
     if (pull(s, &err) < 0)
         fail_msg("%s", err.text);
     /* but not where the tag has to be signed, and cosign's own say why */
@@ -136,7 +142,7 @@ static void an_image_that_is_there_still_is_asked_for_its_signature(void **state
     write_policy(s, "key.pub", "matchRepository");
     assert_int_equal(registry_resolve(reg, &p, &image.manifest_digest, &again, &err), -1);
     assert_error(&err, DR_ERR_PULL, 0, "the image is not signed");
-    sign(s, "key", s->reference, "");
+    sign(s, "key", s->reference, NULL);
     assert_int_equal(registry_resolve(reg, &p, &image.manifest_digest, &again, &err), 1);
     registry_close(reg);
 }
@@ -145,12 +151,12 @@ static void a_signed_index_stands_for_its_images(void **state)
 {
     struct signing *s = *state;
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
-    shell(s->f, "rm -r layout");
+    must(s->f, "rm -r layout");
     make_image(s->f, "1", "--layer", "10", "--index", "amd64,arm64", NULL);
     write_policy(s, "key.pub", "matchRepository");
     assert_int_equal(pull(s, &err), -1);
     assert_error(&err, DR_ERR_PULL, 0, "the image is not signed");
-    sign(s, "key", s->reference, "");
+    sign(s, "key", s->reference, NULL);
     if (pull(s, &err) < 0)
         fail_msg("%s", err.text);
 }
@@ -164,7 +170,7 @@ static void what_the_policy_rejects_is_not_even_asked_for(void **state)
     assert_error(&err, DR_ERR_PULL, 0, "it rejects what is in no scope of its own");
     assert_int_equal(logged(s->f, "main"), 0);
     write_policy(s, "no-such-key", "matchRepository");
-    sign(s, "key", s->reference, "");
+    sign(s, "key", s->reference, NULL);
     assert_int_equal(pull(s, &err), -1);
     assert_error(&err, DR_ERR_CONFIG, ENOENT, "the key of the signature policy: ");
     write_policy(s, "key", "matchRepository"); /* the private one */
