@@ -7,6 +7,8 @@ WINDOWS_CC=x86_64-w64-mingw32-gcc-posix
 # without a display, and without the parts that only browsers and .NET programs need
 export WINEDEBUG=-all WINEDLLOVERRIDES="mscoree=;mshtml=;winemenubuilder.exe=" WINEARCH=win64
 unset DISPLAY
+# whatever the machine's locale is: Wine writes names of files and words of ours in it
+export LC_ALL=C.UTF-8
 
 windows_missing() {
     local program
