@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -230,24 +231,67 @@ static int send_started(struct wire_chan *chan, pid_t pid, struct dr_error *err)
     return wire_event(chan, event, err);
 }
 
+/* Waits for a process that is our child. Dead and not reaped it would keep the whole
+ * container from ending: its pid namespace waits for it. So nobody else is waited for
+ * meanwhile, its output's reader least of all. */
+struct reaper {
+    pthread_t thread;
+    atomic_int users; /* the thread, and who wants to know */
+    pid_t pid;
+    int status, why; /* errno when the status is lost, 0 */
+};
+
+static void reaper_leave(struct reaper *reaper)
+{
+    if (atomic_fetch_sub(&reaper->users, 1) == 1)
+        free(reaper);
+}
+
 static void *reap_main(void *arg)
 {
-    children_wait((pid_t)(intptr_t)arg, NULL);
+    struct reaper *reaper = arg;
+    if (children_wait(reaper->pid, &reaper->status) < 0)
+        reaper->why = errno;
+    reaper_leave(reaper);
     return NULL;
 }
 
-/* A detached process stays our child as long as this session lives. Dead and not reaped
- * it would keep the whole container from ending: its pid namespace waits for it. */
-static void reap_detached(pid_t pid)
+static struct reaper *reaper_start(pid_t pid)
 {
+    struct reaper *reaper = dr_alloc(sizeof *reaper);
     pthread_attr_t attr;
-    pthread_t thread;
+    reaper->pid = pid;
+    atomic_init(&reaper->users, 2);
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, 64u << 10);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    if (pthread_create(&thread, &attr, reap_main, (void *)(intptr_t)pid) != 0)
+    if (pthread_create(&reaper->thread, &attr, reap_main, reaper) != 0)
         abort(); /* no memory for a small stack: as malloc */
     pthread_attr_destroy(&attr);
+    return reaper;
+}
+
+/* Nobody wants to know. */
+static void reaper_detach(struct reaper *reaper)
+{
+    pthread_detach(reaper->thread);
+    reaper_leave(reaper);
+}
+
+/* Its status, once it is dead; -1 with errno when that is lost. */
+static int reaper_join(struct reaper *reaper, int *ret_status)
+{
+    pthread_join(reaper->thread, NULL);
+    int why = reaper->why;
+    *ret_status = reaper->status;
+    reaper_leave(reaper);
+    errno = why;
+    return why ? -1 : 0;
+}
+
+/* A detached process stays our child as long as this session lives. */
+static void reap_detached(pid_t pid)
+{
+    reaper_detach(reaper_start(pid));
 }
 
 /* The process is our child: the runtime left it to the nearest subreaper. */
@@ -255,6 +299,7 @@ static int follow(struct exec *x, struct wire_chan *chan, pid_t pid, struct dr_b
                   int64_t *ret_exit, struct dr_error *err)
 {
     dr_auto_fd int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    struct reaper *reaper = reaper_start(pid);
     int result = send_started(chan, pid, err);
     if (result == 0 && early->len > 0 && x->console.master < 0)
         result = wire_write(chan, WIRE_STDERR, early->data, early->len, err);
@@ -266,11 +311,11 @@ static int follow(struct exec *x, struct wire_chan *chan, pid_t pid, struct dr_b
         /* a frozen one (paused, cgroup v1) dies when it runs on, and nobody waits for
          * that (C33) */
         if (poll(&dead, 1, DROP_MS) == 0) {
-            reap_detached(pid);
+            reaper_detach(reaper);
             return -1;
         }
     }
-    int status, got = children_wait(pid, &status);
+    int status, got = reaper_join(reaper, &status);
     if (result < 0)
         return -1;
     if (got < 0)

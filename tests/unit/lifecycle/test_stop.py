@@ -5,13 +5,14 @@
 """
 import os
 import signal
+import struct
 import sys
 import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import test_lifecycle as life  # noqa: E402
-from session import GuestError, busybox_layer  # noqa: E402
+from session import WINDOW, GuestError, busybox_layer  # noqa: E402
 from test_lifecycle import detached, refused, run, session, spec  # noqa: E402
 from test_restart import remove, summary, until  # noqa: E402
 
@@ -116,6 +117,24 @@ def a_stop_that_was_given_up_leaves_it_running():
         refused("cancelled", "", stop.wait)
         assert summary(s, id)["status"] == "running"
         remove(s, id)
+
+
+def an_exec_whose_output_nobody_takes_keeps_no_container_from_its_end_C18():
+    """Its process, dead and not reaped, would: without credit, and behind a host that is stopped."""
+    for credit in (False, True):
+        with session() as s, session() as deaf:
+            id = detached(s, "sh", "-c", STUBBORN)
+            ready(s, id)
+            c = deaf.open("container.exec", id=id, args=["yes"])
+            c.grant, c.discard = credit, True
+            deaf.pump(lambda: c.counts[1] >= (1 if credit else 512 << 10), 30)
+            s.call("container.stop", id=id, timeout_s=0)
+            assert summary(s, id)["status"] == "exited"
+            if not credit:
+                c.grant = True
+                c.send(WINDOW, struct.pack("<I", 512 << 10), 1)
+            assert c.wait()["exit_code"] == 137
+            remove(s, id)
 
 
 def all_waiters_hear_it_at_once_C21():
@@ -223,6 +242,7 @@ TESTS = [
     the_images_stop_signal_is_used_and_the_specs_goes_before_it,
     one_that_ignores_SIGTERM_is_stopping_and_then_killed_C20,
     a_stop_that_was_given_up_leaves_it_running,
+    an_exec_whose_output_nobody_takes_keeps_no_container_from_its_end_C18,
     all_waiters_hear_it_at_once_C21,
     commands_that_race_leave_nothing_torn,
     one_that_forks_without_end_can_be_stopped,
