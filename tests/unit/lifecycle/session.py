@@ -49,6 +49,8 @@ class Channel:
             if n == 0:
                 self.session.pump(lambda: self.credit[stream] > 0 or self.finished(), 60)
                 self.raise_error()
+                if self.finished():
+                    return  # no more of it is wanted
                 continue
             self.credit[stream] -= n
             self.send(DATA, payload[:n], stream)
@@ -207,13 +209,7 @@ class Session:
         media = "application/vnd.oci.image.layer.v1.tar+gzip"
         for diff_id, blob in zip(diff_ids, blobs):
             channel = self.open("layer.put", diff_id=diff_id, media_type=media)
-            channel.data(blob[:400000])
-            rest = blob[400000:]
-            while rest:  # the window is not tracked: wait for the helper to consume
-                import time
-                time.sleep(0.05)
-                channel.data(rest[:100000])
-                rest = rest[100000:]
+            channel.feed(blob)
             channel.end()
             channel.wait()
         image = {"architecture": "amd64", "os": "linux", "config": config or {},
