@@ -340,6 +340,15 @@ static bool is_taken(const char *bundle, const char *log)
     return access(bundle, F_OK) == 0 || access(log, F_OK) == 0;
 }
 
+/* Of the bundle it is enough that the record is there before: by the container's name it
+ * is found without a record, too. Volumes are not. */
+static int note_record(const struct plan *plan, const struct container *c,
+                       struct dr_error *err)
+{
+    return json_array_size(plan->volumes) > 0 ? container_write_record(c, err)
+                                              : container_note_record(c, err);
+}
+
 /*
  * The bundle's directory, and the record that says where it is, before it is there. The
  * slug may be another's: a container keeps its own when it is renamed, and another target
@@ -363,7 +372,7 @@ static int make_bundle(struct plan *plan, struct container *c, struct dr_error *
             return -1;
         json_decref(c->record);
         c->record = make_record(plan, c->id);
-        if (container_write_record(c, err) < 0)
+        if (note_record(plan, c, err) < 0)
             return -1;
         int claimed = bundle_claim(plan->guest, c->id, plan->bundle, err);
         if (claimed <= 0)
@@ -416,7 +425,8 @@ static int make_directory(const struct guest *guest, const char *dir,
     return dr_fail_errno(err, DR_ERR_CREATE, "make %s", dir);
 }
 
-/* Each step is undone by container_destroy_by_name. The last one makes it a container. */
+/* Each step is undone by container_destroy_by_name. The last one makes it a container;
+ * of one that `run` makes that is its monitor's, when it runs. */
 static int make_all(struct plan *plan, struct container *c, struct dr_error *err)
 {
     const struct spec_container *spec = plan->spec;
@@ -440,12 +450,8 @@ static int make_all(struct plan *plan, struct container *c, struct dr_error *err
         write_config(plan, err) < 0)
         return -1;
     c->state = make_state(plan, c->record);
-    if (container_write_state(c, err) < 0)
-        return -1;
-    if (spec->auto_remove)
-        return 0;
-    dr_auto_free char *parent = dr_path_join(plan->guest->root, "containers");
-    return dr_sync_dir(AT_FDCWD, parent, err);
+    return plan->for_run ? container_hold_state(c, err)
+                         : container_commit_state(c, plan->bundle, err);
 }
 
 static int create_locked(struct plan *plan, struct container *c, int *ret_lock,

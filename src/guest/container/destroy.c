@@ -29,10 +29,13 @@ static void keep(struct dr_error *first, struct dr_error *later)
 
 /* From here on it is no container any more: a crash in the middle is finished by the next
  * command. Needs no space, and happens before the first byte of it goes. */
-static void mark_removing(const char *dir, bool volumes)
+static void mark_removing(const struct container *c, bool volumes)
 {
-    dr_auto_free char *state = dr_path_join(dir, "state.json");
-    dr_auto_free char *marked = dr_path_join(dir, volumes ? "rmvol.json" : "rmove.json");
+    dr_auto_free char *first = dr_path_join(c->run_dir, CONTAINER_FIRST_STATE);
+    dr_auto_free char *state = dr_path_join(c->dir, "state.json");
+    dr_auto_free char *marked =
+        dr_path_join(c->dir, volumes ? "rmvol.json" : "rmove.json");
+    unlink(first);
     if (rename(state, marked) < 0 && errno != ENOENT)
         unlink(state);
 }
@@ -115,7 +118,7 @@ int container_destroy_files(struct guest *guest, const char *id, bool volumes,
     if (c.dir) {
         dr_auto_fd int state = container_state_lock(guest, id);
         reload_record(guest, &c); /* it may have been renamed meanwhile */
-        mark_removing(dir, volumes);
+        mark_removing(&c, volumes);
         if (state >= 0)
             close(DR_TAKE_FD(state));
         if (volumes)

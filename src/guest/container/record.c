@@ -29,6 +29,12 @@ char *container_run_dir(const struct guest *guest, const char *id)
     return dr_printf("%s/%s", guest->run_root, id);
 }
 
+static bool exists(const char *dir, const char *name)
+{
+    dr_auto_free char *path = dr_path_join(dir, name);
+    return access(path, F_OK) == 0;
+}
+
 /* NULL in *ret when the file is missing or torn: a crash must not make it unremovable. */
 static int read_json(const char *dir, const char *name, json_t **ret,
                      struct dr_error *err)
@@ -74,6 +80,8 @@ static int load(const struct guest *guest, const char *id, bool with_record,
                           .run_dir = container_run_dir(guest, id)};
     snprintf(c.id, sizeof c.id, "%s", id);
     int result = read_json(c.dir, "state.json", &c.state, err);
+    if (result == 0 && !c.state && !exists(c.dir, "state.json"))
+        result = read_json(c.run_dir, CONTAINER_FIRST_STATE, &c.state, err);
     if (result == 0)
         result = take_kept_end(&c, err);
     if (result == 0 && with_record)
@@ -108,12 +116,6 @@ void container_release(struct container *container)
     json_decref(container->record);
     json_decref(container->state);
     *container = (struct container){0};
-}
-
-static bool exists(const char *dir, const char *name)
-{
-    dr_auto_free char *path = dr_path_join(dir, name);
-    return access(path, F_OK) == 0;
 }
 
 const char *container_status(const struct container *container)
@@ -175,6 +177,11 @@ int container_write_record(const struct container *container, struct dr_error *e
 int container_write_state(const struct container *container, struct dr_error *err)
 {
     return write_json(container, "state.json", container->state, false, err);
+}
+
+int container_note_record(const struct container *container, struct dr_error *err)
+{
+    return write_json(container, "spec.json", container->record, true, err);
 }
 
 int container_note_state(const struct container *container, struct dr_error *err)

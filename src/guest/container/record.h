@@ -19,9 +19,10 @@
  * shows, so that a list reads one small file per container. It is the monitor's while the
  * container runs; whoever changes it holds container_state_lock() meanwhile.
  *
- * A directory without state.json is being made. `rm` renames state.json to rmove.json, or
- * to rmvol.json when anonymous volumes go too: that needs no space (I7) and says after a
- * crash that the removal has to be finished.
+ * A directory without state.json is being made; one that `run` makes has its state in the
+ * run directory until it runs (CONTAINER_FIRST_STATE). `rm` renames state.json to
+ * rmove.json, or to rmvol.json when anonymous volumes go too: that needs no space (I7)
+ * and says after a crash that the removal has to be finished.
  */
 #ifndef DRAY_GUEST_CONTAINER_RECORD_H
 #define DRAY_GUEST_CONTAINER_RECORD_H
@@ -36,6 +37,9 @@
 #define RECORD_MAX (4u << 20) /* bytes of spec.json and of state.json */
 /* In the run directory: the state at the end, when its disk had no room for it. */
 #define CONTAINER_KEPT_END "exit.json"
+/* In the run directory: the state of a container that `run` makes, until it runs. That
+ * costs no disk, and after a power cut the container was never there. */
+#define CONTAINER_FIRST_STATE "first.json"
 /* In the run directory: a person has ended this run, no policy brings the next one. */
 #define CONTAINER_STOPPED "stopped"
 
@@ -77,8 +81,17 @@ const char *container_name(const struct container *container);
 int container_write_record(const struct container *container, struct dr_error *err);
 int container_write_state(const struct container *container, struct dr_error *err);
 /* The same, without waiting for the disk; and the waiting, for what is there. */
+int container_note_record(const struct container *container, struct dr_error *err);
 int container_note_state(const struct container *container, struct dr_error *err);
 void container_sync_state(const struct container *container);
+
+/* The state of one that `run` makes, to CONTAINER_FIRST_STATE. */
+int container_hold_state(const struct container *container, struct dr_error *err);
+/* The first state.json, which makes it a container: everything that create has made is on
+ * the disk before it, and it is when this returns. (One that is removed with its end
+ * waits for nothing.) */
+int container_commit_state(const struct container *container, const char *bundle,
+                           struct dr_error *err);
 
 /* Taken before a state is loaded in order to be changed and written, by the monitor and
  * by commands (update, rename) alike, for moments. Waits; the descriptor, -1 when the

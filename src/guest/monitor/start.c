@@ -121,6 +121,16 @@ static int put_right(struct monitor *m, const json_t *request, struct dr_error *
                          dr_json_str(dr_json_object(request, "process"), "cwd"), err);
 }
 
+/* One that `run` has made becomes a container with that. */
+static int write_start(const struct container *c, const json_t *request,
+                       struct dr_error *err)
+{
+    bool first = dr_json_bool(c->state, "for_run");
+    json_object_del(c->state, "for_run");
+    return first ? container_commit_state(c, dr_json_str(request, "bundle"), err)
+                 : container_write_state(c, err);
+}
+
 static int record_start(struct monitor *m, const struct runtime *runtime,
                         const json_t *request, struct dr_error *err)
 {
@@ -150,9 +160,8 @@ static int record_start(struct monitor *m, const struct runtime *runtime,
     if (dr_json_object(request, "health"))
         dr_json_set_str(c.state, "health", health_status_name(HEALTH_STARTING));
     json_object_del(c.state, "stopped");
-    json_object_del(c.state, "for_run");
     monitor_schedule_note(m, c.state, false);
-    if (container_write_state(&c, err) < 0)
+    if (write_start(&c, request, err) < 0)
         return -1;
     container_event(&m->guest, &c, "start", NULL, NULL);
     if (c.end_is_kept) { /* of the run before, and nothing any more */
@@ -261,7 +270,7 @@ static int start_runtime(struct monitor *m, const json_t *request,
 }
 
 static int record_arm(struct monitor *m, const struct runtime *runtime,
-                      struct dr_error *err)
+                      const json_t *request, struct dr_error *err)
 {
     container_auto struct container c = {0};
     dr_auto_fd int lock = container_state_lock(&m->guest, m->id);
@@ -273,11 +282,11 @@ static int record_arm(struct monitor *m, const struct runtime *runtime,
     dr_json_set_int(c.state, "monitor_pid", getpid());
     dr_json_set_str(c.state, "boot_id", m->guest.boot_id);
     dr_json_set_str(c.state, "runtime", runtime->path);
-    static const char *const gone[] = {"error", "stopped", "for_run"};
+    static const char *const gone[] = {"error", "stopped"};
     for (size_t i = 0; i < DR_COUNT(gone); i++)
         json_object_del(c.state, gone[i]);
     monitor_schedule_note(m, c.state, true);
-    if (container_write_state(&c, err) < 0)
+    if (write_start(&c, request, err) < 0)
         return -1;
     char next[DR_TIME_TEXT];
     dr_time_format(m->due_ns, next);
@@ -293,7 +302,7 @@ int monitor_arm(struct monitor *m, const json_t *request, struct dr_error *err)
     if (result == 0)
         result = prepare(m, request, &runtime, err);
     if (result == 0)
-        result = record_arm(m, &runtime, err);
+        result = record_arm(m, &runtime, request, err);
     if (result == 0) {
         monitor_ports_pause(m); /* nobody is there yet */
         m->runs = 1;            /* nobody hears of the first one either */

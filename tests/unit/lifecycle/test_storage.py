@@ -6,6 +6,7 @@
 import fcntl
 import io
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -406,6 +407,77 @@ def on_a_full_disk_things_can_be_removed_and_nothing_is_half_made_I7():
             assert layers(s) == 0
     finally:
         subprocess.run(["umount", "-l", disk], check=True)
+
+
+# --- what waits for the disk ---
+
+WHOLE = ["sync spec.json", "sync config.json", "sync state.json.new", "rename state.json", "sync ID",
+         "sync containers"]
+ANEW = ["sync state.json.new", "rename state.json", "sync ID"]
+AFTERWARDS = ["rename state.json", "sync state.json", "sync ID"]
+
+
+def what_waits_for_the_disk_and_in_which_order_H5_I1():
+    """The table in ARCHITECTURE.md, of the helper and its monitors together."""
+    log = life.BASE + "/disk.strace"
+    call = re.compile(r'(f(?:data)?sync|syncfs)\(\d+<(.*?)>|rename[^(]*\(.*"([^"]+)"')
+    seen = 0
+
+    def steps(id):
+        """Of what has happened since the last one; nobody is at work on it any more."""
+        nonlocal seen
+        while os.path.exists(life.RUN + "/" + id):
+            time.sleep(0.02)
+        with open(log, encoding="utf-8", errors="replace") as file:
+            lines = file.read().splitlines()
+        found = []
+        for line in lines[seen:]:
+            made = call.search(line)
+            name = os.path.basename(made[2] or made[3]) if made else ""
+            if made and (made[2] or name == "state.json"):
+                found.append(("sync " if made[2] else "rename ") + name.replace(id, "ID"))
+        seen = len(lines)
+        return found
+
+    with session(wrap=["strace", "-f", "-y", "-o", log, "-e",
+                       "trace=fsync,fdatasync,syncfs,rename,renameat,renameat2"]) as s:
+        a = created(s, "true")
+        assert steps(a) == WHOLE
+        s.call("container.start", id=a)
+        assert steps(a) == ANEW + AFTERWARDS
+        s.call("container.remove", id=a)
+        assert steps(a) == []
+        b = life.detached(s, "true")
+        assert steps(b) == WHOLE + AFTERWARDS
+        s.call("container.remove", id=b)
+        assert run(s, "true")[0] == 0
+        assert not [step for step in steps(b) if step.startswith("sync")]
+    os.unlink(log)
+
+
+def a_power_cut_in_a_run_leaves_nothing_and_a_torn_record_is_no_obstacle_H5():
+    volume = [{"type": "volume", "target": "/data"}]
+    with session() as s:
+        gone(s, created(s, "true", mounts=volume))  # directories that stay
+        before = life.baseline()
+        a = created(s, "true", name="cut", mounts=volume)
+        volumes = s.items("volume.list")
+    where = life.ROOT + "/containers/" + a
+    os.unlink(where + "/state.json")  # which comes last
+    os.unlink(life.RUN + "/reconciled")  # as a boot does
+    with session() as s:
+        assert s.items("container.list", all=True) == []
+        assert not os.path.exists(where)
+        assert volumes and s.items("volume.list") == []
+        b = created(s, "true", name="cut")
+    where = life.ROOT + "/containers/" + b
+    os.unlink(where + "/state.json")
+    with open(where + "/spec.json", "w", encoding="utf-8"):
+        pass  # a file whose bytes the disk never saw
+    os.unlink(life.RUN + "/reconciled")
+    with session() as s:
+        assert s.items("container.list", all=True) == []
+        assert life.baseline()["tree"] == before["tree"]
 
 
 life.TESTS = [f for n, f in list(globals().items())
