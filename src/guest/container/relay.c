@@ -15,6 +15,7 @@
 
 #define SWEEP_MS 500
 #define LEAVE_MS 1000
+#define RESIZE_MS 50             /* from one try to tell the monitor to the next */
 #define SPLICE_BYTES (16u << 10) /* less is copied sooner than moved */
 
 struct relay {
@@ -31,7 +32,9 @@ struct relay {
     char *out; /* owned; a frame that the socket did not take yet */
     size_t out_len, out_done;
     bool stdin_closed;
-    char *buffer; /* WIRE_DATA_MAX */
+    int64_t rows, columns; /* of its terminal */
+    bool resized;          /* its monitor is still to be told */
+    char *buffer;          /* WIRE_DATA_MAX */
 };
 
 /* What can go on to the host now: bounded by its credit. */
@@ -135,16 +138,30 @@ static void send_stdin(struct relay *r, enum wire_type type, const char *data, s
 }
 
 /* By a connection of its own: on this one it would wait behind stdin that the container
- * does not read. */
-static void resize(struct relay *r, const json_t *event)
+ * does not read. A monitor that is stopped, or at work on the next run, hears nobody, and
+ * its queue is full after some; nobody waits for that here. */
+static void tell_size(struct relay *r)
 {
-    dr_auto_fd int fd = monitor_connect(r->run_dir);
+    dr_auto_fd int fd = monitor_try_connect(r->run_dir);
+    if (fd < 0 && errno == EAGAIN)
+        return; /* later */
+    r->resized = false;
     dr_auto_json json_t *request = json_object();
     dr_json_set_str(request, "op", "resize");
-    dr_json_set_int(request, "rows", dr_json_int(event, "rows", 0));
-    dr_json_set_int(request, "columns", dr_json_int(event, "columns", 0));
+    dr_json_set_int(request, "rows", r->rows);
+    dr_json_set_int(request, "columns", r->columns);
     if (fd >= 0)
         monitor_send_json(fd, WIRE_REQUEST, request); /* it may be gone: no loss */
+}
+
+static void resize(struct relay *r, const json_t *event)
+{
+    bool waits = r->resized;
+    r->rows = dr_json_int(event, "rows", 0);
+    r->columns = dr_json_int(event, "columns", 0);
+    r->resized = true;
+    if (!waits) /* else this size goes in the place of the one that waits */
+        tell_size(r);
 }
 
 static void on_event(struct relay *r, const json_t *event)
@@ -236,8 +253,10 @@ int container_relay(struct wire_chan *chan, const struct container *container,
         /* with nothing to ask of the monitor its hang-up would be reported for ever */
         if (fds[0].events == 0)
             fds[0].fd = -1;
-        if (poll(fds, 2, -1) < 0)
+        if (poll(fds, 2, r.resized ? RESIZE_MS : -1) < 0)
             continue;
+        if (r.resized)
+            tell_size(&r);
         if (fds[1].revents)
             result = from_host(&r, err);
         if (result == 0 && (fds[0].revents & POLLOUT)) {

@@ -122,14 +122,25 @@ static int address(const char *run_dir, struct sockaddr_un *ret)
     return dir;
 }
 
-int monitor_connect(const char *run_dir)
+static int connect_to(const char *run_dir, int flags)
 {
     struct sockaddr_un to;
     dr_auto_fd int dir = address(run_dir, &to);
-    dr_auto_fd int fd = dir >= 0 ? socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1;
+    dr_auto_fd int fd =
+        dir >= 0 ? socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0) : -1;
     if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) < 0)
         return -1;
     return DR_TAKE_FD(fd);
+}
+
+int monitor_connect(const char *run_dir)
+{
+    return connect_to(run_dir, 0);
+}
+
+int monitor_try_connect(const char *run_dir)
+{
+    return connect_to(run_dir, SOCK_NONBLOCK);
 }
 
 int monitor_listen(const char *run_dir)

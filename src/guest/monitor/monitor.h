@@ -60,6 +60,9 @@ int monitor_receive(int fd, int64_t deadline_ms, struct monitor_frame *ret,
 /* Connects to a running container's monitor; -1 with errno when there is none. run_dir
  * may be longer than a socket's address. */
 int monitor_connect(const char *run_dir);
+/* The same without waiting: EAGAIN when it has not heard those before us yet, and too
+ * many of them. The connection does not wait either. */
+int monitor_try_connect(const char *run_dir);
 /* Listening end, for the monitor. */
 int monitor_listen(const char *run_dir);
 

@@ -87,6 +87,30 @@ def the_last_of_several_resizes_counts_C25():
         assert c.out[1].endswith(b"45 55\r\n"), bytes(c.out[1])
 
 
+def a_monitor_that_hears_nobody_does_not_hold_up_a_client_that_resizes_C25():
+    """Its queue holds 64 connections; a dragged window makes more sizes than that."""
+    with session() as s:
+        c = run_tty(s, "sh", "-c", "trap 'touch /got' USR1; echo ready; i=0; "
+                    "until [ \"$(stty size)\" = '145 55' ]; "
+                    "do i=$((i+1)); [ $i -lt 600 ] || break; sleep 0.1; done; stty size")
+        c.wait_output(b"ready")
+        id = c.events[0]["id"]
+        monitor, _ = life.monitor_of(id)
+        os.kill(monitor, signal.SIGSTOP)
+        try:
+            for i in range(1, 146):
+                c.event(event="resize", rows=i, columns=55)
+            c.event(event="signal", signal=signal.SIGUSR1)  # which no monitor passes on
+            got, end = life.ROOT + "/containers/" + id + "/upper/got", time.time() + 30
+            while not os.path.exists(got):
+                assert time.time() < end, "the client's signal waits behind its sizes"
+                time.sleep(0.05)
+        finally:
+            os.kill(monitor, signal.SIGCONT)
+        assert ended(c) == 0
+        assert c.out[1].endswith(b"145 55\r\n"), bytes(c.out[1])
+
+
 def the_end_of_a_clients_stdin_does_not_close_a_terminal():
     with session() as s:
         c = run_tty(s, "sh", "-c", "stty -echo; echo ready; read line; echo got $line")
