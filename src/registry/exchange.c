@@ -38,29 +38,31 @@ static int launch(struct exchange *x, struct dr_error *err)
     x->all_before = http_received(reg->http);
     x->not_before_ms = 0;
     x->passing = false;
+    /* a tag of another server's says nothing of what we have; a digest will */
+    bool same = x->etag && origin_equal(&x->etag_of, &to);
+    bool part = !x->no_range && (x->pinned || same);
     /* another host, port or scheme never sees what the registry may see */
-    struct http_request request = {
-        .url = x->url,
-        .head = x->head,
-        .method = x->method,
-        .content_type = x->content_type,
-        .content_range = x->content_range,
-        .body = x->body,
-        .body_len = x->body_len,
-        .source = x->source,
-        .source_from = x->source_from,
-        .source_len = x->source_len,
-        .accept = x->accept,
-        .authorization = own ? reg->auth.header : NULL,
-        .tls = &reg->tls,
-        .own = own,
-        .range_from = x->no_range ? 0 : x->have_before,
-        .if_range = x->etag && origin_equal(&x->etag_of, &to) ? x->etag : NULL,
-        /* no connection only to be told to go elsewhere */
-        .bulk = x->bulk && !(own && reg->redirects),
-        .body_max = x->body_max,
-        .sink = x->sink,
-        .context = x->context};
+    struct http_request request = {.url = x->url,
+                                   .head = x->head,
+                                   .method = x->method,
+                                   .content_type = x->content_type,
+                                   .content_range = x->content_range,
+                                   .body = x->body,
+                                   .body_len = x->body_len,
+                                   .source = x->source,
+                                   .source_from = x->source_from,
+                                   .source_len = x->source_len,
+                                   .accept = x->accept,
+                                   .authorization = own ? reg->auth.header : NULL,
+                                   .tls = &reg->tls,
+                                   .own = own,
+                                   .range_from = part ? x->have_before : 0,
+                                   .if_range = same ? x->etag : NULL,
+                                   /* no connection only to be told to go elsewhere */
+                                   .bulk = x->bulk && !(own && reg->redirects),
+                                   .body_max = x->body_max,
+                                   .sink = x->sink,
+                                   .context = x->context};
     http_start(reg->http, &x->call, &request);
     return 0;
 }

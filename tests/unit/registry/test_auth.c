@@ -287,6 +287,52 @@ static void from_https_to_http_only_verified_bytes_and_no_authorization_H4(void 
     assert_error(&err, DR_ERR_PULL, 307, "redirects from https to http://127.0.0.1");
 }
 
+/* Asked without a network: whoever may have the password would be sent it next, which
+ * the cancelled call does not. */
+static void
+known_token_servers_are_those_of_their_registries_CVE_2020_15157_H4(void **state)
+{
+    static const struct {
+        const char *image, *realm;
+        bool allowed;
+    } cases[] = {
+        {"alpine", "auth.docker.io", true},
+        {"alpine", "AUTH.docker.io", true},
+        {"registry.gitlab.com/x", "gitlab.com", true},
+        {"alpine", "gitlab.com", false},
+        {"alpine", "docker.io", false},
+        {"alpine", "auth.docker.io.example.com", false},
+        {"alpine", "auth.docker.iot", false},
+        {"alpine", "evil-auth.docker.io", false},
+        {"alpine", "x.auth.docker.io", false},
+        {"registry.gitlab.com/x", "auth.docker.io", false},
+        {"registry.gitlab.com/x", "pages.gitlab.com", false},
+        {"r.example.com/x", "auth.docker.io", false},
+        {"x.registry-1.docker.io/x", "auth.docker.io", false},
+        {"registry-1.docker.io.example.com/x", "auth.docker.io", false},
+    };
+    struct fixture *f = *state;
+    atomic_bool cancel = true;
+    f->options.cancel = &cancel;
+    f->options.user = "ann";
+    f->options.password = "pw";
+    for (size_t i = 0; i < DR_COUNT(cases); i++) {
+        dr_auto_error struct dr_error err = DR_ERROR_INIT;
+        dr_auto_ref struct oci_ref ref = OCI_REF_INIT;
+        dr_auto_free char *challenge =
+            dr_printf("Bearer realm=\"https://%s/token\",service=\"x\"", cases[i].realm);
+        struct registry *reg;
+        assert_int_equal(oci_ref_parse(cases[i].image, &ref, &err), 0);
+        assert_int_equal(registry_open(&ref, &f->options, &reg, &err), 0);
+        assert_int_equal(auth_answer(reg, challenge, &err), -1);
+        registry_close(reg);
+        if (err.kind != (cases[i].allowed ? DR_ERR_CANCELLED : DR_ERR_PULL))
+            fail_msg("%s, %s: %s", cases[i].image, cases[i].realm, err.text);
+        if (!cases[i].allowed)
+            assert_text(&err, "wants the password to be sent to another host, ");
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -304,6 +350,7 @@ int main(void)
         TEST(broken_token_servers_are_named),
         TEST(tls_is_found_on_loopback_and_checked),
         TEST(from_https_to_http_only_verified_bytes_and_no_authorization_H4),
+        TEST(known_token_servers_are_those_of_their_registries_CVE_2020_15157_H4),
     };
     return cmocka_run_group_tests_name("registry auth", tests, NULL, NULL);
 }

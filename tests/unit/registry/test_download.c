@@ -134,6 +134,25 @@ static void what_breaks_off_goes_on_only_in_the_same_file_H4(void **state)
     assert_error(&err, DR_ERR_FORMAT, 206, "the server sends another part");
 }
 
+/* There is no digest: what another server calls by the same tag may be another file. */
+static void what_broke_off_elsewhere_begins_anew_H4(void **state)
+{
+    struct fixture *f = *state;
+    make_image(f, "1", "--layer", MB, NULL);
+    start_registry(f, "--fault", "redirect@1", "--fault", "truncate=300000@1", "--fault",
+                   "etag=same", NULL);
+    fine(f);
+    assert_int_equal(logged(f, "side GET"), 1);
+    assert_int_equal(logged(f, "main GET"), 3); /* to the side, 200, the rest of that */
+    assert_int_equal(logged(f, "bytes="), 1);
+    assert_int_equal(logged(f, "bytes=300000-+if-range"), 1);
+    /* nor is a part what was asked for as a whole */
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    start_registry(f, "--fault", "etag", "--fault", "unasked-part", NULL);
+    assert_int_equal(get(f, "http", &err), -1);
+    assert_error(&err, DR_ERR_FORMAT, 206, "the server sends another part");
+}
+
 static void troubles_are_waited_out_or_told_H4(void **state)
 {
     static const struct {
@@ -185,15 +204,10 @@ static void troubles_are_waited_out_or_told_H4(void **state)
 
 static void https_wants_a_certificate_that_is_trusted_and_stays_https(void **state)
 {
-    static const char make[] =
-        "cd '%s' && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 "
-        "-nodes -days 2 -subj /CN=x -addext subjectAltName=IP:127.0.0.1 -keyout key "
-        "-out ca >out 2>&1";
     struct fixture *f = *state;
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
-    dr_auto_free char *command = dr_printf(make, f->dir);
-    dr_auto_free char *ca = in_dir(f, "ca"), *key = in_dir(f, "key");
-    assert_int_equal(system(command), 0);
+    dr_auto_free char *ca = NULL, *key = NULL;
+    make_certificate(f, &ca, &key);
     make_image(f, "1", "--layer", "1000", NULL);
     start_registry(f, "--tls", ca, key, NULL);
     assert_int_equal(get(f, "https", &err), -1);
@@ -220,6 +234,7 @@ int main(void)
         TEST(its_progress_is_told_with_the_whole_size_after_a_break_too),
         TEST(a_file_comes_whole_and_nobodys_password_goes),
         TEST(what_breaks_off_goes_on_only_in_the_same_file_H4),
+        TEST(what_broke_off_elsewhere_begins_anew_H4),
         TEST(troubles_are_waited_out_or_told_H4),
         TEST(https_wants_a_certificate_that_is_trusted_and_stays_https),
     };

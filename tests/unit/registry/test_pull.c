@@ -250,6 +250,39 @@ static void a_part_is_asked_for_under_a_strong_etag_only_H4(void **state)
     }
 }
 
+/* The first one sends us elsewhere, where it breaks; then it gives the rest itself: its
+ * tags are no word about what came from there (RFC 9110 section 13.1.5). */
+static void an_etag_is_for_the_place_that_it_came_from_H4(void **state)
+{
+    struct fixture *f = *state;
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    make_image(f, "1", "--layer", MB, NULL);
+    f->options.max_parallel = 1;
+    start_registry(f, NULL);
+    dr_auto_image struct oci_image image = OCI_IMAGE_INIT;
+    assert_int_equal(resolve_image(f, "app:1", "linux/amd64", &image, &err), 0);
+    start_registry(f, "--fault", "redirect@1", "--fault", "truncate=300000@1", "--fault",
+                   "etag=same", NULL);
+    if (pull_image(f, "app:1", &err) < 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(logged(f, "side GET"), 1);
+    assert_int_equal(logged(f, " 206 - bytes=300000-\n"), 1);
+    assert_int_equal(logged(f, " 206 - bytes=600000-+if-range\n"), 1);
+}
+
+static void a_part_that_nobody_asked_for_is_refused_H4(void **state)
+{
+    struct fixture *f = *state;
+    dr_auto_error struct dr_error err = DR_ERROR_INIT;
+    make_image(f, "1", "--layer", MB, NULL);
+    start_registry(f, NULL);
+    dr_auto_image struct oci_image image = OCI_IMAGE_INIT;
+    assert_int_equal(resolve_image(f, "app:1", "linux/amd64", &image, &err), 0);
+    start_registry(f, "--fault", "unasked-part", NULL);
+    assert_int_equal(pull_image(f, "app:1", &err), -1);
+    assert_error(&err, DR_ERR_FORMAT, 206, "sends another part ('bytes 0-");
+}
+
 static void a_registry_that_refuses_a_part_gives_the_whole_H4(void **state)
 {
     struct fixture *f = *state;
@@ -449,6 +482,8 @@ int main(void)
         TEST(a_broken_download_goes_on_where_it_broke_H4),
         TEST(a_registry_without_ranges_starts_over_H4),
         TEST(a_part_is_asked_for_under_a_strong_etag_only_H4),
+        TEST(an_etag_is_for_the_place_that_it_came_from_H4),
+        TEST(a_part_that_nobody_asked_for_is_refused_H4),
         TEST(a_registry_that_refuses_a_part_gives_the_whole_H4),
         TEST(another_range_than_asked_for_is_refused_H4),
         TEST(a_download_that_always_breaks_fails_and_the_next_pull_goes_on),

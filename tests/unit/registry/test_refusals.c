@@ -246,6 +246,37 @@ static void a_registry_that_says_nothing_is_dropped_H4(void **state)
     assert_error(&err, DR_ERR_TIMEOUT, 0, "does not answer");
 }
 
+/* 301 to 303 make a GET of a request, or leave it as it is: nobody knows (RFC 9110). */
+static void what_is_sent_goes_on_by_307_and_308_only_H4(void **state)
+{
+    static const int statuses[] = {301, 302, 303, 307, 308};
+    struct fixture *f = *state;
+    f->options.tries = 1;
+    make_image(f, "1", NULL);
+    for (size_t i = 0; i < DR_COUNT(statuses); i++) {
+        dr_auto_error struct dr_error err = DR_ERROR_INIT;
+        dr_auto_free char *status = dr_printf("redirect-status=%d", statuses[i]);
+        struct registry *reg;
+        start_registry(f, "--fault", status, "--fault", "redirect-to=http://127.0.0.1:1/",
+                       NULL);
+        open_registry(f, "app:1", &reg);
+        struct exchange x = {.reg = reg,
+                             .path = "/v2/app/manifests/1",
+                             .method = "PUT",
+                             .content_type = "application/json",
+                             .body = "{}",
+                             .body_len = 2};
+        assert_int_equal(exchange_run(&x, &err), -1);
+        exchange_release(&x);
+        registry_close(reg);
+        if (statuses[i] < 307)
+            assert_error(&err, DR_ERR_PULL, statuses[i], "answers with the status 30");
+        else
+            assert_error(&err, DR_ERR_PULL, 0, "cannot connect to 127.0.0.1:");
+        assert_int_equal(logged(f, "main PUT"), 1);
+    }
+}
+
 /* Only loopback is spoken to without TLS, unless it was asked for. */
 static void plain_http_needs_loopback_or_a_word_C08(void **state)
 {
@@ -299,6 +330,7 @@ int main(void)
         TEST(manifests_that_are_not_images_are_refused_with_the_reason_H2),
         TEST(hosts_that_are_not_registries_are_told_apart),
         TEST(a_registry_that_says_nothing_is_dropped_H4),
+        TEST(what_is_sent_goes_on_by_307_and_308_only_H4),
         TEST(plain_http_needs_loopback_or_a_word_C08),
     };
     return cmocka_run_group_tests_name("registry refusals", tests, NULL, NULL);
