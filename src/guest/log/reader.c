@@ -97,11 +97,14 @@ static int copy_entries(struct output *out, int fd, int64_t *offset, int64_t end
     return 0;
 }
 
-static int wait_for_more(const struct log_query *query, int notify_fd)
+/* finished_fd: -1 once it was readable: it stays so, also when more will come (the
+ * container's monitor was lost, say). */
+static int wait_for_more(int notify_fd, int *finished_fd)
 {
     struct pollfd fds[2] = {{.fd = notify_fd, .events = POLLIN},
-                            {.fd = query->finished_fd, .events = POLLIN}};
-    poll(fds, 2, LOG_POLL_MS);
+                            {.fd = *finished_fd, .events = POLLIN}};
+    if (poll(fds, 2, LOG_POLL_MS) > 0 && fds[1].revents)
+        *finished_fd = -1;
     char drop[4096];
     while (notify_fd >= 0 && read(notify_fd, drop, sizeof drop) > 0)
         ;
@@ -143,7 +146,7 @@ static int follow(struct output *out, int fd, int64_t offset, char *buffer,
     if (notify >= 0) /* without it, LOG_POLL_MS is the pace */
         inotify_add_watch(notify, slash ? dir : ".", IN_CREATE | IN_MOVED_TO);
     dr_auto_fd int current = fd;
-    int watch = -1;
+    int watch = -1, finished_fd = query->finished_fd;
     for (;;) {
         bool last = !query->finished || query->finished(query->arg) ||
                     (query->until_ns > 0 && dr_now_ns() > query->until_ns);
@@ -181,7 +184,7 @@ static int follow(struct output *out, int fd, int64_t offset, char *buffer,
             return -1;
         if (last)
             return 0;
-        wait_for_more(query, notify);
+        wait_for_more(notify, &finished_fd);
     }
 }
 

@@ -326,6 +326,46 @@ static void log_is_followed_across_rotation(void **state) /* C24 */
     release(&f.sink);
 }
 
+struct patient {
+    struct sink sink;
+    int64_t until_ms;
+    int looks;
+};
+
+static bool time_is_over(void *arg)
+{
+    struct patient *patient = arg;
+    patient->looks++;
+    return dr_clock_ms() > patient->until_ms;
+}
+
+/* The monitor was lost, and its container runs on. */
+static void log_is_followed_at_a_pace_when_its_end_was_told_and_is_none(void **state)
+{
+    struct patient p = {.sink = {DR_BUF_INIT(1 << 20), DR_BUF_INIT(1 << 20)},
+                        .until_ms = dr_clock_ms() + 3 * LOG_POLL_MS};
+    struct dr_error err = DR_ERROR_INIT;
+    struct log_writer writer;
+    int fds[2];
+    start(&writer, 5000, 2);
+    put(&writer, LOG_STDOUT, "said\n", T0);
+    assert_int_equal(pipe(fds), 0);
+    close(fds[1]);
+    struct log_query query = {.path = path,
+                              .tail = -1,
+                              .follow = true,
+                              .sink = collect,
+                              .finished = time_is_over,
+                              .finished_fd = fds[0],
+                              .arg = &p};
+    assert_int_equal(log_read(&query, &err), 0);
+    assert_int_equal(p.sink.out.len, 5);
+    assert_true(p.looks < 15); /* it was thousands */
+    close(fds[0]);
+    log_close(&writer);
+    release(&p.sink);
+}
+
 struct reentrant {
     struct sink sink;
     struct log_writer writer;
@@ -508,6 +548,8 @@ int main(void)
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(log_with_a_torn_end_is_repaired, setup, teardown),
         cmocka_unit_test_setup_teardown(log_is_followed_across_rotation, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            log_is_followed_at_a_pace_when_its_end_was_told_and_is_none, setup, teardown),
         cmocka_unit_test_setup_teardown(
             log_is_followed_across_several_rotations_between_two_looks, setup, teardown),
         cmocka_unit_test_setup_teardown(
