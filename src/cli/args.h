@@ -165,6 +165,7 @@ struct stats_args {
 struct events_args {
     const char *since, *until, *format;
     char **filters;
+    char *const *services; /* of compose: only theirs; NULL: all */
 };
 
 struct cp_args {
@@ -267,6 +268,8 @@ struct up_args {
     struct compose_args of;
     bool detach, dry_run, wait, force_recreate, no_recreate, remove_orphans, no_deps,
         quiet, no_color, no_prefix, timestamps;
+    bool abort_on_exit, abort_on_failure;
+    const char *exit_code_from; /* a service; as abort_on_exit */
     const char *pull, *format, *timeout;
     int64_t stop_timeout_s; /* -1: the containers' own */
     char **scale;
@@ -308,6 +311,35 @@ struct compose_each_args {
 struct compose_kill_args {
     struct compose_args of;
     struct kill_args kill;
+};
+
+struct compose_attach_args {
+    struct compose_args of;
+    int64_t index;
+    struct attach_args attach;
+};
+
+struct compose_cp_args {
+    struct compose_args of;
+    int64_t index; /* 0: into all replicas, out of the first */
+    struct cp_args cp;
+};
+
+struct compose_stats_args {
+    struct compose_args of;
+    struct stats_args stats;
+};
+
+struct compose_events_args {
+    struct compose_args of;
+    bool json;
+    struct events_args events;
+};
+
+struct compose_images_args {
+    struct compose_args of;
+    bool quiet, no_trunc;
+    const char *format;
 };
 
 struct compose_exec_args {
@@ -405,7 +437,12 @@ extern const struct cli_option cli_compose_ps_options[];
 extern const struct cli_option cli_compose_ls_options[];
 extern const struct cli_option cli_compose_run_options[];
 extern const struct cli_option cli_compose_restart_options[];
+extern const struct cli_option cli_compose_attach_options[];
+extern const struct cli_option cli_compose_cp_options[];
 extern const struct cli_option cli_compose_each_options[];
+extern const struct cli_option cli_compose_events_options[];
+extern const struct cli_option cli_compose_images_options[];
+extern const struct cli_option cli_compose_stats_options[];
 extern const struct cli_option cli_compose_exec_options[];
 extern const struct cli_option cli_compose_kill_options[];
 extern const struct cli_option cli_compose_port_options[];

@@ -223,6 +223,9 @@ char *cli_volume_absolute(const char *volume, bool windows, const char *here,
                           const char *home, struct dr_error *err);
 /* For cp: whether a word is a path of this machine, whatever is behind its colon. */
 bool cli_path_is_here(const char *word, bool windows);
+/* The container of a word that cp has as CONTAINER:PATH; owned. NULL: it is a path of
+ * this machine, or "-". */
+char *cli_cp_container(const char *word);
 
 /* --- pull.c --- */
 struct cli_pull {
@@ -307,6 +310,8 @@ int cli_signals_catch(int what, int *ret_fd, struct dr_error *err);
 struct dray_cancel *cli_signals_cancel(void);
 /* The same, but the next one triggers *ret_second, and the third has its usual effect. */
 struct dray_cancel *cli_signals_cancel_twice(struct dray_cancel **ret_second);
+/* As if the first signal had come. From any thread. */
+void cli_signals_cancel_now(void);
 /* For the time between cli_signals_catch(CLI_SIGNALS_PASS) and the start of what signals
  * are passed on to: those three trigger the token besides, so that a start that hangs is
  * given up by one Ctrl-C. Borrowed; NULL when there can be none. */
@@ -351,8 +356,12 @@ CLI_VERB(cache_prune);
 CLI_VERB(commit);
 CLI_VERB(completion);
 CLI_VERB(container_prune);
+CLI_VERB(compose_attach);
 CLI_VERB(compose_config);
+CLI_VERB(compose_cp);
+CLI_VERB(compose_events);
 CLI_VERB(compose_exec);
+CLI_VERB(compose_images);
 CLI_VERB(compose_kill);
 CLI_VERB(compose_logs);
 CLI_VERB(compose_ls);
@@ -364,6 +373,7 @@ CLI_VERB(compose_restart);
 CLI_VERB(compose_rm);
 CLI_VERB(compose_run);
 CLI_VERB(compose_start);
+CLI_VERB(compose_stats);
 CLI_VERB(compose_stop);
 CLI_VERB(compose_top);
 CLI_VERB(compose_unpause);

@@ -15,12 +15,18 @@ struct side {
     const char *path;
 };
 
-static struct side side_of(const char *word)
+char *cli_cp_container(const char *word)
 {
     const char *colon = strchr(word, ':');
     if (!colon || colon == word || cli_path_is_here(word, CLI_WINDOWS))
-        return (struct side){.path = word};
-    return (struct side){dr_strndup(word, (size_t)(colon - word)), colon + 1};
+        return NULL;
+    return dr_strndup(word, (size_t)(colon - word));
+}
+
+static struct side side_of(const char *word)
+{
+    char *container = cli_cp_container(word);
+    return (struct side){container, container ? strchr(word, ':') + 1 : word};
 }
 
 static bool is_archive(const struct side *side)

@@ -59,6 +59,17 @@ static int add_line(struct dr_buf *buf, const json_t *event, struct dr_error *er
     return json_object_size(sorted) ? dr_buf_addf(buf, err, ")") : 0;
 }
 
+/* The labels of a container are among its attributes. */
+static bool is_of(char *const *services, const json_t *event)
+{
+    const char *service =
+        dr_json_str(dr_json_object(event, "attributes"), "dray.service");
+    for (size_t i = 0; service && services[i]; i++)
+        if (strcmp(services[i], service) == 0)
+            return true;
+    return false;
+}
+
 static int print_event(const struct events_args *args, const char *text,
                        struct dr_error *err)
 {
@@ -66,6 +77,8 @@ static int print_event(const struct events_args *args, const char *text,
     dr_auto_json json_t *raw = dr_json_parse(text, strlen(text), SIZE_MAX, err);
     if (!raw)
         return -1;
+    if (args->services && args->services[0] && !is_of(args->services, raw))
+        return 0;
     dr_auto_json json_t *event = docker_event(raw);
     const char *format = args->format;
     if (format && strcmp(format, "json") == 0)

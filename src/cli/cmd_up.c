@@ -56,7 +56,36 @@ static int check_up(const struct up_args *args, int64_t *ret_ms, struct dr_error
     if (args->force_recreate && args->no_recreate)
         return dr_fail(err, DR_ERR_INVALID,
                        "--force-recreate and --no-recreate exclude each other");
+    const char *end = args->exit_code_from     ? "--exit-code-from"
+                      : args->abort_on_exit    ? "--abort-on-container-exit"
+                      : args->abort_on_failure ? "--abort-on-container-failure"
+                                               : NULL;
+    const char *other = args->detach    ? "--detach"
+                        : args->wait    ? "--wait"
+                        : args->dry_run ? "--dry-run"
+                        : args->abort_on_exit && args->abort_on_failure
+                            ? "--abort-on-container-failure"
+                            : NULL;
+    if (end && other && end != other)
+        return dr_fail(err, DR_ERR_INVALID, "%s and %s exclude each other", end, other);
     return 0;
+}
+
+static int check_exit_code_from(const struct dray_deployment *deployment,
+                                const char *service, struct dr_error *err)
+{
+    struct dray_error *failed = NULL;
+    char *text = NULL;
+    if (!service)
+        return 0;
+    int rc = dray_deployment_config(deployment, "json", &text, &failed);
+    dr_auto_json json_t *document = cli_rc_json(rc, &text, &failed, err);
+    if (!document)
+        return -1;
+    if (json_object_get(dr_json_object(document, "services"), service))
+        return 0;
+    return dr_fail(err, DR_ERR_NOT_FOUND, "--exit-code-from: there is no service %s",
+                   service);
 }
 
 /* --- doing --- */
@@ -148,7 +177,32 @@ struct staying {
     const struct up_args *args;
     const struct dray_deployment *deployment;
     struct dray_cancel *second;
+    /* what --abort-on-container-exit and the like are about */
+    bool aborted; /* the first one has ended */
+    int code;
 };
+
+/* The code is that of the first that ended, or of the service that was named, whenever
+ * that ends: as docker compose. */
+static void on_end(void *arg, const struct cli_logs_end *end)
+{
+    struct staying *s = arg;
+    const struct up_args *args = s->args;
+    bool failed = !end->known || end->code != 0;
+    bool meant = args->exit_code_from && strcmp(args->exit_code_from, end->service) == 0;
+    bool aborts =
+        args->abort_on_exit || args->exit_code_from || (args->abort_on_failure && failed);
+    if (!aborts && !s->aborted)
+        return;
+    if (meant || (!s->aborted && !args->exit_code_from))
+        s->code = end->known ? end->code : CLI_FAILED;
+    if (s->aborted)
+        return;
+    s->aborted = true;
+    if (!args->quiet)
+        fprintf(stderr, "%s has ended: the others are stopped\n", end->name);
+    cli_signals_cancel_now();
+}
 
 /* As docker compose: in their order, and a second signal kills them. */
 static void stop_all(void *arg)
@@ -161,7 +215,7 @@ static void stop_all(void *arg)
         .name = dray_deployment_name(s->deployment),
         .deployment = s->deployment,
         .apply = {.quiet = s->args->quiet, .stop_timeout_s = s->args->stop_timeout_s}};
-    if (!s->args->quiet)
+    if (!s->args->quiet && !s->aborted)
         fprintf(stderr, "stopping; a second signal kills them\n");
     int rc = cli_change(s->cli, &how, &call, &err);
     if (rc < 0 && err.kind == DR_ERR_CANCELLED) {
@@ -177,7 +231,7 @@ static int stay(struct cli *cli, const struct up_args *args,
                 const struct dray_deployment *deployment, const json_t *old)
 {
     dr_auto_error struct dr_error err = DR_ERROR_INIT;
-    struct staying staying = {cli, args, deployment, NULL};
+    struct staying staying = {cli, args, deployment, .code = CLI_OK};
     struct dray_cancel *first = cli_signals_cancel_twice(&staying.second);
     const struct dray_call call = {-1, staying.second};
     const struct cli_logs how = {.follow = true,
@@ -188,6 +242,7 @@ static int stay(struct cli *cli, const struct up_args *args,
                                  .old = old,
                                  .interrupt = first,
                                  .interrupted = stop_all,
+                                 .ended = on_end,
                                  .arg = &staying};
     bool interrupted;
     int code = CLI_OK, rc = cli_logs_print(cli, dray_deployment_name(deployment), &how,
@@ -195,7 +250,7 @@ static int stay(struct cli *cli, const struct up_args *args,
     cli_signals_default();
     if (rc < 0)
         code = cli_error(cli, &err);
-    return interrupted ? CLI_INTERRUPTED : code;
+    return staying.aborted ? staying.code : interrupted ? CLI_INTERRUPTED : code;
 }
 
 int cmd_up(struct cli *cli, void *arg)
@@ -214,6 +269,8 @@ int cmd_up(struct cli *cli, void *arg)
     int rc = scale_all(deployment, args->scale, &err);
     if (rc < 0)
         dr_wrap(&err, "--scale");
+    if (rc == 0)
+        rc = check_exit_code_from(deployment, args->exit_code_from, &err);
     if (rc == 0)
         rc = bring_up(cli, args, deployment, cli->words, &registry.options, timeout_ms,
                       &old, &err);

@@ -33,10 +33,16 @@
 #define UP(member) offsetof(struct up_args, member)
 /* No --creds and no --cert-dir: they are for one registry, and files name several. */
 const struct cli_option cli_up_options[] = {
+    {0, "abort-on-container-exit", CLI_BOOL, UP(abort_on_exit), NULL,
+     "Stop them all when one ends; exit with its code"},
+    {0, "abort-on-container-failure", CLI_BOOL, UP(abort_on_failure), NULL,
+     "Stop them all when one fails; exit with its code"},
     OPTION_AUTHFILE(UP(registry)),
     {'d', "detach", CLI_BOOL, UP(detach), NULL, "Let them run, and return"},
     {0, "dry-run", CLI_BOOL, UP(dry_run), NULL, "Show what would be done, and why"},
     OPTION_ENV_FILE(up_args),
+    {0, "exit-code-from", CLI_TEXT, UP(exit_code_from), "service",
+     "Stop them all when one ends; exit with this one's code"},
     OPTION_FILE('f', up_args),
     {0, "force-recreate", CLI_BOOL, UP(force_recreate), NULL,
      "Replace containers that have not changed too"},
@@ -57,7 +63,7 @@ const struct cli_option cli_up_options[] = {
      "always, missing, newer or never, instead of what the files say"},
     {'q', "quiet", CLI_BOOL, UP(quiet), NULL, "Say nothing of what is done"},
     {0, "remove-orphans", CLI_BOOL, UP(remove_orphans), NULL,
-     "Remove containers of services that are not in the files any more"},
+     "Remove containers of services that are in no file any more"},
     {0, "scale", CLI_LIST, UP(scale), "SERVICE=N", "So many replicas of a service"},
     OPTION_SECRETS_FILE(up_args),
     OPTION_SIGNATURE_POLICY(UP(registry)),
@@ -82,7 +88,7 @@ const struct cli_option cli_down_options[] = {
     OPTIONS_OF(down_args),
     {'q', "quiet", CLI_BOOL, DOWN(quiet), NULL, "Say nothing of what is done"},
     {0, "remove-orphans", CLI_BOOL, DOWN(remove_orphans), NULL,
-     "Remove containers of services that are not in the files any more"},
+     "Remove containers of services that are in no file any more"},
     OPTION_SECRETS_FILE(down_args),
     {'t', "timeout", CLI_INT, DOWN(timeout_s), "seconds",
      "Before they are killed (default: their own)", 0, INT32_MAX, -1},
@@ -185,6 +191,76 @@ const struct cli_option cli_compose_port_options[] = {
     OPTION_ENV_FILE(compose_each_args),     OPTION_FILE('f', compose_each_args),
     OPTION_INDEX(compose_each_args),        OPTIONS_OF(compose_each_args),
     OPTION_SECRETS_FILE(compose_each_args), {0}};
+
+#define ATTACH(member) offsetof(struct compose_attach_args, member)
+const struct cli_option cli_compose_attach_options[] = {
+    {0, "detach-keys", CLI_TEXT, ATTACH(attach.detach_keys), "string",
+     "Keys to leave a terminal by (default ctrl-p,ctrl-q)"},
+    OPTION_ENV_FILE(compose_attach_args),
+    OPTION_FILE('f', compose_attach_args),
+    OPTION_INDEX(compose_attach_args),
+    {0, "no-stdin", CLI_BOOL, ATTACH(attach.no_stdin), NULL,
+     "Do not connect standard input"},
+    OPTIONS_OF(compose_attach_args),
+    OPTION_SECRETS_FILE(compose_attach_args),
+    {0, "sig-proxy", CLI_BOOL, ATTACH(attach.sig_proxy), NULL,
+     "Pass received signals on to the container", .otherwise = 1},
+    {0}};
+
+#define CP(member) offsetof(struct compose_cp_args, member)
+const struct cli_option cli_compose_cp_options[] = {
+    {'a', "archive", CLI_BOOL, CP(cp.archive), NULL, "Keep the owners of the files"},
+    OPTION_ENV_FILE(compose_cp_args),
+    OPTION_FILE('f', compose_cp_args),
+    {'L', "follow-link", CLI_BOOL, CP(cp.follow_link), NULL,
+     "Follow a symbolic link that the source is"},
+    {0, "index", CLI_INT, CP(index), "number",
+     "Which replica (default: into all of them, out of the first)", 0, INT32_MAX},
+    OPTIONS_OF(compose_cp_args),
+    {'q', "quiet", CLI_BOOL, CP(cp.quiet), NULL, "Do not say what was copied"},
+    OPTION_SECRETS_FILE(compose_cp_args),
+    {0}};
+
+#define STATS(member) offsetof(struct compose_stats_args, member)
+const struct cli_option cli_compose_stats_options[] = {
+    {'a', "all", CLI_BOOL, STATS(stats.all), NULL, "Those that do not run too"},
+    OPTION_ENV_FILE(compose_stats_args),
+    OPTION_FILE('f', compose_stats_args),
+    {0, "format", CLI_TEXT, STATS(stats.format), "string",
+     "table, json, 'table TEMPLATE' or a template as '{{.CPUPerc}}'"},
+    {0, "no-stream", CLI_BOOL, STATS(stats.no_stream), NULL,
+     "Show the numbers once, and end"},
+    {0, "no-trunc", CLI_BOOL, STATS(stats.no_trunc), NULL, "Do not cut ids"},
+    OPTIONS_OF(compose_stats_args),
+    OPTION_SECRETS_FILE(compose_stats_args),
+    {0}};
+
+#define EVENTS(member) offsetof(struct compose_events_args, member)
+const struct cli_option cli_compose_events_options[] = {
+    OPTION_ENV_FILE(compose_events_args),
+    OPTION_FILE('f', compose_events_args),
+    {0, "format", CLI_TEXT, EVENTS(events.format), "string",
+     "json, or a template as '{{.Action}}'"},
+    {0, "json", CLI_BOOL, EVENTS(json), NULL, "As --format json"},
+    OPTIONS_OF(compose_events_args),
+    OPTION_SECRETS_FILE(compose_events_args),
+    {0, "since", CLI_TEXT, EVENTS(events.since), "string",
+     "Begin with what happened since a time, or a duration ago"},
+    {0, "until", CLI_TEXT, EVENTS(events.until), "string",
+     "End with what happened until a time, or a duration ago"},
+    {0}};
+
+#define IMAGES(member) offsetof(struct compose_images_args, member)
+const struct cli_option cli_compose_images_options[] = {
+    OPTION_ENV_FILE(compose_images_args),
+    OPTION_FILE('f', compose_images_args),
+    {0, "format", CLI_TEXT, IMAGES(format), "string",
+     "table, json, 'table TEMPLATE' or a template as '{{.Repository}}'"},
+    {0, "no-trunc", CLI_BOOL, IMAGES(no_trunc), NULL, "Do not cut ids"},
+    OPTIONS_OF(compose_images_args),
+    {'q', "quiet", CLI_BOOL, IMAGES(quiet), NULL, "Only show ids, each once"},
+    OPTION_SECRETS_FILE(compose_images_args),
+    {0}};
 
 const struct cli_option cli_compose_kill_options[] = {
     OPTION_ENV_FILE(compose_kill_args),

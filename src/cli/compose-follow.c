@@ -11,12 +11,6 @@
 
 /* --- one of them --- */
 
-static bool is_up(enum dray_phase phase)
-{
-    return phase == DRAY_RUNNING || phase == DRAY_PAUSED || phase == DRAY_STOPPING ||
-           phase == DRAY_RESTARTING || phase == DRAY_SCHEDULED;
-}
-
 static int state_of(struct source *s, struct dray_state *ret)
 {
     struct dray_error *failed = NULL;
@@ -34,7 +28,7 @@ static void tell_end(struct source *s)
     int code;
     if (s->failed.kind != DR_ERR_NONE || state_of(s, &state) < 0)
         return;
-    if (is_up(state.phase) &&
+    if (logs_is_up(state.phase) &&
         (cli_rc(dray_container_wait(s->all->cli->target, s->id, s->all->call, &known,
                                     &code, &failed),
                 &failed, &s->failed) < 0 ||
@@ -42,12 +36,17 @@ static void tell_end(struct source *s)
         return;
     if (state.phase != DRAY_EXITED)
         return;
+    const struct cli_logs *how = s->all->how;
+    const struct cli_logs_end end = {s->service, s->name, state.exit_known,
+                                     state.exit_known ? state.exit_code : 0};
     pthread_mutex_lock(&s->all->lock);
     if (state.exit_known)
         printf("%s exited with code %d\n", s->name, state.exit_code);
     else
         printf("%s exited\n", s->name);
     fflush(stdout);
+    if (how->ended)
+        how->ended(how->arg, &end);
     pthread_mutex_unlock(&s->all->lock);
 }
 
@@ -70,7 +69,7 @@ static void *follow_one(void *arg)
     dray_stream_free(s->stream);
     s->stream = NULL;
     source_forgive(s);
-    if (l->how->old)
+    if (l->how->old && (s->up || !s->old)) /* else it had ended before */
         tell_end(s);
     source_forgive(s);
     pthread_mutex_lock(&l->lock);
@@ -111,7 +110,7 @@ static struct source *find(struct logs *l, const char *id)
 static bool join(struct logs *l, const struct dray_container *c)
 {
     struct source *s = find(l, c->id);
-    if (!s && c->state.started_ns == 0 && !is_up(c->state.phase))
+    if (!s && c->state.started_ns == 0 && !logs_is_up(c->state.phase))
         return false; /* made, not started */
     if (s && (s->active || s->started_ns == c->state.started_ns))
         return false;

@@ -12,8 +12,10 @@ struct source {
     struct logs *all;
     char *id, *container; /* its name */
     char *name;           /* "web-1" */
+    char *service;        /* or "" */
     const char *color;
     bool old; /* only what it says from now on */
+    bool up;  /* it had not ended when it was looked at */
     /* of the run that is shown, by the target's clock; 0: none */
     int64_t started_ns, finished_ns;
     struct dray_stream *stream;
@@ -45,6 +47,7 @@ struct logs {
 
 /* A new one for a container, of the list that is there now. */
 struct source *logs_add(struct logs *l, const struct dray_container *c);
+bool logs_is_up(enum dray_phase phase);
 /* What is known of its run by now. */
 void source_update(struct source *s, const struct dray_container *c);
 /* 0, or -1 with s->failed. */

@@ -61,8 +61,15 @@ int64_t source_last_end(const struct source *s)
     return s->finished_ns < s->started_ns ? s->finished_ns : 0;
 }
 
+bool logs_is_up(enum dray_phase phase)
+{
+    return phase == DRAY_RUNNING || phase == DRAY_PAUSED || phase == DRAY_STOPPING ||
+           phase == DRAY_RESTARTING || phase == DRAY_SCHEDULED;
+}
+
 void source_update(struct source *s, const struct dray_container *c)
 {
+    s->up = logs_is_up(c->state.phase);
     s->started_ns = c->state.started_ns;
     s->finished_ns = c->state.finished_ns;
 }
@@ -92,6 +99,7 @@ struct source *logs_add(struct logs *l, const struct dray_container *c)
     s->id = dr_strdup(c->id);
     s->container = dr_strdup(c->name);
     s->name = dr_escape(name, 0);
+    s->service = dr_strdup(c->service ?: "");
     s->color = color_of(l, s->name);
     s->old = json_object_get(l->how->old, c->id) != NULL;
     source_update(s, c);
@@ -108,6 +116,7 @@ static void source_free(struct source *s)
     free(s->id);
     free(s->container);
     free(s->name);
+    free(s->service);
     free(s);
 }
 

@@ -5,6 +5,13 @@
 
 #include "cli/compose.h"
 
+struct cli_logs_end {
+    const char *service; /* "": of none */
+    const char *name;    /* "web-1" */
+    bool known;
+    int code; /* 0 when it is not known */
+};
+
 struct cli_logs {
     bool follow, timestamps;
     bool no_color, no_prefix;
@@ -18,6 +25,9 @@ struct cli_logs {
      * they say until they have ended is still shown. Both may be NULL. */
     struct dray_cancel *interrupt;
     void (*interrupted)(void *arg);
+    /* old: each container that has ended for good, one at a time, on any thread; may be
+     * NULL. Not those that had ended before they were looked at first. */
+    void (*ended)(void *arg, const struct cli_logs_end *end);
     void *arg;
 };
 

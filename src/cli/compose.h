@@ -66,6 +66,11 @@ struct cli_members {
 };
 int cli_members(struct cli *cli, const char *name, char *const *services, bool all,
                 struct cli_members *ret, struct dr_error *err);
+/* The replicas of the services (none named: all) of the deployment that the flags mean.
+ * DR_ERR_NOT_FOUND: there are none. */
+enum cli_which { CLI_RUNNING, CLI_PAUSED, CLI_NOT_PAUSED, CLI_ALL };
+int cli_members_of(struct cli *cli, const struct compose_args *of, char *const *services,
+                   enum cli_which which, struct cli_members *ret, struct dr_error *err);
 /* They are nobody's replicas. */
 void cli_members_drop_oneoffs(struct cli_members *members);
 void cli_members_release(struct cli_members *members);

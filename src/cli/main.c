@@ -80,9 +80,14 @@ static int unknown_group_word(struct cli *cli, const char *group, const char *wo
         size_t index;
     } state = {group, 0};
     const char *near = dr_nearest(word, next_group_word, &state);
-    dr_auto_free char *safe = dr_escape(word, 100);
-    dr_fail(&err, DR_ERR_INVALID, "unknown command: %s %s%s%s%s", group, safe,
-            near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
+    dr_auto_free char *both = dr_printf("%s %s", group, word),
+                      *safe = dr_escape(both, 100);
+    const char *reason = cli_refused_verb(both);
+    if (reason)
+        dr_fail(&err, DR_ERR_UNSUPPORTED, "%s is not supported yet (%s)", safe, reason);
+    else
+        dr_fail(&err, DR_ERR_INVALID, "unknown command: %s%s%s%s", safe,
+                near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
     cli_usage_error(cli, &err);
     return CLI_FAILED;
 }

@@ -15,6 +15,9 @@
 #define NETWORK_OPTIONS "bridges of the target are what networks are"
 #define NOT_LINUX "it is for Windows containers"
 #define NAMESPACES "the container always gets namespaces of its own"
+#define BUILD "build with another tool, push, and pull from the registry"
+#define WATCH "run up again: only what differs is replaced"
+#define FOLLOW "use --detach, and compose logs -f with the services' names"
 
 /* "run" stands for create too. */
 static const struct cli_refused flags[] = {
@@ -108,6 +111,18 @@ static const struct cli_refused flags[] = {
     {"push", 0, "disable-content-trust", "what is sent is not signed"},
     {"login", 'p', "password",
      "a password in the command line is seen by everybody; use --password-stdin"},
+    {"up", 0, "always-recreate-deps", "use --force-recreate with their names"},
+    {"up", 0, "attach", FOLLOW},
+    {"up", 0, "attach-dependencies", FOLLOW},
+    {"up", 0, "build", BUILD},
+    {"up", 0, "menu", WATCH},
+    {"up", 0, "no-attach", FOLLOW},
+    {"up", 0, "no-build", "nothing is ever built: leave it away"},
+    {"up", 0, "no-start", "use compose create"},
+    {"up", 0, "quiet-pull", "use --quiet"},
+    {"up", 'V', "renew-anon-volumes", "use down --volumes before it"},
+    {"up", 'w', "watch", WATCH},
+    {"down", 0, "rmi", "use rmi with the images' names"},
     {NULL, 'H', "host", "there is no daemon; --target stands before the verb"},
 };
 
@@ -130,9 +145,16 @@ const struct cli_refused *cli_refused_flag(const char *verb, const char *name, s
 static const struct {
     const char *name, *reason;
 } verbs[] = {
-    {"build", "build with another tool, push, and pull from the registry"},
-    {"builder", "build with another tool, push, and pull from the registry"},
-    {"buildx", "build with another tool, push, and pull from the registry"},
+    {"build", BUILD},
+    {"builder", BUILD},
+    {"buildx", BUILD},
+    {"compose build", BUILD},
+    {"compose commit", "use commit with the container's name"},
+    {"compose export", "use export with the container's name"},
+    {"compose publish", "use push with the images' names"},
+    {"compose push", "use push with the images' names"},
+    {"compose volumes", "use volume ls --filter label=dray.deployment=NAME"},
+    {"compose watch", WATCH},
     {"context", "use target: dray target add, ls, use, rm"},
     {"manifest", "use a registry's tools"},
     {"plugin", "there are no plugins"},

@@ -194,6 +194,12 @@ struct dray_cancel *cli_signals_cancel_twice(struct dray_cancel **ret_second)
     return cancel;
 }
 
+void cli_signals_cancel_now(void)
+{
+    cancelled = 1;
+    dray_cancel_trigger(cancel);
+}
+
 void cli_signals_default(void)
 {
     static void (*const ours[])(int) = {on_signal,   on_end,    on_stop,

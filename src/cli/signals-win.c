@@ -149,6 +149,12 @@ struct dray_cancel *cli_signals_cancel_twice(struct dray_cancel **ret_second)
     return cancel;
 }
 
+void cli_signals_cancel_now(void)
+{
+    if (InterlockedExchange(&cancelling, 0))
+        dray_cancel_trigger(cancel);
+}
+
 void cli_signals_default(void)
 {
     InterlockedExchange(&again, 0);

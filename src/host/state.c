@@ -61,7 +61,7 @@ static void state_of(const json_t *summary, struct dray_state *ret)
         .run_count = dr_json_int(summary, "run_count", 0),
         .failed_count = dr_json_int(summary, "failed_count", 0),
     };
-    /* a code from before its last start is no code of the state it is in */
+    /* null from its start on: a code from before is no code of the state it is in */
     ret->exit_known =
         json_is_integer(json_object_get(summary, "exit_code")) && ret->finished_ns != 0;
     ret->exit_code = ret->exit_known ? (int)dr_json_int(summary, "exit_code", 0) : 0;

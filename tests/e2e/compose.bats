@@ -133,13 +133,15 @@ YAML
 }
 
 # bats test_tags=any-runtime
-@test "the verbs of containers have theirs for services: exec, port, top, pause, kill, wait, rm, pull" {
+@test "the verbs of containers have theirs for services: cp, events, exec, images, port, stats, top, pause, kill, wait, rm, pull" {
     cat >compose.yaml <<-END
 	name: shop
 	services:
 	  web: {image: "$IMAGE", command: [sleep, "100"], scale: 2, stop_signal: KILL, ports: ["127.0.0.1::80"], depends_on: [db]}
 	  db: {image: "$IMAGE", command: [sleep, "100"], stop_signal: KILL}
 	END
+    local since
+    since=$(date +%s.%N)
     refused 125 "nothing of service web runs" -- compose exec web true
     ok compose pull --policy missing
     same "$stderr" ""
@@ -150,6 +152,19 @@ YAML
     refused 125 "service web has no replica 3 that runs" -- compose exec --index 3 web true
     ok compose port --index 2 web 80
     same "$output" "$(dray port shop-web-2 80)"
+    refused 125 "an archive on stdin is for one of the 2 replicas of web" -- compose cp - web:/tmp
+    refused 1 "nothing of service nosuch is there: \`dray up\` makes it" -- compose cp nosuch:/x .
+    ok compose cp compose.yaml web:/etc/copied
+    ok compose cp --index 2 web:/etc/copied back.yaml
+    cmp compose.yaml back.yaml
+    ok compose cp web:/etc/copied back.yaml
+    ok compose images --format '{{.ContainerName}} {{.Repository}}:{{.Tag}}' web
+    same "$output" "shop-web-1 $IMAGE"$'\n'"shop-web-2 $IMAGE"
+    same "$(dray compose images -q)" "$(dray images -q --no-trunc "$IMAGE")"
+    ok compose stats --no-stream --format '{{.Name}}' db
+    same "$output" shop-db-1
+    ok compose events --since "$since" --until 0s --format '{{.Action}} {{.Actor.Attributes.name}}' db
+    same "$(sort -u <<<"$output")" $'create shop-db-1\nstart shop-db-1'
     ok compose top db
     has "$output" shop-db-1
     has "$output" "sleep 100"
@@ -168,4 +183,38 @@ YAML
     ok compose rm --force --stop --volumes web
     same "$(dray compose ps -a --format '{{.Name}}')" ""
     ok down
+}
+
+@test "up --exit-code-from, --abort-on-container-exit and -failure stop all when one ends, with its code; attach" {
+    cat >compose.yaml <<-END
+	name: shop
+	services:
+	  db: {image: "$IMAGE", command: [sh, -c, "while sleep 0.1; do echo tick; done"], stop_signal: KILL}
+	  tests: {image: "$IMAGE", command: [sh, -c, "echo run; sleep 0.5; exit 3"], depends_on: [db]}
+	  early: {image: "$IMAGE", command: ["true"], profiles: [more]}
+	END
+    refused 1 "--exit-code-from: there is no service nosuch" -- up --exit-code-from nosuch
+    refused 125 "--exit-code-from and --detach exclude each other" -- up -d --exit-code-from tests
+    refused 125 "--abort-on-container-exit and --abort-on-container-failure exclude each other" -- \
+        up --abort-on-container-exit --abort-on-container-failure
+    runs() { grep -c '^tests-1 *| run' <<<"$output"; }
+    exits 3 up --exit-code-from tests
+    has "$stderr" "tests-1 has ended: the others are stopped"
+    same "$(runs)" 1
+    same "$(dray compose ps -a --format '{{.State}}' | sort -u)" exited
+    exits 3 up --abort-on-container-exit
+    same "$(runs)" 1 # not what it said in its run before
+    exits 137 up --exit-code-from db
+    # one that ends well is no failure
+    exits 3 up --profile more --abort-on-container-failure
+    has "$output" "early-1 exited with code 0"
+    has "$stderr" "tests-1 has ended: the others are stopped"
+
+    ok up -d db
+    "$DRAY" compose attach --no-stdin db >"$OUT/ticks" &
+    local attached=$! code=0
+    within 20 grep -q tick "$OUT/ticks"
+    ok compose kill db
+    wait "$attached" || code=$?
+    same "$code" 137
 }

@@ -15,6 +15,9 @@ void container_event(const struct guest *guest, const struct container *c,
     const char *image = dr_json_str(c->state, "image");
     dr_json_set_str(attributes, "image", image ? image : dr_json_str(c->record, "image"));
     dr_json_set_str(attributes, "name", container_name(c));
+    /* as if they were labels, for whoever filters by these */
+    dr_json_set_str(attributes, "dray.deployment", dr_json_str(c->state, "deployment"));
+    dr_json_set_str(attributes, "dray.service", dr_json_str(c->state, "service"));
     if (key)
         dr_json_set_str(attributes, key, value);
     event_write(guest->root, "container", action, c->id, container_name(c), attributes);

@@ -5,7 +5,8 @@
  * EVENTS_FILE_MAX it becomes events.log.1, and what was that is gone.
  *
  * {"time_ns":N,"type":"container","action":"die","id","name","attributes":{"image",
- *  "exitCode", the container's labels…}}; values of attributes are strings, as Docker's.
+ *  "exitCode", the container's labels, "dray.deployment", "dray.service"…}}; values of
+ * attributes are strings, as Docker's.
  */
 #ifndef DRAY_GUEST_EVENTS_H
 #define DRAY_GUEST_EVENTS_H

@@ -147,8 +147,7 @@ static int record_start(struct monitor *m, const struct runtime *runtime,
     dr_json_set_str(c.state, "boot_id", m->guest.boot_id);
     dr_json_set_str(c.state, "runtime", runtime->path);
     dr_json_set_int(c.state, "started_ns", dr_now_ns());
-    dr_json_set_int(c.state, "finished_ns", 0);
-    dr_json_set(c.state, "exit_code", json_null());
+    dr_json_set(c.state, "exit_code", json_null()); /* finished_ns: still the last end */
     dr_json_set_bool(c.state, "oom_killed", false);
     json_object_del(c.state, "error");
     dr_json_set_int(c.state, "restart_count", m->restart_count);
