@@ -694,10 +694,9 @@ struct dray_state {
     int64_t pid; /* while alive, else 0 */
     int64_t restart_count;
     int64_t created_ns, started_ns; /* 0: never */
-    int64_t
-        finished_ns; /* its last end, also while it runs again, as Docker's; 0: none */
-    int64_t next_run_ns; /* SCHEDULED: when; else 0 */
-    int64_t run_count;   /* of a schedule, since it was created … */
+    int64_t finished_ns;            /* its last end, also when it runs again; 0: none */
+    int64_t next_run_ns;            /* SCHEDULED: when; else 0 */
+    int64_t run_count;              /* of a schedule, since it was created … */
     int64_t failed_count; /* … and those that ended with another code than 0, or unseen */
     char reason[256];     /* FAILED: why; else the error of the last start, or "" */
     int64_t reserved[6];
