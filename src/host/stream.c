@@ -7,6 +7,8 @@
 
 #include "base/text.h"
 
+#define UNDO_TIMEOUT_MS 100 /* whoever gives up does not wait */
+
 void dray_stream_free(struct dray_stream *stream)
 {
     if (!stream)
@@ -474,6 +476,17 @@ static int wait_started(struct dray_stream *stream, const struct limits *limits,
     return 0;
 }
 
+/* The other side undoes a start that has not succeeded yet. When it just has, our word
+ * goes past its own, and it would take us for a viewer who leaves. */
+static void undo_start(struct dray_stream *stream)
+{
+    dr_auto_json json_t *event = json_object();
+    dr_auto_error struct dr_error ignored = DR_ERROR_INIT; /* nobody waits for that */
+    struct limits limits = limits_of(NULL, UNDO_TIMEOUT_MS);
+    dr_json_set_str(event, "event", "undo");
+    wire_event_within(stream->chan, event, out_limit(&limits), &ignored);
+}
+
 int stream_open(struct dray_target *target, json_t *request,
                 const struct stream_open *how, const struct dray_call *call,
                 struct dray_stream **ret_stream, struct dr_error *err)
@@ -490,11 +503,15 @@ int stream_open(struct dray_target *target, json_t *request,
                                    .item = {.type = WIRE_ITEM_EVENT}};
     for (size_t i = 0; i < DR_COUNT(stream->cutters); i++)
         stream->cutters[i] = LINE_CUTTER_INIT;
-    if (request_open(target, taken, &limits, &stream->session, &stream->chan, err) < 0 ||
-        (how->wait_started && wait_started(stream, &limits, err) < 0)) {
-        dray_stream_free(stream);
-        return -1;
+    int rc = request_open(target, taken, &limits, &stream->session, &stream->chan, err);
+    if (rc == 0 && how->wait_started) {
+        rc = wait_started(stream, &limits, err);
+        if (rc < 0 && how->starts && !stream->over)
+            undo_start(stream);
     }
-    *ret_stream = stream;
-    return 0;
+    if (rc == 0)
+        *ret_stream = stream;
+    else
+        dray_stream_free(stream);
+    return rc;
 }

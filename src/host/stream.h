@@ -49,6 +49,7 @@ struct stream_open {
     enum stream_kind kind;
     bool lines, joined, stdin_open, datagrams;
     bool wait_started; /* return only when it has started, or with the reason */
+    bool starts;       /* given up before that, it is undone, however far it has come */
     const char *id;    /* the container that signals go to */
 };
 

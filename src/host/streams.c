@@ -42,7 +42,8 @@ int dray_container_run(struct dray_target *target, const struct dray_spec *spec,
     struct stream_open how = {.kind = STREAM_CONTAINER,
                               .lines = o.lines,
                               .stdin_open = o.stdin_open,
-                              .wait_started = true};
+                              .wait_started = true,
+                              .starts = true};
     return give(target, request, &how, call, ret_stream, ret_err);
 }
 
@@ -137,6 +138,7 @@ static int attach(struct dray_target *target, const char *op, const char *contai
                               .joined = joins,
                               .stdin_open = o.stdin_open,
                               .wait_started = true,
+                              .starts = !joins,
                               .id = container};
     return give(target, request, &how, call, ret_stream, ret_err);
 }

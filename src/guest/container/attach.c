@@ -83,7 +83,8 @@ int container_attach(struct guest *guest, const struct container *container,
     if (dr_json_bool(request, "logs") && !json_is_false(output) &&
         send_logged(container, logged_ns, chan, err) < 0)
         return -1;
-    if (container_relay(chan, container, fd, pidfd, ret_reply, err) < 0) {
+    bool ignored; /* it was not started for this host */
+    if (container_relay(chan, container, fd, pidfd, ret_reply, &ignored, err) < 0) {
         container_event(guest, container, "detach", NULL, NULL);
         return -1;
     }

@@ -2,6 +2,7 @@
 /* The requests about containers (PROTOCOL.md, "Containers"). */
 #include "guest/container/container.h"
 
+#include <signal.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -84,6 +85,19 @@ static int op_create(struct guest *guest, struct wire_chan *chan, const json_t *
 }
 
 /* Starts it with the lock held, then stays with it when it is attached. */
+/* Its host gave the start up while it succeeded: it is as after a start that failed. */
+static void undo_start(struct guest *guest, const char *id, bool destroy)
+{
+    container_auto struct container now = {0};
+    dr_auto_error struct dr_error ignored = DR_ERROR_INIT;
+    if (container_load(guest, id, &now, &ignored) < 0)
+        return;
+    if (destroy)
+        container_remove(guest, &now, true, true, &ignored);
+    else
+        container_stop(guest, &now, 0, SIGKILL, NULL, &ignored);
+}
+
 static int start_and_stay(struct guest *guest, const struct container *c, int lock,
                           const struct start_options *options, struct wire_chan *chan,
                           json_t **ret_reply, struct dr_error *err)
@@ -102,20 +116,25 @@ static int start_and_stay(struct guest *guest, const struct container *c, int lo
     dr_auto_json json_t *network = net_state(c->run_dir);
     dr_json_set(event, "warnings",
                 json_incref(json_object_get(network, "warnings"))); /* if any */
-    if (wire_event(chan, event, err) < 0)
+    if (wire_event(chan, event, err) < 0) {
+        undo_start(guest, c->id, options->destroy_on_failure);
         return -1;
+    }
     if (!options->attach)
         return 0;
     container_auto struct container now = {0};
     dr_auto_error struct dr_error ignored = DR_ERROR_INIT; /* it may have ended already */
     dr_auto_fd int pidfd = -1;
+    bool undo = false;
     if (container_load_state(guest, c->id, &now, &ignored) == 0)
         pidfd = container_pidfd(&now, NULL);
-    if (container_relay(chan, c, fd, pidfd, ret_reply, err) < 0) {
+    if (container_relay(chan, c, fd, pidfd, ret_reply, &undo, err) == 0)
+        return 0;
+    if (undo)
+        undo_start(guest, c->id, options->destroy_on_failure);
+    else
         container_event(guest, c, "detach", NULL, NULL); /* it runs on */
-        return -1;
-    }
-    return 0;
+    return -1;
 }
 
 /* Nobody would be there for a long time, and then for one run only. */

@@ -28,6 +28,7 @@ struct relay {
     uint32_t left; /* bytes of a data frame still to come */
     bool exited;
     json_t *end; /* its event; owned */
+    bool undo;   /* the host gave the start up before it heard of it */
     /* to the monitor */
     char *out; /* owned; a frame that the socket did not take yet */
     size_t out_len, out_done;
@@ -167,8 +168,11 @@ static void resize(struct relay *r, const json_t *event)
 static void on_event(struct relay *r, const json_t *event)
 {
     int64_t number = dr_json_int(event, "signal", 0);
-    if (strcmp(dr_json_str(event, "event") ?: "", "resize") == 0)
+    const char *name = dr_json_str(event, "event") ?: "";
+    if (strcmp(name, "resize") == 0)
         resize(r, event);
+    else if (strcmp(name, "undo") == 0)
+        r->undo = true;
     else if (number >= 1 && number <= 64 && r->pidfd >= 0)
         syscall(SYS_pidfd_send_signal, r->pidfd, (int)number, NULL, 0);
 }
@@ -239,7 +243,8 @@ static int from_host(struct relay *r, struct dr_error *err)
 }
 
 int container_relay(struct wire_chan *chan, const struct container *container,
-                    int monitor_fd, int pidfd, json_t **ret_reply, struct dr_error *err)
+                    int monitor_fd, int pidfd, json_t **ret_reply, bool *ret_undo,
+                    struct dr_error *err)
 {
     struct relay r = {
         .chan = chan, .run_dir = container->run_dir, .fd = monitor_fd, .pidfd = pidfd};
@@ -280,6 +285,7 @@ int container_relay(struct wire_chan *chan, const struct container *container,
                         json_incref(json_object_get(r.end, same[i])));
     }
     json_decref(r.end);
+    *ret_undo = r.undo;
     return result;
 }
 

@@ -50,10 +50,12 @@ json_t *container_run_request(const struct container *container);
  * Passes on between a channel and a monitor's client: output to the host as fast as it
  * gives credit, stdin and events the other way. Ends when the container did; *ret_reply
  * is {"exit_code","oom_killed"} then. When the host gave up or is gone the container runs
- * on and DR_ERR_CANCELLED is the answer.
+ * on and DR_ERR_CANCELLED is the answer. *ret_undo: it gave up before it had heard of the
+ * start (event "undo").
  */
 int container_relay(struct wire_chan *chan, const struct container *container,
-                    int monitor_fd, int pidfd, json_t **ret_reply, struct dr_error *err);
+                    int monitor_fd, int pidfd, json_t **ret_reply, bool *ret_undo,
+                    struct dr_error *err);
 
 /* Waits for the monitor's word of the end, or for the host's giving up.
  * Returns 1 with *ret_exit, 0 when the monitor went away without it, -1 with err

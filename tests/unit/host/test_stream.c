@@ -289,6 +289,37 @@ static void c25_an_exec_whose_end_nobody_saw_has_no_code(void **state)
     free(canned_finish(&canned));
 }
 
+/* The container may have started while our word was on its way: CANCEL alone would leave
+ * it running. A viewer who gives up ends nothing. */
+static void c33_a_start_that_is_given_up_is_undone(void **state)
+{
+    struct script script = {{"e{\"event\":\"created\",\"id\":\"0123\"}"}};
+    struct canned canned = {.on_frame = play, .arg = &script};
+    struct dray_spec *spec = dray_spec_new("busybox");
+    struct dray_call soon = {.timeout_ms = 30};
+    struct dray_stream *stream;
+    canned_open(&canned, NULL);
+    assert_int_equal(dray_container_run(canned.target, spec, NULL, &soon, &stream, NULL),
+                     -1);
+    assert_int_equal(
+        dray_container_start_attached(canned.target, "web", NULL, &soon, &stream, NULL),
+        -1);
+    assert_int_equal(
+        dray_container_attach(canned.target, "web", NULL, &soon, &stream, NULL), -1);
+    dray_spec_free(spec);
+    dr_auto_free char *sent = canned_finish(&canned);
+    char cancel[16], *end = sent;
+    snprintf(cancel, sizeof cancel, "\n%d/", WIRE_CANCEL);
+    for (int i = 0; i < 2; i++) {
+        end = strstr(end, "{\"event\":\"undo\"}\n");
+        assert_non_null(end);
+        end = strstr(end, cancel);
+        assert_non_null(end);
+    }
+    assert_null(strstr(end, "undo"));
+    assert_non_null(strstr(end + 1, cancel));
+}
+
 static void attach_may_end_without_the_container(void **state)
 {
     struct script script = {{"e{\"event\":\"started\",\"pid\":7,\"tty\":true}", "1x",
@@ -703,6 +734,7 @@ int main(void)
         cmocka_unit_test(c25_exec_run_gives_code_and_both_outputs),
         cmocka_unit_test(c25_an_exec_whose_end_nobody_saw_has_no_code),
         cmocka_unit_test(attach_may_end_without_the_container),
+        cmocka_unit_test(c33_a_start_that_is_given_up_is_undone),
         cmocka_unit_test(a_connection_tells_each_end_and_how_it_was_lost),
         cmocka_unit_test(c24_a_log_line_has_time_stream_service_and_deployment),
         cmocka_unit_test(c27_stats_are_events_and_a_sample_is_one_of_them),

@@ -111,6 +111,34 @@ def a_monitor_that_hears_nobody_does_not_hold_up_a_client_that_resizes_C25():
         assert c.out[1].endswith(b"145 55\r\n"), bytes(c.out[1])
 
 
+def a_start_that_is_given_up_while_it_succeeds_is_undone_C33():
+    """The host's word goes past ours: it has not seen that the container started."""
+    with session() as s:
+        # it would be started again by itself
+        c = s.open("container.run", spec=spec("sleep", "1000", restart="always"), attach=True)
+        pid = c.wait_event("started")["pid"]
+        c.event(event="undo")
+        c.cancel()
+        refused("cancelled", "", c.wait)
+        life.dead(pid)
+        assert s.items("container.list", all=True) == []
+        a = s.call("container.create", spec=spec("sleep", "1000"))["id"]
+        c = s.open("container.start", id=a, attach=True)
+        pid = c.wait_event("started")["pid"]
+        c.event(event="undo")
+        c.cancel()
+        refused("cancelled", "", c.wait)
+        life.dead(pid)
+        assert [item["status"] for item in s.items("container.list", all=True)] == ["exited"]
+        # a viewer who leaves ends nothing
+        c = s.open("container.start", id=a, attach=True)
+        c.wait_event("started")
+        c.cancel()
+        refused("cancelled", "", c.wait)
+        assert [item["status"] for item in s.items("container.list", all=True)] == ["running"]
+        s.call("container.remove", id=a, force=True)
+
+
 def the_end_of_a_clients_stdin_does_not_close_a_terminal():
     with session() as s:
         c = run_tty(s, "sh", "-c", "stty -echo; echo ready; read line; echo got $line")
