@@ -40,6 +40,7 @@ import configparser
 import ctypes
 import json
 import os
+import select
 import shutil
 import signal
 import socket
@@ -219,9 +220,32 @@ class Machine:
                         self.stop(name)
 
 
+def at_the_other_end(sock):
+    """The processes that have a connection's other end, /proc/PID: Wine's server has it too, and
+    keeps it when a program was killed that was waiting on it. None where there is no Wine."""
+    if sock.family != socket.AF_INET:
+        return []
+    port = "%04X" % sock.getpeername()[1]
+    with open("/proc/net/tcp", encoding="ascii") as file:
+        rows = [line.split() for line in file][1:]
+    ends = {f"socket:[{row[9]}]" for row in rows if row[1].endswith(":" + port)}
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/comm", encoding="utf-8") as file:
+                server = file.read().startswith("wineserver")
+            if not server and any(os.readlink(f"/proc/{pid}/fd/{fd}") in ends
+                                  for fd in os.listdir(f"/proc/{pid}/fd")):
+                found.append(f"/proc/{pid}")
+        except OSError:
+            pass  # it has ended meanwhile
+    return found
+
+
 class Client:
     def __init__(self, machine, sock):
         self.machine, self.sock = machine, sock
+        self.peers = []  # as soon as it has spoken
         self.send_lock = threading.Lock()
         self.file = sock.makefile("rb", buffering=0)
         self.taken = self.given = 0  # bytes of stdin and stdout
@@ -249,10 +273,17 @@ class Client:
         self.say(text)
         self.end(-1)
 
+    def there(self):
+        """Waits until something comes, or the end; false: who would send it is gone."""
+        while not select.select([self.sock], [], [], 0.5)[0]:
+            if self.peers and not any(map(os.path.exists, self.peers)):
+                return False
+        return True
+
     def read_exact(self, n):
         data = b""
         while len(data) < n:
-            part = self.file.read(n - len(data))
+            part = self.there() and self.file.read(n - len(data))
             if not part:
                 return None
             data += part
@@ -289,7 +320,7 @@ class Client:
     def hung_up(self):
         """Is wsl.exe gone? Its end comes behind what it has sent: that is taken, slowly."""
         time.sleep(0.05)
-        return not self.sock.recv(65536)
+        return not (self.there() and self.sock.recv(65536))
 
     def pump(self, pipe, kind):
         try:
@@ -339,6 +370,7 @@ class Client:
                 return
             line += c
         self.request = json.loads(line)
+        self.peers = at_the_other_end(self.sock)
         argv = self.request["argv"]
         commands = {"--list": self.list, "-l": self.list, "--import": self.import_distro,
                     "--terminate": self.terminate, "-t": self.terminate,
