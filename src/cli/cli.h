@@ -133,6 +133,8 @@ struct cli_column {
  */
 int cli_list_print(const char *format, const struct cli_column *columns,
                    const json_t *rows, struct dr_error *err);
+/* A cell of a row; value is taken over, NULL is "". */
+void cli_row_set(json_t *row, const char *key, char *value);
 
 /* Lines with tabs between cells, aligned: cells are at least min_width characters wide,
  * with three blanks between them; the last of a line is not padded. */

@@ -14,16 +14,7 @@ static int with_members(struct cli *cli, const struct compose_args *of,
     struct cli_members members;
     if (cli_members_of(cli, of, cli->words, which, &members, &err) < 0)
         return cli_error(cli, &err);
-    char **words = cli->words;
-    size_t count = cli->word_count;
-    dr_auto_free char **names = dr_alloc((members.count + 1) * sizeof(*names));
-    for (size_t i = 0; i < members.count; i++)
-        names[i] = (char *)members.items[i]->name;
-    cli->words = names;
-    cli->word_count = members.count;
-    int code = members.count > 0 ? verb(cli, args) : CLI_OK;
-    cli->words = words;
-    cli->word_count = count;
+    int code = cli_with_members(cli, &members, verb, args);
     cli_members_release(&members);
     return code;
 }

@@ -25,12 +25,6 @@ static const json_t *image_of(const json_t *images, const char *id)
     return NULL;
 }
 
-static void set(json_t *row, const char *key, char *value)
-{
-    dr_json_set_str(row, key, value ?: "");
-    free(value);
-}
-
 /* By the name that the container was made by: that may mean another image by now. */
 static json_t *make_row(const struct dray_container *c, const json_t *image,
                         int64_t now_ns, bool no_trunc)
@@ -41,15 +35,16 @@ static json_t *make_row(const struct dray_container *c, const json_t *image,
          *colon = strchr(slash ?: name, ':');
     char *cut = at && (!colon || at < colon) ? at : colon;
     int64_t created = dr_json_int(image, "created_ns", 0);
-    set(row, "Tag", dr_strdup(cut && cut != at ? cut + 1 : "<none>"));
+    cli_row_set(row, "Tag", dr_strdup(cut && cut != at ? cut + 1 : "<none>"));
     if (cut)
         *cut = '\0';
-    set(row, "ContainerName", dr_strdup(c->name));
-    set(row, "Service", dr_strdup(c->service));
-    set(row, "Repository", dr_strdup(name));
-    set(row, "ID", dr_strdup(no_trunc ? c->image_id : cli_short_id(c->image_id)));
-    set(row, "Size", dr_size_text(dr_json_int(image, "size", 0)));
-    set(row, "CreatedSince", created ? cli_ago(created, now_ns) : dr_strdup("N/A"));
+    cli_row_set(row, "ContainerName", dr_strdup(c->name));
+    cli_row_set(row, "Service", dr_strdup(c->service));
+    cli_row_set(row, "Repository", dr_strdup(name));
+    cli_row_set(row, "ID", dr_strdup(no_trunc ? c->image_id : cli_short_id(c->image_id)));
+    cli_row_set(row, "Size", dr_size_text(dr_json_int(image, "size", 0)));
+    cli_row_set(row, "CreatedSince",
+                created ? cli_ago(created, now_ns) : dr_strdup("N/A"));
     return row;
 }
 

@@ -26,12 +26,6 @@ static const struct cli_column container_columns[] = {
 static const struct cli_column volume_columns[] = {
     {"Name", "VOLUME NAME", true}, {"Links", "LINKS", true}, {"Size", "SIZE", true}, {0}};
 
-static void set(json_t *row, const char *key, char *value)
-{
-    dr_json_set_str(row, key, value ? value : "");
-    free(value);
-}
-
 static char *number(int64_t value)
 {
     return dr_printf("%lld", (long long)value);
@@ -46,13 +40,14 @@ static json_t *sum_row(const char *type, const struct sum *sum)
     json_t *row = json_object();
     dr_auto_free char *bytes = dr_size_text(sum->reclaimable_bytes);
     dr_json_set_str(row, "Type", type);
-    set(row, "TotalCount", number(sum->count));
-    set(row, "Active", number(sum->active));
-    set(row, "Size", dr_size_text(sum->bytes));
-    set(row, "Reclaimable",
-        sum->bytes > 0 ? dr_printf("%s (%lld%%)", bytes,
-                                   (long long)(sum->reclaimable_bytes * 100 / sum->bytes))
-                       : dr_strdup(bytes));
+    cli_row_set(row, "TotalCount", number(sum->count));
+    cli_row_set(row, "Active", number(sum->active));
+    cli_row_set(row, "Size", dr_size_text(sum->bytes));
+    cli_row_set(row, "Reclaimable",
+                sum->bytes > 0
+                    ? dr_printf("%s (%lld%%)", bytes,
+                                (long long)(sum->reclaimable_bytes * 100 / sum->bytes))
+                    : dr_strdup(bytes));
     return row;
 }
 
@@ -99,10 +94,10 @@ static void set_name(json_t *row, const char *name)
 {
     const char *slash = name ? strrchr(name, '/') : NULL;
     const char *colon = name ? strchr(slash ? slash : name, ':') : NULL;
-    set(row, "Repository",
-        !name   ? dr_strdup("<none>")
-        : colon ? dr_strndup(name, (size_t)(colon - name))
-                : dr_strdup(name));
+    cli_row_set(row, "Repository",
+                !name   ? dr_strdup("<none>")
+                : colon ? dr_strndup(name, (size_t)(colon - name))
+                        : dr_strdup(name));
     dr_json_set_str(row, "Tag", colon ? colon + 1 : "<none>");
 }
 
@@ -116,10 +111,10 @@ static json_t *image_rows(const json_t *usage)
         json_t *names = dr_json_array(one, "names"), *row = json_object();
         set_name(row, json_string_value(json_array_get(names, 0)));
         dr_json_set_str(row, "ID", cli_short_id(dr_json_str(one, "id")));
-        set(row, "Size", dr_size_text(size));
-        set(row, "SharedSize", dr_size_text(shared));
-        set(row, "UniqueSize", dr_size_text(size - shared));
-        set(row, "Containers", number(dr_json_int(one, "containers", 0)));
+        cli_row_set(row, "Size", dr_size_text(size));
+        cli_row_set(row, "SharedSize", dr_size_text(shared));
+        cli_row_set(row, "UniqueSize", dr_size_text(size - shared));
+        cli_row_set(row, "Containers", number(dr_json_int(one, "containers", 0)));
         json_array_append_new(rows, row);
     }
     return rows;
@@ -133,8 +128,8 @@ static json_t *container_rows(const json_t *usage)
         const char *status = dr_json_str(one, "status"), *name = dr_json_str(one, "name");
         json_t *row = json_object();
         dr_json_set_str(row, "ID", cli_short_id(dr_json_str(one, "id")));
-        set(row, "Image", cli_familiar(dr_json_str(one, "image")));
-        set(row, "Size", dr_size_text(dr_json_int(one, "size", 0)));
+        cli_row_set(row, "Image", cli_familiar(dr_json_str(one, "image")));
+        cli_row_set(row, "Size", dr_size_text(dr_json_int(one, "size", 0)));
         dr_json_set_str(row, "Status", status ? status : "");
         dr_json_set_str(row, "Names", name ? name : "");
         json_array_append_new(rows, row);
@@ -150,8 +145,8 @@ static json_t *volume_rows(const json_t *usage)
         const char *name = dr_json_str(one, "name");
         json_t *row = json_object();
         dr_json_set_str(row, "Name", name ? name : "");
-        set(row, "Links", number(dr_json_int(one, "containers", 0)));
-        set(row, "Size", dr_size_text(dr_json_int(one, "size", 0)));
+        cli_row_set(row, "Links", number(dr_json_int(one, "containers", 0)));
+        cli_row_set(row, "Size", dr_size_text(dr_json_int(one, "size", 0)));
         json_array_append_new(rows, row);
     }
     return rows;

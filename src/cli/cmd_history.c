@@ -15,12 +15,6 @@ static const struct cli_column columns[] = {{"ID", "IMAGE", true},
                                             {"CreatedAt", "CREATED AT", false},
                                             {0}};
 
-static void set(json_t *row, const char *key, char *value)
-{
-    dr_json_set_str(row, key, value ? value : "");
-    free(value);
-}
-
 /* "2006-01-02T15:04:05Z" */
 static char *whole_seconds(int64_t ns)
 {
@@ -38,20 +32,21 @@ static json_t *history_row(const json_t *item, const struct history_args *args,
     bool known = id && *id && strcmp(id, "<missing>") != 0;
     dr_auto_free char *by = dr_escape(dr_json_str(item, "created_by"), 0);
     json_t *row = json_object();
-    set(row, "Comment", dr_strdup(dr_json_str(item, "comment")));
-    set(row, "CreatedAt", created ? whole_seconds(created) : NULL);
-    set(row, "CreatedBy", dr_escape(by, args->no_trunc ? 0 : CREATED_BY_WIDTH - 1));
-    set(row, "CreatedSince",
-        !created      ? dr_strdup("N/A")
-        : args->human ? cli_ago(created, now_ns)
-                      : whole_seconds(created));
-    set(row, "ID",
-        !known            ? dr_strdup("<missing>")
-        : !args->no_trunc ? dr_strdup(cli_short_id(id))
-        : strchr(id, ':') ? dr_strdup(id)
-                          : dr_printf("sha256:%s", id));
-    set(row, "Size",
-        args->human ? dr_size_text(size) : dr_printf("%lld", (long long)size));
+    cli_row_set(row, "Comment", dr_strdup(dr_json_str(item, "comment")));
+    cli_row_set(row, "CreatedAt", created ? whole_seconds(created) : NULL);
+    cli_row_set(row, "CreatedBy",
+                dr_escape(by, args->no_trunc ? 0 : CREATED_BY_WIDTH - 1));
+    cli_row_set(row, "CreatedSince",
+                !created      ? dr_strdup("N/A")
+                : args->human ? cli_ago(created, now_ns)
+                              : whole_seconds(created));
+    cli_row_set(row, "ID",
+                !known            ? dr_strdup("<missing>")
+                : !args->no_trunc ? dr_strdup(cli_short_id(id))
+                : strchr(id, ':') ? dr_strdup(id)
+                                  : dr_printf("sha256:%s", id));
+    cli_row_set(row, "Size",
+                args->human ? dr_size_text(size) : dr_printf("%lld", (long long)size));
     return row;
 }
 

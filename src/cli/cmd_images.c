@@ -23,12 +23,6 @@ static const struct cli_column digest_columns[] = {
     {"CreatedSince", "CREATED", true},  {"Size", "SIZE", true},
     {"CreatedAt", "CREATED AT", false}, {0}};
 
-static void set(json_t *row, const char *key, char *value)
-{
-    dr_json_set_str(row, key, value ? value : "");
-    free(value);
-}
-
 /* tag: {"repository","tag","digest"} of one of its names; NULL: it has none. */
 static json_t *image_row(const json_t *item, const json_t *tag,
                          const struct images_args *args, int64_t now_ns)
@@ -39,16 +33,17 @@ static json_t *image_row(const json_t *item, const json_t *tag,
     const char *word = dr_json_str(tag, "tag");
     int64_t created = dr_json_int(item, "created_ns", 0);
     json_t *row = json_object();
-    set(row, "CreatedAt", created ? cli_timestamp(created) : NULL);
-    set(row, "CreatedSince", created ? cli_ago(created, now_ns) : dr_strdup("N/A"));
-    set(row, "Digest", dr_strdup(digest ? digest : NONE));
+    cli_row_set(row, "CreatedAt", created ? cli_timestamp(created) : NULL);
+    cli_row_set(row, "CreatedSince",
+                created ? cli_ago(created, now_ns) : dr_strdup("N/A"));
+    cli_row_set(row, "Digest", dr_strdup(digest ? digest : NONE));
     if (args->no_trunc && id && !strchr(id, ':'))
-        set(row, "ID", dr_printf("sha256:%s", id));
+        cli_row_set(row, "ID", dr_printf("sha256:%s", id));
     else
-        set(row, "ID", dr_strdup(args->no_trunc ? id : cli_short_id(id)));
-    set(row, "Repository", dr_strdup(repository ? repository : NONE));
-    set(row, "Size", dr_size_text(dr_json_int(item, "size", 0)));
-    set(row, "Tag", dr_strdup(word && *word ? word : NONE));
+        cli_row_set(row, "ID", dr_strdup(args->no_trunc ? id : cli_short_id(id)));
+    cli_row_set(row, "Repository", dr_strdup(repository ? repository : NONE));
+    cli_row_set(row, "Size", dr_size_text(dr_json_int(item, "size", 0)));
+    cli_row_set(row, "Tag", dr_strdup(word && *word ? word : NONE));
     return row;
 }
 

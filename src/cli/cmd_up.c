@@ -160,6 +160,11 @@ static int kill_one(struct cli *cli, const char *word, const void *arg, char **r
     return 0;
 }
 
+static int kill_each(struct cli *cli, void *arg)
+{
+    return cli_each(cli, 16, kill_one, arg);
+}
+
 /* At once, whoever has the deployment's lock. */
 static int kill_all(struct cli *cli, const char *name, struct dr_error *err)
 {
@@ -167,7 +172,7 @@ static int kill_all(struct cli *cli, const char *name, struct dr_error *err)
     fprintf(stderr, "killing\n");
     if (cli_members(cli, name, cli->words, false, &members, err) < 0)
         return -1;
-    cli_members_each(cli, &members, kill_one, NULL);
+    cli_with_members(cli, &members, kill_each, NULL);
     cli_members_release(&members);
     return 0;
 }

@@ -75,8 +75,8 @@ void cli_members_release(struct cli_members *members)
     *members = (struct cli_members){0};
 }
 
-int cli_members_each(struct cli *cli, const struct cli_members *members, cli_one one,
-                     const void *arg)
+int cli_with_members(struct cli *cli, const struct cli_members *members,
+                     int (*verb)(struct cli *cli, void *args), void *args)
 {
     char **words = cli->words;
     size_t count = cli->word_count;
@@ -85,7 +85,7 @@ int cli_members_each(struct cli *cli, const struct cli_members *members, cli_one
         names[i] = (char *)members->items[i]->name;
     cli->words = names;
     cli->word_count = members->count;
-    int code = members->count ? cli_each(cli, 16, one, arg) : CLI_OK;
+    int code = members->count > 0 ? verb(cli, args) : CLI_OK;
     cli->words = words;
     cli->word_count = count;
     return code;

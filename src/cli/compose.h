@@ -74,9 +74,9 @@ int cli_members_of(struct cli *cli, const struct compose_args *of, char *const *
 /* They are nobody's replicas. */
 void cli_members_drop_oneoffs(struct cli_members *members);
 void cli_members_release(struct cli_members *members);
-/* cli_each over them. */
-int cli_members_each(struct cli *cli, const struct cli_members *members, cli_one one,
-                     const void *arg);
+/* A verb of containers, with their names instead of cli's words. None: CLI_OK. */
+int cli_with_members(struct cli *cli, const struct cli_members *members,
+                     int (*verb)(struct cli *cli, void *args), void *args);
 /* A label of a container; owned, NULL: it has none such. */
 char *cli_label(const struct dray_container *container, const char *key);
 

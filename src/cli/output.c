@@ -120,6 +120,12 @@ static int add_headings(const char *format, const struct cli_column *columns,
     return add_row(format, headings, buf, err);
 }
 
+void cli_row_set(json_t *row, const char *key, char *value)
+{
+    dr_json_set_str(row, key, value ?: "");
+    free(value);
+}
+
 int cli_list_print(const char *format, const struct cli_column *columns,
                    const json_t *rows, struct dr_error *err)
 {

@@ -151,34 +151,29 @@ static char *mounts(const struct dray_container *container, bool no_trunc,
     return dr_buf_take(&buf);
 }
 
-static void set(json_t *row, const char *key, char *value)
-{
-    dr_json_set_str(row, key, value ? value : "");
-    free(value);
-}
-
 json_t *ps_row(const struct dray_container *container, int64_t now_ns, bool no_trunc)
 {
     json_t *row = json_object();
     const struct dray_state *state = &container->state;
     const char *image = container->image;
     bool by_id = image && strncmp(image, "sha256:", 7) == 0;
-    set(row, "Command", command(container->command, no_trunc));
-    set(row, "CreatedAt", cli_timestamp(state->created_ns));
-    set(row, "Health", dr_strdup(ps_health(state->health)));
-    set(row, "ID", dr_strdup(no_trunc ? container->id : cli_short_id(container->id)));
-    set(row, "Image",
-        by_id ? dr_strdup(no_trunc ? image : cli_short_id(image))
-              : cli_familiar(image ? image : container->image_id));
-    set(row, "Labels", labels(container->labels));
+    cli_row_set(row, "Command", command(container->command, no_trunc));
+    cli_row_set(row, "CreatedAt", cli_timestamp(state->created_ns));
+    cli_row_set(row, "Health", dr_strdup(ps_health(state->health)));
+    cli_row_set(row, "ID",
+                dr_strdup(no_trunc ? container->id : cli_short_id(container->id)));
+    cli_row_set(row, "Image",
+                by_id ? dr_strdup(no_trunc ? image : cli_short_id(image))
+                      : cli_familiar(image ? image : container->image_id));
+    cli_row_set(row, "Labels", labels(container->labels));
     int volumes;
-    set(row, "Mounts", mounts(container, no_trunc, &volumes));
-    set(row, "LocalVolumes", dr_printf("%d", volumes));
-    set(row, "Names", dr_strdup(container->name));
-    set(row, "Networks", dr_strdup(container->network));
-    set(row, "Ports", ps_ports(container));
-    set(row, "RunningFor", cli_ago(state->created_ns, now_ns));
-    set(row, "State", dr_strdup(ps_state(state->phase)));
-    set(row, "Status", ps_status(state, now_ns));
+    cli_row_set(row, "Mounts", mounts(container, no_trunc, &volumes));
+    cli_row_set(row, "LocalVolumes", dr_printf("%d", volumes));
+    cli_row_set(row, "Names", dr_strdup(container->name));
+    cli_row_set(row, "Networks", dr_strdup(container->network));
+    cli_row_set(row, "Ports", ps_ports(container));
+    cli_row_set(row, "RunningFor", cli_ago(state->created_ns, now_ns));
+    cli_row_set(row, "State", dr_strdup(ps_state(state->phase)));
+    cli_row_set(row, "Status", ps_status(state, now_ns));
     return row;
 }

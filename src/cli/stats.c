@@ -13,12 +13,6 @@ double stats_cpu_percent(const struct dray_stats *now, const struct dray_stats *
     return used > 0 && had > 0 ? used / had * cpus * 100 : 0;
 }
 
-static void set(json_t *row, const char *key, char *value)
-{
-    dr_json_set_str(row, key, value);
-    free(value);
-}
-
 /* "1.2kB / 3MB" */
 static char *both(int64_t in_bytes, int64_t out_bytes)
 {
@@ -37,12 +31,13 @@ json_t *stats_row(const struct dray_stats *now, const struct dray_stats *before,
     dr_auto_free char *memory = cli_size_binary(now->memory_bytes);
     dr_auto_free char *most = cli_size_binary(limit);
     json_t *row = json_object();
-    set(row, "CPUPerc",
-        before ? dr_printf("%.2f%%", stats_cpu_percent(now, before)) : dr_strdup("--"));
-    set(row, "MemUsage", dr_printf("%s / %s", memory, most));
-    set(row, "MemPerc", dr_printf("%.2f%%", share));
-    set(row, "NetIO", both(now->net_rx_bytes, now->net_tx_bytes));
-    set(row, "BlockIO", both(now->block_read_bytes, now->block_write_bytes));
-    set(row, "PIDs", dr_printf("%lld", (long long)now->pids));
+    cli_row_set(row, "CPUPerc",
+                before ? dr_printf("%.2f%%", stats_cpu_percent(now, before))
+                       : dr_strdup("--"));
+    cli_row_set(row, "MemUsage", dr_printf("%s / %s", memory, most));
+    cli_row_set(row, "MemPerc", dr_printf("%.2f%%", share));
+    cli_row_set(row, "NetIO", both(now->net_rx_bytes, now->net_tx_bytes));
+    cli_row_set(row, "BlockIO", both(now->block_read_bytes, now->block_write_bytes));
+    cli_row_set(row, "PIDs", dr_printf("%lld", (long long)now->pids));
     return row;
 }

@@ -97,8 +97,10 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    ground_do("umount -q -l %s/run 2>/dev/null; true", top);
-    dr_remove_all(AT_FDCWD, top, &err);
+    ground_do("umount -q -l %s/run/*/netns %s/run 2>/dev/null; true", top, top);
+    dr_error_release(&err);
+    if (dr_remove_all(AT_FDCWD, top, &err) < 0)
+        fail_msg("%s", err.text);
     free(guest.root);
     free(guest.run_root);
     dr_error_release(&err);
