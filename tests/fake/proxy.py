@@ -37,8 +37,8 @@ rename). All rules that match apply, the first one of a kind wins.
     truncate=N, stall=N and slow=N, N counted per connection and from the server; @K: the first
     K connections.
 --log: a line per request: side method path status authorization range[+if-range] request-bytes
-    answer-bytes; with --raw: raw - - - - - bytes bytes. Bytes are those of bodies. Of a token
-    its last 12 characters are written.
+    answer-bytes. Bytes are those of bodies. Of a token its last 12 characters are written.
+    With --raw: open, when a connection has come; raw - - - - - bytes bytes, when one is over.
 The port is told at the port file (ports.py) when connections are accepted.
 """
 import argparse
@@ -465,6 +465,7 @@ class Connection(threading.Thread):
         faults = self.app.rules.of("", "")
         behind, counts = self.upstream(), {self.sock: 0, self.upstream().sock: 0}
         other = {self.sock: behind.sock, behind.sock: self.sock}
+        self.app.note(["open"])
         try:
             while True:
                 for sock in select.select(list(other), [], [])[0]:

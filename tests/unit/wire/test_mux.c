@@ -337,8 +337,8 @@ static void c33_a_write_without_credit_ends_at_its_deadline(void **state)
     dr_auto_json json_t *hang = request("hang");
     char *block = dr_alloc(WIRE_WINDOW_BYTES);
     assert_int_equal(wire_open(pair->host, hang, &chan, &err), 0);
-    wire_limit(chan, WIRE_OUT, (struct wire_limit){dr_clock_ms() + 50, -1});
     assert_int_equal(wire_write(chan, 0, block, WIRE_WINDOW_BYTES, &err), 0);
+    wire_limit(chan, WIRE_OUT, (struct wire_limit){dr_clock_ms() + 50, -1});
     assert_int_equal(wire_write(chan, 0, block, 1, &err), -1);
     assert_int_equal(err.kind, DR_ERR_TIMEOUT);
     assert_string_equal(err.text, "no answer within the deadline");
