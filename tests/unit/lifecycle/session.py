@@ -114,7 +114,9 @@ class Session:
         del self.buffer[:self.buffer.index(MAGIC) + len(MAGIC)]
 
     def send(self, kind, payload=b"", stream=0, channel=0):
-        self.process.stdin.write(HEADER.pack(len(payload), kind, stream, 0, channel) + payload)
+        left = memoryview(HEADER.pack(len(payload), kind, stream, 0, channel) + payload)
+        while left:  # a write that is interrupted, as by a freezer, takes a part
+            left = left[self.process.stdin.write(left):]
 
     def open(self, op, **members):
         channel = Channel(self, self.next)
