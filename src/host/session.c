@@ -96,8 +96,8 @@ static int timed_out(struct session *session, const struct limits *limits,
     int64_t now = dr_clock_ms();
     bool greeted = wire_mux_greeted(session->mux);
     if (limits->deadline_ms && now >= limits->deadline_ms &&
-        (greeted || now < session->hello_deadline_ms))
-        return -1;
+        (greeted || limits->deadline_ms < session->hello_deadline_ms))
+        return -1; /* the earlier one says what it is, however late we look */
     dr_error_release(err);
     if (greeted || now < session->hello_deadline_ms)
         return 0;

@@ -195,14 +195,27 @@ class Stream:
             except Broken:
                 return
 
+    def all_was_read(self):
+        """On this machine: nothing waits on our side, nor on the other one's."""
+        waiting = fcntl.ioctl(self.sock.fileno(), termios.TIOCOUTQ, b"\0" * 4)
+        if struct.unpack("i", waiting)[0]:
+            return False
+        ends = [f"{struct.unpack('=I', socket.inet_aton(host))[0]:08X}:{port:04X}"
+                for host, port in (self.sock.getpeername(), self.sock.getsockname())]
+        with open("/proc/net/tcp", encoding="ascii") as f:
+            lines = [line.split() for line in f]
+        return all(words[4].endswith(":00000000") for words in lines if words[1:3] == ends)
+
     def close(self, reset=False):
         if reset:
-            # what was sent has to arrive: a reset throws away what waits here
-            for _ in range(500):
-                waiting = fcntl.ioctl(self.sock.fileno(), termios.TIOCOUTQ, b"\0" * 4)
-                if struct.unpack("i", waiting)[0] == 0:
-                    break
-                time.sleep(0.002)
+            # what was sent has to be read: a reset throws away what waits on both sides
+            try:
+                for _ in range(5000):
+                    if self.all_was_read():
+                        break
+                    time.sleep(0.002)
+            except OSError:
+                pass  # the other side is gone
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         else:
             try:

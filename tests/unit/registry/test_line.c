@@ -49,12 +49,11 @@ static void start_real(struct fixture *f, const char *more)
     registry_port = f->port;
 }
 
-static void start_real_with_tokens(struct fixture *f, const char *life)
+static void start_real_with_tokens(struct fixture *f)
 {
     dr_auto_free char *dir = in_dir(f, "tokens");
-    token_port = start_fake(
-        &tokens, "token-server.py",
-        (const char *[]){"--dir", dir, "--life", life, "--user", "ann:pw", NULL});
+    token_port = start_fake(&tokens, "token-server.py",
+                            (const char *[]){"--dir", dir, "--user", "ann:pw", NULL});
     dr_auto_free char *auth = dr_printf(
         "auth: {token: {realm: 'http://127.0.0.1:%d/token', service: fake, issuer: "
         "fake-issuer, rootcertbundle: '%s/cert.pem'}}\n",
@@ -62,6 +61,15 @@ static void start_real_with_tokens(struct fixture *f, const char *life)
     start_real(f, auth);
     f->options.user = "ann";
     f->options.password = "pw";
+}
+
+/* The token server is another one from now on, with the same key. */
+static void restart_tokens(struct fixture *f, const char *option, const char *value)
+{
+    dr_auto_free char *dir = in_dir(f, "tokens"), *port = dr_printf("%d", token_port);
+    start_fake(&tokens, "token-server.py",
+               (const char *[]){"--dir", dir, "--port", port, "--user", "ann:pw", option,
+                                value, NULL});
 }
 
 /* The layout's image "1" as app:1; the bytes of its layers and config. */
@@ -105,7 +113,7 @@ static void many_resets_and_worn_out_tokens_cost_hardly_a_byte_H4(void **state)
 {
     struct fixture *f = *state;
     make_image(f, "1", "--layer", "3000000", "--layer", "1500000", NULL);
-    start_real_with_tokens(f, "300");
+    start_real_with_tokens(f);
     int64_t size = fill(f, "--dest-creds ann:pw");
     /* every connection breaks after 100,000 bytes, every token is good for five requests
      */
@@ -122,8 +130,9 @@ static void a_token_that_lives_for_seconds_is_fetched_anew_H4(void **state)
 {
     struct fixture *f = *state;
     make_image(f, "1", "--layer", "2000000", NULL);
-    start_real_with_tokens(f, "1");
+    start_real_with_tokens(f);
     fill(f, "--dest-creds ann:pw");
+    restart_tokens(f, "--life", "1");
     /* two seconds at least, and a new connection each half second or so */
     start_proxy(f, "slow=1000000 GET /blobs/", "truncate=400000 GET /blobs/", NULL);
     must_pull(f);
@@ -215,7 +224,7 @@ static void a_signed_redirect_gets_no_token_H4(void **state)
 {
     struct fixture *f = *state;
     make_image(f, "1", "--layer", "1000000", NULL);
-    start_real_with_tokens(f, "300");
+    start_real_with_tokens(f);
     fill(f, "--dest-creds ann:pw");
     /* the other host refuses what brings an Authorization; the line to it is no better */
     start_proxy(f, "redirect GET /blobs/", NULL);
@@ -228,12 +237,9 @@ static void a_token_server_in_trouble_is_waited_for_H4(void **state)
 {
     struct fixture *f = *state;
     make_image(f, "1", "--layer", "1000", NULL);
-    start_real_with_tokens(f, "300");
+    start_real_with_tokens(f);
     fill(f, "--dest-creds ann:pw");
-    dr_auto_free char *dir = in_dir(f, "tokens"), *port = dr_printf("%d", token_port);
-    start_fake(&tokens, "token-server.py",
-               (const char *[]){"--dir", dir, "--port", port, "--user", "ann:pw",
-                                "--status", "503@2", NULL});
+    restart_tokens(f, "--status", "503@2");
     start_proxy(f, NULL);
     must_pull(f);
 }
@@ -272,8 +278,8 @@ static void start_real_with_tls(struct fixture *f)
     start_real(f, "");
 }
 
-/* How many connections there were: the proxy writes of one when it has come, and when it is
- * over, which it hears a little later than we. */
+/* How many connections there were: the proxy writes of one when it has come, and when it
+ * is over, which it hears a little later than we. */
 static size_t connections_that_are_over(struct fixture *f)
 {
     for (int i = 0; logged(f, "raw") < logged(f, "open"); i++) {
