@@ -3,6 +3,7 @@
 
     test_health.py <dray-guest> <runtime> [test…]
 """
+import calendar
 import os
 import sys
 import time
@@ -14,7 +15,9 @@ from test_lifecycle import detached, session  # noqa: E402
 from test_restart import kill_monitor, remove, runs, state, summary, until  # noqa: E402
 
 MS = 1000000
-FAST = {"health_interval_ns": 100 * MS, "health_timeout_ns": 2000 * MS}
+FAST = {"health_interval_ns": 100 * MS, "health_timeout_ns": 20000 * MS}
+# starting until it is well once, however many probes there are before
+SLOW_START = {"health_start_period_ns": 600000 * MS, "health_start_interval_ns": 100 * MS}
 
 
 def health(s, id):
@@ -35,12 +38,19 @@ def until_log(s, id, wanted, timeout=20):
         time.sleep(0.05)
 
 
+def seconds(text):
+    """2026-01-02T03:04:05.6Z as time.time() counts."""
+    return calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S")) + \
+        float("0" + text[19:].rstrip("Z"))
+
+
 def a_command_says_how_it_is_and_the_last_five_results_are_kept():
     with session() as s:
-        id = detached(s, "sh", "-c", "touch /ok; sleep 100",
+        id = detached(s, "sleep", "100",
                       health_test=["CMD-SHELL", "echo looked; test -e /ok"],
-                      health_retries=3, **FAST)
+                      health_retries=3, **FAST, **SLOW_START)
         assert summary(s, id)["health"] == "starting"
+        s.open("container.exec", id=id, args=["touch", "/ok"]).wait()
         healthy_after(s, id, "healthy")
         s.open("container.exec", id=id, args=["rm", "/ok"]).wait()
         healthy_after(s, id, "unhealthy")
@@ -97,7 +107,7 @@ def a_command_that_is_not_there_is_a_failure_with_its_reason():
     with session() as s:
         id = detached(s, "sleep", "100", health_test=["CMD", "nothere"], health_retries=1, **FAST)
         healthy_after(s, id, "unhealthy")
-        assert "nothere" in health(s, id)["Log"][0]["Output"]
+        until_log(s, id, lambda h: any("nothere" in e["Output"] for e in h["Log"]))
         remove(s, id)
 
 
@@ -114,10 +124,12 @@ def output_is_cut_and_made_text():
 def failures_in_the_start_period_do_not_count():
     with session() as s:
         id = detached(s, "sleep", "100", health_test=["CMD", "false"], health_retries=1,
-                      health_interval_ns=100 * MS, health_start_period_ns=2500 * MS,
-                      health_start_interval_ns=100 * MS)
-        shown = until_log(s, id, lambda h: len(h["Log"]) >= 1)
+                      **FAST, **SLOW_START)
+        shown = until_log(s, id, lambda h: len(h["Log"]) >= 3)
         assert shown["Status"] == "starting" and shown["FailingStreak"] == 0, shown
+        remove(s, id)
+        id = detached(s, "sleep", "100", health_test=["CMD", "false"], health_retries=1,
+                      health_start_period_ns=500 * MS, health_start_interval_ns=100 * MS, **FAST)
         healthy_after(s, id, "unhealthy")
         remove(s, id)
 
@@ -143,18 +155,22 @@ def tcp_and_http_are_looked_at_inside_the_containers_network_without_its_help():
                 entry = [e for e in shown["Log"] if "HTTP/1.1 " + said in e["Output"]][-1]
                 assert entry["Output"].endswith("hello"), entry
             elif wanted == "unhealthy":
-                entry = health(s, id)["Log"][-1]
-                assert entry["Output"] == "connect to localhost port 81: Connection refused"
+                said = "connect to localhost port 81: Connection refused"
+                until_log(s, id, lambda h, said=said: h["Log"][-1]["Output"] == said)
             remove(s, id)
 
 
 def a_restart_begins_with_starting_and_no_probe_outlives_its_run():
     with session() as s:
-        id = detached(s, "sh", "-c", "sleep 1", restart="always", health_test=["CMD", "true"],
-                      **FAST)
+        id = detached(s, "sh", "-c", "[ -e /first ] || : > /ok; : > /first; "
+                      "until [ -e /go ]; do sleep 0.05; done; rm /go /ok", restart="always",
+                      health_test=["CMD-SHELL", "[ -e /ok ]"], health_retries=1000,
+                      **FAST, **SLOW_START)
         healthy_after(s, id, "healthy")
+        s.open("container.exec", id=id, args=["touch", "/go"]).wait()
         runs(s, id, 1)
-        healthy_after(s, id, "starting")
+        assert summary(s, id)["health"] == "starting"
+        s.open("container.exec", id=id, args=["touch", "/ok"]).wait()
         healthy_after(s, id, "healthy")
         remove(s, id)
         id = detached(s, "sleep", "100", health_test=["CMD", "sleep", "77"],
@@ -184,15 +200,17 @@ def a_paused_one_is_not_probed():
                       health_interval_ns=100 * MS, health_timeout_ns=300 * MS)
         healthy_after(s, id, "healthy")
         s.call("container.pause", id=id)
+        paused = time.time()
         before = None
-        for _ in range(2):  # one may have been under way
+        for _ in range(2):  # one may have been under way, and may have been well
             if health(s, id) != before:
                 before = health(s, id)
                 time.sleep(1)
-        assert health(s, id) == before and before["FailingStreak"] == 0, health(s, id)
+        assert health(s, id) == before, health(s, id)
+        assert not [e for e in before["Log"] if e["ExitCode"] and seconds(e["End"]) > paused], \
+            (before, paused)
         s.call("container.unpause", id=id)
-        until_log(s, id, lambda h: h != before)
-        assert health(s, id)["Status"] == "healthy"
+        until_log(s, id, lambda h: h != before and h["Status"] == "healthy")
         remove(s, id)
 
 

@@ -32,10 +32,8 @@ def start_arms_it_and_each_run_goes_on_in_its_log_and_files():
         begun = time.time_ns()
         id = detached(s, "sh", "-c", "cat /n; echo x >> /n; exit 3", schedule="@every 1s")
         item = waits(s, id)
-        assert item["run_count"] == 0 and not log(s, id), item
         assert item["next_run_ns"] >= begun + 10**9, item
         assert s.items("container.list")[0]["schedule"] == "@every 1s"
-        assert s.call("container.inspect", id=id)["State"]["Runs"] == 0
         item = waits(s, id, 2)
         assert item["exit_code"] == 3 and item["failed_count"] >= 2, item
         assert item["next_run_ns"] > item["started_ns"] > begun, item
@@ -53,7 +51,7 @@ def start_arms_it_and_each_run_goes_on_in_its_log_and_files():
         # armed again: what it counted and its last end stay
         s.call("container.start", id=id)
         item = waits(s, id)
-        assert item["run_count"] == count and item["exit_code"] == 3, item
+        assert item["run_count"] >= count and item["exit_code"] == 3, item
         waits(s, id, count + 1)
         names = [e["action"] for e in s.items("system.events", since_ns=begun,
                                               until_ns=time.time_ns(), filters=["container=" + id])]
@@ -76,13 +74,14 @@ def no_run_begins_while_one_goes_on_and_health_is_looked_at_meanwhile():
         assert summary(s, id)["status"] == "paused"
         s.call("container.unpause", id=id)
         s.open("container.exec", id=id, args=["touch", "/go"]).wait()
-        item = waits(s, id, 1)
-        assert item["run_count"] == 1 and item["failed_count"] == 0, item
-        assert item["next_run_ns"] - item["finished_ns"] < 1.5e9 and "health" not in item, item
-        refused("conflict", "not running (it is scheduled)",
-                lambda: s.open("container.exec", id=id, args=["true"]).wait())
-        refused("conflict", "", lambda: s.call("container.pause", id=id))
-        until(s, id, lambda i: i["status"] == "running" and i["run_count"] == 2)
+        # it may wait so shortly that we do not see it
+        item = until(s, id, lambda i: i["status"] == "scheduled" or i["run_count"] == 2)
+        assert item["failed_count"] == 0, item
+        if item["status"] == "scheduled":
+            assert item["run_count"] == 1 and "health" not in item, item
+            assert item["next_run_ns"] > item["finished_ns"], item
+        item = until(s, id, lambda i: i["status"] == "running" and i["run_count"] == 2)
+        assert item["failed_count"] == 0, item
         assert b"twice" not in log(s, id)
         remove(s, id)
 
@@ -90,8 +89,13 @@ def no_run_begins_while_one_goes_on_and_health_is_looked_at_meanwhile():
 def stop_kill_and_remove_end_one_that_waits_or_runs():
     with session() as s, session() as other:
         id = detached(s, "sleep", "100", schedule=NEVER)
-        waits(s, id)
+        item = waits(s, id)
+        assert item["run_count"] == 0 and not log(s, id), item
+        assert s.call("container.inspect", id=id)["State"]["Runs"] == 0
         refused("conflict", "is scheduled", lambda: s.call("container.remove", id=id))
+        refused("conflict", "not running (it is scheduled)",
+                lambda: s.open("container.exec", id=id, args=["true"]).wait())
+        refused("conflict", "", lambda: s.call("container.pause", id=id))
         wait = other.open("container.wait", id=id)
         s.call("container.stop", id=id)
         refused("conflict", "was never started", wait.wait)
