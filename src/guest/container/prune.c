@@ -4,13 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "guest/container/container.h"
 #include "guest/container/journal.h"
 #include "guest/events/events.h"
 #include "guest/files/usage.h"
 #include "guest/prune.h"
 
-#define WAIT_MS 200 /* so long does somebody hold a container who only looks at it */
+#define BUSY_MS 10000 /* for the monitor of one that has ended, say, to clean up */
+#define LOOK_MS 20    /* between two looks at what it is by now */
 
 struct pruning {
     struct guest *guest;
@@ -44,6 +46,23 @@ static int64_t space_of(const struct container *c)
     return usage_of_path(c->dir) + (log ? usage_of_path(log) : 0);
 }
 
+/* The lock of one that may go, as soon as nobody is at work on it. 1: it stays. */
+static int take_lock(const struct pruning *p, const char *id, int *ret_lock,
+                     struct dr_error *err)
+{
+    int64_t deadline = dr_clock_ms() + BUSY_MS;
+    for (;;) {
+        container_auto struct container now = {0};
+        int taken = journal_enter(p->guest, id, LOOK_MS, ret_lock, err);
+        if (taken != 1 || dr_clock_ms() >= deadline)
+            return taken;
+        if (container_load(p->guest, id, &now, err) < 0)
+            return -1;
+        if (!may_go(p, &now))
+            return 1; /* who had it has started it */
+    }
+}
+
 /* 1: it stays. */
 static int prune_one(struct pruning *p, const char *id, struct dr_error *err)
 {
@@ -55,7 +74,7 @@ static int prune_one(struct pruning *p, const char *id, struct dr_error *err)
     if (!may_go(p, &c))
         return 1;
     container_release(&c);
-    int taken = journal_enter(p->guest, id, WAIT_MS, &lock, err);
+    int taken = take_lock(p, id, &lock, err);
     if (taken != 0)
         return taken;
     int result = container_load(p->guest, id, &c, err);

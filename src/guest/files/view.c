@@ -14,6 +14,7 @@
 #include <sys/statfs.h>
 
 #include "base/fs.h"
+#include "base/text.h"
 #include "guest/bundle/bundle.h"
 #include "guest/container/journal.h"
 #include "guest/container/start.h"
@@ -21,7 +22,8 @@
 #include "guest/monitor/monitor.h"
 #include "guest/monitor/setup.h"
 
-#define BUSY_MS 2000
+#define BUSY_MS 20000 /* another command at work on it, or its monitor cleaning up */
+#define LOOK_MS 20    /* between two looks at what it has made of it */
 
 /* The mount namespace of the container's monitor; -1 when there is none. */
 static int monitor_namespace(const struct container *c)
@@ -105,31 +107,46 @@ static int make_read_only(const struct view *view, struct dr_error *err)
     return 0;
 }
 
-static int take_lock(struct view *view, const struct container *c, struct dr_error *err)
+/*
+ * Goes to where the container's files are: with a monitor that has them mounted
+ * (*ret_live), else, to write, with the lock. Neither can be had while it is on its way
+ * up or down, or waits to be started again: that is waited for.
+ */
+static int find_place(struct view *view, const struct container *c, unsigned flags,
+                      bool *ret_live, struct dr_error *err)
 {
-    int taken = journal_enter(view->guest, c->id, BUSY_MS, &view->lock, err);
-    if (taken < 0)
-        return -1;
-    if (taken == 1)
-        return dr_fail(err, DR_ERR_CONFLICT, "another command is at work on container %s",
-                       container_name(c));
-    if (view->lock < 0)
-        return dr_fail(err, DR_ERR_INTERNAL, "no space left in %s",
-                       view->guest->run_root);
-    return 0;
+    int64_t deadline = dr_clock_ms() + BUSY_MS;
+    bool write = flags & VIEW_WRITE;
+    *ret_live = false;
+    for (;;) {
+        dr_auto_fd int ns = flags & VIEW_IMAGE_ONLY ? -1 : monitor_namespace(c);
+        if (ns >= 0 || !write) {
+            if (enter(ns, err) < 0)
+                return -1;
+            *ret_live = ns >= 0 && is_overlay(view->rootfs);
+            if (*ret_live || !write)
+                return 0;
+        }
+        int taken = journal_enter(view->guest, c->id, LOOK_MS, &view->lock, err);
+        if (taken < 0)
+            return -1;
+        if (taken == 0 && view->lock < 0)
+            return dr_fail(err, DR_ERR_INTERNAL, "no space left in %s",
+                           view->guest->run_root);
+        if (taken == 0)
+            return ns >= 0 ? 0 : enter(ns, err);
+        if (dr_clock_ms() >= deadline)
+            return dr_fail(err, DR_ERR_CONFLICT,
+                           "another command is at work on container %s",
+                           container_name(c));
+    }
 }
 
 static int mount_all(struct view *view, const struct container *c, unsigned flags,
                      struct dr_error *err)
 {
-    dr_auto_fd int ns = flags & VIEW_IMAGE_ONLY ? -1 : monitor_namespace(c);
-    if (ns < 0 && (flags & VIEW_WRITE) && take_lock(view, c, err) < 0)
-        return -1;
-    if (enter(ns, err) < 0)
-        return -1;
-    /* a monitor that waits to start it again has nothing mounted */
-    bool live = ns >= 0 && is_overlay(view->rootfs);
-    if (!live && (flags & VIEW_WRITE) && view->lock < 0 && take_lock(view, c, err) < 0)
+    bool live;
+    if (find_place(view, c, flags, &live, err) < 0)
         return -1;
     if (!live && mount_layers(view, c, flags, err) < 0)
         return -1;

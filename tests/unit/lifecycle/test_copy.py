@@ -245,6 +245,23 @@ def a_read_only_container_says_why_it_takes_nothing():
         lab.s.call("container.remove", id="ro")
 
 
+def one_that_somebody_is_at_work_on_takes_files_as_soon_as_it_can():
+    with Lab() as lab:
+        write("f", "f")
+        made = lab.s.call("container.create", spec=spec("sleep", "1000", name="busy"))
+        life.IDS.add(made["id"])
+        with life.somebody_at_work_on(made["id"], 2.5):
+            ok("to", "f", "busy:/tmp/waited")
+        with life.somebody_at_work_on(made["id"], 0.5):
+            thread = threading.Thread(target=ok, args=("to", "f", "busy:/tmp/started"))
+            thread.start()
+            lab.s.call("container.start", id="busy")
+        thread.join()
+        c = lab.s.open("container.exec", id="busy", args=["ls", "/tmp"])
+        assert c.wait()["exit_code"] == 0 and c.out[1] == b"started\nwaited\n", c.out
+        lab.s.call("container.remove", id="busy", force=True)
+
+
 def many_megabytes_go_both_ways_with_little_memory():
     with Lab() as lab:
         with open(PLACE + "/big", "wb") as file:

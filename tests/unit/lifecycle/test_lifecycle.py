@@ -5,6 +5,8 @@
 
 Every test starts and ends at the same baseline: mounts, cgroups, processes, directories.
 """
+import contextlib
+import fcntl
 import glob
 import json
 import os
@@ -12,6 +14,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -96,6 +99,18 @@ def detached(s, *args, **members):
     channel.wait()
     IDS.add(channel.events[0]["id"])
     return channel.events[0]["id"]
+
+
+@contextlib.contextmanager
+def somebody_at_work_on(container, seconds):
+    """Holds the lock of one that does not run, for so long from now on (journal.h)."""
+    os.makedirs(RUN + "/" + container, exist_ok=True)
+    file = open(RUN + "/" + container + "/lock", "w")
+    fcntl.flock(file, fcntl.LOCK_EX)
+    timer = threading.Timer(seconds, file.close)
+    timer.start()
+    yield
+    timer.join()
 
 
 def refused(kind, text, call, code=None):

@@ -733,6 +733,14 @@ def prune_removes_what_does_not_run_and_counts_the_space():
         gone(s, runs, paused, back)
 
 
+def prune_waits_for_who_is_at_work_on_what_may_go():
+    """A monitor that cleans up, say."""
+    with session() as s:
+        made = create(s, "true")
+        with life.somebody_at_work_on(made, 0.7):
+            assert s.call("container.prune")["deleted"] == [made]
+
+
 def prune_obeys_dockers_filters():
     with session() as s:
         old = create(s, "true", labels=["keep=no", "tier=a"])
