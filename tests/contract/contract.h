@@ -163,6 +163,7 @@ void spill(const char *path, const char *content, int mode);
 bool process_alive(int64_t pid); /* a zombie is not */
 /* A field of /proc/PID/status in kB or as a number; -1: none. */
 int64_t process_number(int64_t pid, const char *field);
+int descriptors(int64_t pid); /* how many it has open */
 /* Runs a shell command; its output, kept. ret_status may be NULL. */
 char *shell(int *ret_status, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

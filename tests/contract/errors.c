@@ -300,11 +300,15 @@ C33_a_dead_helper_is_an_error_at_once_and_the_next_call_starts_another(void **s)
     sleeper("goes-on");
     struct calling calls[3];
     pthread_t threads[3];
+    int64_t monitor = monitor_of("goes-on");
+    int before = descriptors(monitor);
     for (int i = 0; i < 3; i++) {
         calls[i] = (struct calling){other, "goes-on"};
         pthread_create(&threads[i], NULL, wait_main, &calls[i]);
     }
-    sleep_ms(50);
+    /* all are there: one that came after the kill would have the next helper, and wait */
+    for (int i = 0; i < 500 && descriptors(monitor) < before + 3; i++)
+        sleep_ms(10);
     int64_t began = now_ms();
     kill(helper, SIGKILL);
     for (int i = 0; i < 3; i++) {

@@ -51,9 +51,11 @@ static void a_detached_flood_is_logged_within_its_bounds(void **s)
     started(spec);
     int64_t monitor = monitor_of("flood");
     sleep_ms(1000);
+    int64_t bytes = 0;
+    EVENTUALLY((bytes = atoll(shell(NULL, "cat '%s'/logs/flood.log* | wc -c", root))) >
+               500000);
+    assert_true(bytes < 4000000);
     assert_true(process_number(monitor, "VmHWM") < 8192);
-    int64_t bytes = atoll(shell(NULL, "cat '%s'/logs/flood.log* | wc -c", root));
-    assert_true(bytes > 500000 && bytes < 4000000);
     OK(dray_container_stop(target, "flood", 0, NULL, ERR));
 }
 
@@ -104,13 +106,11 @@ static void hundreds_of_execs_leave_nothing_behind(void **s)
     for (int i = 0; i < 10; i++)
         executed("host", "exit 0");
     char *before = baseline();
-    int64_t monitor_fds =
-        atoll(shell(NULL, "ls /proc/%lld/fd | wc -l", (long long)monitor));
+    int monitor_fds = descriptors(monitor);
     for (int i = 0; i < 60; i++)
         assert_int_equal(executed("host", text("exit %d", i)).exit_code, i);
     expect_baseline(before);
-    assert_int_equal(atoll(shell(NULL, "ls /proc/%lld/fd | wc -l", (long long)monitor)),
-                     monitor_fds);
+    EVENTUALLY(descriptors(monitor) <= monitor_fds);
 }
 
 static void a_flooding_exec_whose_reader_goes_away_is_ended(void **s)

@@ -110,6 +110,17 @@ int64_t process_number(int64_t pid, const char *field)
     return line ? strtoll(line + strlen(field) + 2, NULL, 10) : -1;
 }
 
+int descriptors(int64_t pid)
+{
+    DIR *open_dir = opendir(text("/proc/%lld/fd", (long long)pid));
+    int count = 0;
+    for (struct dirent *entry; open_dir && (entry = readdir(open_dir));)
+        count += entry->d_name[0] != '.';
+    if (open_dir)
+        closedir(open_dir);
+    return count;
+}
+
 /* --- the baseline --- */
 
 struct lines {
