@@ -15,7 +15,7 @@
 #include "transport/process.h"
 
 /* A process that has closed its pipes mostly ends a moment later. */
-#define END_MS 500
+#define END_MS 1000
 #define PERSON_MS 120000
 
 static const struct transport_kind *const kinds[] = {

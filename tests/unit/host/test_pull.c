@@ -210,7 +210,7 @@ static void expect_given_up(struct fixture *f, const char *fault)
     assert_int_equal(pthread_create(&thread, NULL, trigger_later, call.cancel), 0);
     assert_int_equal(pull(f, &guest, DRAY_PULL_MISSING, &call, NULL, NULL, &err), -1);
     assert_int_equal(err->kind, DRAY_ERR_CANCELLED);
-    assert_true(dr_clock_ms() - before < 5000);
+    assert_true(dr_clock_ms() - before < 20000);
     assert_int_equal(guest.image, 0);
     assert_int_equal(guest.layers, 0);
     dray_error_free(err);
@@ -219,7 +219,7 @@ static void expect_given_up(struct fixture *f, const char *fault)
     call = (struct dray_call){.timeout_ms = 300};
     assert_int_equal(pull(f, &guest, DRAY_PULL_MISSING, &call, NULL, NULL, &err), -1);
     assert_int_equal(err->kind, DRAY_ERR_TIMEOUT);
-    assert_true(dr_clock_ms() - before < 10000);
+    assert_true(dr_clock_ms() - before < 40000);
     assert_int_equal(guest.image, 0);
     dray_error_free(err);
 }

@@ -159,7 +159,8 @@ static void each_way_to_break_off_is_got_over_H4(void **state)
         forget_blobs(f);
         start_proxy(f, faults[i], NULL);
         must_pull(f);
-        assert_in_range(bytes_of_blobs(f), 1, size * 105 / 100);
+        /* what is lost is a piece or two, not the 300,000 that were there */
+        assert_in_range(bytes_of_blobs(f), 1, size + 200000);
     }
 }
 
