@@ -154,7 +154,7 @@ fake_stop() {
         fake "status=$code" retry-after=3600
         SECONDS=0
         broken "$FAKE/real:real" "$FAKE" "$code"
-        ((SECONDS < 20)) || explain "took $SECONDS s"
+        ((SECONDS < 60)) || explain "took $SECONDS s"
         fake_stop
     done
 }

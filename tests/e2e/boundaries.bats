@@ -25,17 +25,17 @@ setup() { test_setup; }
 teardown() { test_teardown; }
 
 # dray's words in the namespace where ssh finds its configuration
-dray() { in_far timeout --foreground -k 5 60 "$DRAY" "$@"; }
+dray() { in_far timeout --foreground -k 5 120 "$DRAY" "$@"; }
 
 # starts ARGS...: what was executed over here, and how often a helper over there
 starts() {
-    timeout 60 strace -D -f -qq -e trace=execve -e signal=none -o "$OUT/trace" \
+    timeout 120 strace -D -f -qq -e trace=execve -e signal=none -o "$OUT/trace" \
         nsenter -t "$FAR_PID" -m -- env XDG_RUNTIME_DIR="$E2E_SUITE/ssh" "$DRAY" "$@" >"$OUT/out" 2>&1
     grep -cE 'execve\("[^"]*/(ssh|sh|wsl\.exe)", .*= 0' "$OUT/trace"
 }
 
 starts_wsl() {
-    timeout 60 strace -D -f -qq -e trace=execve -e signal=none -o "$OUT/trace" "$DRAY" "$@" >"$OUT/out" 2>&1
+    timeout 120 strace -D -f -qq -e trace=execve -e signal=none -o "$OUT/trace" "$DRAY" "$@" >"$OUT/out" 2>&1
     grep -cE 'execve\("[^"]*/wsl\.exe", .*= 0' "$OUT/trace"
 }
 
@@ -301,7 +301,7 @@ with_fault() {
     export DRAY_TARGET=ssh://far XDG_CONFIG_HOME=$OUT
     local fault much="exec on head -c 1000000 /dev/zero"
     # without a terminal: at one a person may have to type a passphrase, and has time for it
-    dray() { in_far setsid -w timeout -k 5 60 "$DRAY" "$@"; }
+    dray() { in_far setsid -w timeout -k 5 120 "$DRAY" "$@"; }
     mkdir "$OUT/bin"
     printf '#!/bin/sh\nexec "%s" "%s" /usr/bin/ssh "$@"\n' \
         "$(realpath "$E2E_LIB/../../fake/wire-relay.py")" "$OUT/relay.json" >"$OUT/bin/ssh"

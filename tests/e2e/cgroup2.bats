@@ -20,13 +20,13 @@ only_v1() { unshare -m bash -c '
     "$@"' bash "$@"; }
 
 v2() {
-    try only_v2 timeout 60 "$DRAY" "$@"
+    try only_v2 timeout 120 "$DRAY" "$@"
     [[ $status -ne 99 ]] || skip "cgroup v2 cannot be mounted alone here"
     # without CAP_SYS_RESOURCE crun 1.8 cannot load its device filter; runc and youki can
     [[ $stderr != *RLIM_MEMLOCK* ]] || skip "this runtime wants to raise RLIMIT_MEMLOCK, and may not here"
 }
 v1() {
-    try only_v1 timeout 60 "$DRAY" "$@"
+    try only_v1 timeout 120 "$DRAY" "$@"
     [[ $status -ne 99 ]] || skip "there is no cgroup v1 here"
 }
 

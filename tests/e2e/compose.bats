@@ -190,7 +190,8 @@ YAML
 	name: shop
 	services:
 	  db: {image: "$IMAGE", command: [sh, -c, "while sleep 0.1; do echo tick; done"], stop_signal: KILL}
-	  tests: {image: "$IMAGE", command: [sh, -c, "echo run; sleep 0.5; exit 3"], depends_on: [db]}
+	  tests: {image: "$IMAGE", command: [sh, -c, "echo run; sleep 0.5; exit 3"],
+	    depends_on: {db: {condition: service_started}, early: {condition: service_completed_successfully, required: false}}}
 	  early: {image: "$IMAGE", command: ["true"], profiles: [more]}
 	END
     refused 1 "--exit-code-from: there is no service nosuch" -- up --exit-code-from nosuch

@@ -22,7 +22,7 @@ teardown() {
     far_masters_end
     test_teardown
 }
-dray() { in_far timeout --foreground -k 5 60 "$DRAY" "$@"; }
+dray() { in_far timeout --foreground -k 5 120 "$DRAY" "$@"; }
 
 
 # No packet of the connections that are there passes any more, once BYTES have; new ones are

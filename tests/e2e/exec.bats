@@ -92,7 +92,7 @@ load lib/busybox
     [[ $output =~ Seccomp:[[:space:]]2 || $(runtime_name) == youki ]] || explain "no filter"
     ok exec --privileged x grep CapEff /proc/self/status
     lacks "$output" "0000000000000000"
-    dray exec x sleep 5 &
+    dray exec x sleep 100 & # as long as the container
     local dir
     dir=$(cgroup_dir x memory)
     within 5 eval "[[ \$(wc -l <'$dir/cgroup.procs') -ge 2 ]]"

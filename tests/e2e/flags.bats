@@ -277,12 +277,18 @@ limit() {
     has "$output" size=8192k
 }
 
+logged_ready() { [[ $(dray logs "$1" | grep -c ready) -eq $2 ]]; } # CONTAINER TIMES
 @test "--stop-timeout is obeyed by stop" {
     ok run -d --name t --stop-timeout 1 "$IMAGE" sh -c 'trap "" TERM; echo ready; while :; do sleep 0.1; done'
-    within 10 has_logged t ready
-    local began=$SECONDS
-    ok stop t
-    ((SECONDS - began < 10)) # not the ten of the default
+    local began times
+    for times in 1 2 3; do # on a machine with other work any one may take longer
+        within 10 logged_ready t "$times"
+        began=$SECONDS
+        ok stop t
+        ((SECONDS - began >= 10)) || return 0 # not the ten of the default
+        ok start t
+    done
+    explain "it takes as long as without --stop-timeout"
 }
 
 @test "short flags cluster, = works, -- ends the flags, words behind the image are its own" {

@@ -100,11 +100,10 @@ teardown() { test_teardown; }
 }
 
 @test "C18: stop kills what does not listen, after the timeout" {
-    ok run -d --name deaf "$IMAGE" sh -c 'trap "" TERM; echo ready; while :; do sleep 0.1; done'
+    # what it was made with is longer than a test may take
+    ok run -d --name deaf --stop-timeout 1000 "$IMAGE" sh -c 'trap "" TERM; echo ready; while :; do sleep 0.1; done'
     within 10 has_logged deaf ready
-    local began=$SECONDS
     ok stop -t 1 deaf
-    ((SECONDS - began < 10)) # not the ten of the default
     same "$(inspect deaf '{{.State.ExitCode}}')" 137
 }
 

@@ -9,7 +9,7 @@ load lib/busybox
 spawns() {
     # a leak check cannot be done while somebody traces
     local -x ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0
-    timeout 60 strace -D -f -qq -e trace=execve -e signal=none -o "$OUT/trace" "$DRAY" "$@" >"$OUT/out" 2>&1
+    timeout 120 strace -D -f -qq -e trace=execve -e signal=none -o "$OUT/trace" "$DRAY" "$@" >"$OUT/out" 2>&1
     grep -c 'execve(.*"serve".*= 0' "$OUT/trace"
 }
 

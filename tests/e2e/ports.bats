@@ -62,9 +62,12 @@ listening() { # ADDRESS PORT: in the network where we are
     run ! listening 127.0.0.1 18080
     ok run --rm --name second -p 18080:80 "$IMAGE" true
     # kill -9 of the monitor
+    local monitor
     ok start web
     listening 127.0.0.1 18080
-    kill -9 "$(monitor_pid web)"
+    monitor=$(monitor_pid web)
+    kill -9 "$monitor"
+    within 5 test ! -d "/proc/$monitor"
     ok run --rm --name second -p 18080:80 "$IMAGE" true
 }
 
@@ -185,11 +188,12 @@ listening() { # ADDRESS PORT: in the network where we are
     tool resets 127.0.0.1 "$port"
     tool many 127.0.0.1 "$port" 100
     tool refused 127.0.0.1 "$(forwarded 81)"
-    has "$(cat "$OUT/forward.err")" "port 81 of container web: Connection refused"
+    within 10 grep -q "port 81 of container web: Connection refused" "$OUT/forward.err"
     tool udp 127.0.0.1 "$(forwarded '80\/udp' | head -1)"
     tool udp ::1 "$(forwarded '80\/udp' | tail -1)"
     # one client, one session, which is told once
-    [[ $(grep -c 'Handling connection for .*/udp' "$OUT/forward") -eq 6 ]]
+    six_sessions() { [[ $(grep -c 'Handling connection for .*/udp' "$OUT/forward") -eq 6 ]]; }
+    within 10 six_sessions
     # a second one of the same local port
     refused 1 "127.0.0.1:$port" "Address already in use" -- forward web "$port:80"
     kill -INT "$FORWARD"

@@ -26,7 +26,7 @@ windows_remove_containers() {
     [[ -z $ids ]] || dray rm -f -v $ids >/dev/null
 }
 
-win_wsl() { timeout 60 wine wsl.exe "$@"; }
+win_wsl() { timeout 120 wine wsl.exe "$@"; }
 in_distro() { win_wsl -d dray -u root --cd / --exec "$@"; }
 
 @test "the stand-in: wsl.exe's own words, its codes, and those of what it runs" {
@@ -106,6 +106,7 @@ in_distro() { win_wsl -d dray -u root --cd / --exec "$@"; }
     same "$output" "web running"
     dray logs -f web >"$OUT/log" 2>"$OUT/err" &
     within 10 grep -q one "$OUT/log"
+    within 10 grep -q ä€ "$OUT/err"
     ok exec web touch /go
     within 10 grep -q last "$OUT/log"
     same "$(<"$OUT/log")" $'one\nlast'

@@ -49,7 +49,7 @@ remove_containers() {
     compgen -G "$DRAY_ROOT/containers/[0-9a-f]*" >/dev/null || return 0
     ids=$("$DRAY" ps -aq --no-trunc 2>/dev/null) || return 0
     # shellcheck disable=SC2086 # a list of words
-    [[ -z $ids ]] || timeout 60 "$DRAY" rm -f -v $ids >/dev/null
+    [[ -z $ids ]] || timeout 120 "$DRAY" rm -f -v $ids >/dev/null
 }
 
 baseline() { /usr/bin/python3 -IS "$E2E_LIB/baseline.py" "$E2E"; }
@@ -71,7 +71,7 @@ our_processes() {
 # --- running dray ---
 
 # With a limit: no test can hang (C33).
-dray() { timeout --foreground -k 5 "${DRAY_TEST_TIMEOUT:-60}" "$DRAY" "$@"; }
+dray() { timeout --foreground -k 5 "${DRAY_TEST_TIMEOUT:-120}" "$DRAY" "$@"; }
 
 # try COMMAND...: sets status, output, lines and stderr, as bats' run does, which has
 # opinions about 127.

@@ -126,4 +126,4 @@ windows_test_setup() {
     cd "$(windows_home)" || return 1
 }
 needs_exe() { [[ -f $DRAY_EXE ]] || skip "no $DRAY_EXE: scripts/build-windows makes it"; }
-dray() { timeout --foreground -k 5 60 wine "$DRAY_EXE" "$@"; }
+dray() { timeout --foreground -k 5 120 wine "$DRAY_EXE" "$@"; }
