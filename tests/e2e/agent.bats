@@ -70,6 +70,7 @@ finish() { # the agent ends well, and everything is gone
 @test "C33: the agent goes on when its helper is killed" {
     agent 2 on-signal 0 TERM
     within 10 running 2
+    within 10 said 2 'started, pid' # or the next helper finds one that "still runs"
     local helper
     helper=$(pgrep -P "$agent" -f dray-guest)
     kill -9 "$helper"
