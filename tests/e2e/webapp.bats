@@ -26,7 +26,7 @@ teardown() {
     test_teardown
 }
 
-page() { curl -s -m 20 "http://127.0.0.1:$1/cgi-bin/page"; } # PORT
+page() { curl -s -m 60 "http://127.0.0.1:$1/cgi-bin/page"; } # PORT
 ids() { dray ps -a --no-trunc --format '{{.Names}} {{.ID}}' | sort; }
 id_of() { full_id "$1"; }
 up() { ok up -q --wait --timeout 150s --secrets-file "$E2E/secrets" "$@"; }
@@ -53,7 +53,7 @@ edit() { sed -i "$1" dray.yaml; } # SCRIPT of sed
     has "$output" recreate
     lacks "$output" db-rep
     up
-    same "$(curl -s -m 20 http://127.0.0.1:18080/version)" "web 2"
+    same "$(curl -s -m 60 http://127.0.0.1:18080/version)" "web 2"
     same "$(page 18080)" "hits=3 rows=3 greeting=changed"
     same "$(ids | grep -v web-)" "$(grep -v web- <<<"$before")"
     # three of a service: its name means all of them
@@ -67,7 +67,10 @@ edit() { sed -i "$1" dray.yaml; } # SCRIPT of sed
     # the database is killed, and comes back with what it knew
     ok kill db-rep-1
     within 20 is_status db-rep-1 exited
-    has "$(page 18080)" "could not"
+    # its name goes a moment later; with it, a connection to where it was would be waited for
+    nameless() { ! dray exec web-rep-1 grep -w db-rep-1 /etc/hosts; }
+    within 20 nameless
+    has "$(page 18080)" "could not translate"
     up
     has "$(page 18080)" "rows=4 greeting"
     # a configuration that cannot work is told as such, and the one before is another up away
@@ -108,7 +111,7 @@ edit() { sed -i "$1" dray.yaml; } # SCRIPT of sed
     same "$output" "the boutique"
     # what a variable changes is changed, and no more
     WEB_VERSION=2 ok up -f compose.yaml -q --wait --timeout 150s
-    same "$(curl -s -m 20 http://127.0.0.1:18081/version)" "web 2"
+    same "$(curl -s -m 60 http://127.0.0.1:18081/version)" "web 2"
     same "$(ids | grep db-)" "$db"
     # what stands in its way is said before anything is made
     unset DB_PASSWORD

@@ -610,8 +610,12 @@ def main():
         os._exit(0)
 
     signal.signal(signal.SIGTERM, leave)
+    listener.settimeout(0.5)  # a signal that another thread has got waits for this one
     while True:
-        sock = listener.accept()[0]
+        try:
+            sock = listener.accept()[0]
+        except TimeoutError:
+            continue
         threading.Thread(target=serve, args=(machine, sock), daemon=True).start()
 
 
