@@ -12,7 +12,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import test_lifecycle as life  # noqa: E402
 from session import GuestError  # noqa: E402
-from test_lifecycle import detached, monitor_of, refused, session, spec  # noqa: E402
+from test_lifecycle import detached, monitor_of, refused, session, settled, spec  # noqa: E402
 
 
 def attach(s, container, **members):
@@ -26,14 +26,6 @@ def ended(c):
     result = c.wait()
     assert c.eof == {1, 2}, c.eof
     return result["exit_code"]
-
-
-def settled(done, what, seconds=20):
-    for _ in range(seconds * 20):
-        if done():
-            return
-        time.sleep(0.05)
-    raise AssertionError(what)
 
 
 def gone(s, container):

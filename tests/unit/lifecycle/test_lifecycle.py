@@ -101,6 +101,14 @@ def detached(s, *args, **members):
     return channel.events[0]["id"]
 
 
+def settled(done, what, seconds=20):
+    for _ in range(seconds * 20):
+        if done():
+            return
+        time.sleep(0.05)
+    raise AssertionError(what)
+
+
 @contextlib.contextmanager
 def somebody_at_work_on(container, seconds):
     """Holds the lock of one that does not run, for so long from now on (journal.h)."""

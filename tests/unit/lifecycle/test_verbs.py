@@ -14,7 +14,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import test_lifecycle as life  # noqa: E402
 from session import DATA, GuestError  # noqa: E402
-from test_lifecycle import IDS, ROOT, detached, refused, session, spec  # noqa: E402
+from test_lifecycle import IDS, ROOT, detached, refused, session, settled, spec  # noqa: E402
 
 
 def create(s, *args, **members):
@@ -40,14 +40,6 @@ def shown(s, container):
     assert docker["Paused"] == (item["status"] == "paused"), docker
     assert docker["Status"] == item["status"], docker
     return item["status"]
-
-
-def settled(done, what, seconds=20):
-    for _ in range(seconds * 20):
-        if done():
-            return
-        time.sleep(0.05)
-    raise AssertionError(what)
 
 
 def together(*calls):
